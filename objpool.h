@@ -377,6 +377,69 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool);
 OBJPOOL_API void objpool_reset_stats(objpool *pool);
 OBJPOOL_API void *objpool_context(const objpool *pool);
 
+/* ---- a fleet of pools: registry, output, pressure, maintenance, monitor */
+
+typedef enum objpool_format_kind { OBJPOOL_TEXT, OBJPOOL_JSON, OBJPOOL_PROMETHEUS } objpool_format_kind;
+typedef enum objpool_pressure { OBJPOOL_PRESSURE_NONE, OBJPOOL_PRESSURE_SOME, OBJPOOL_PRESSURE_FULL } objpool_pressure;
+typedef enum objpool_severity { OBJPOOL_INFO, OBJPOOL_WARNING, OBJPOOL_ERROR, OBJPOOL_CRITICAL } objpool_severity;
+typedef enum objpool_alert_kind {
+  OBJPOOL_ALERT_HIT_RATE, OBJPOOL_ALERT_MISS_RATE, OBJPOOL_ALERT_MEMORY, OBJPOOL_ALERT_SIZE, OBJPOOL_ALERT_UTILIZATION
+} objpool_alert_kind;
+
+typedef struct objpool_thresholds { /* zero means the default in brackets */
+  double min_hit_rate;       /* 0…1 [0.7] */
+  double max_miss_rate;      /* 0…1 [0.3] */
+  double max_utilization;    /* in use / max_objects, 0…1 [0.9] */
+  uint64_t max_objects;      /* alive [10000] */
+  uint64_t max_memory_bytes; /* [100 MiB] */
+  uint64_t min_samples;      /* acquires between two polls; with fewer, rates raise no alert [100] */
+} objpool_thresholds;
+
+typedef struct objpool_alert {
+  objpool_alert_kind kind;
+  objpool_severity severity; /* OBJPOOL_INFO when it ended */
+  bool recovered;            /* false: the condition began; true: it ended */
+  const char *pool_name;     /* lives for the call */
+  double value, threshold;
+  uint64_t time_ns;          /* monotonic */
+  char message[160];
+} objpool_alert;
+
+typedef struct objpool_monitor {
+  struct objpool__monitoring *state; /* private */
+} objpool_monitor;
+
+/* Pools with a name are registered from init to destroy. A found pool is valid while the caller keeps it from being
+   destroyed; visitors and alert handlers may read and trim pools, not init or destroy them. */
+OBJPOOL_API objpool *objpool_registry_find(const char *name);
+OBJPOOL_API size_t objpool_registry_each(void (*visit)(objpool *pool, void *user), void *user); /* how many */
+OBJPOOL_API objpool_stats objpool_registry_snapshot(void); /* all added up; a limit is 0 if any pool has none */
+OBJPOOL_API const char *objpool_name(const objpool *pool); /* "unnamed" if it has none */
+
+/* One pool, or with NULL the whole registry. Returns the length of the text, as snprintf; negative with errno ENOMEM,
+   EINVAL (kind) or EOVERFLOW. */
+OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, char *buffer, size_t size);
+
+/* Learns the demand, creates ahead of it, gives back after it: call it once a frame or tick, or let a monitor. Returns
+   objects created plus destroyed. One thread at a time maintains a pool, a second call meanwhile returns 0. */
+OBJPOOL_API size_t objpool_maintain(objpool *pool);
+
+/* The worst of what the kernel's pressure and control group files report; NONE where there are none. */
+OBJPOOL_API objpool_pressure objpool_memory_pressure(void);
+OBJPOOL_API void objpool_set_pressure_source(objpool_pressure (*source)(void *user), void *user); /* NULL: the built-in */
+
+/* False with EINVAL (a rate outside 0…1) or ENOMEM; the monitor is then all-zero. NULL thresholds: the defaults. */
+OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_thresholds *thresholds,
+                                      void (*on_alert)(const objpool_alert *alert, void *user), void *user);
+OBJPOOL_API void objpool_monitor_destroy(objpool_monitor *monitor); /* stops, frees; twice is harmless */
+/* Looks at every registered pool over the time since the last poll; reports each condition once when it begins and
+   once when it ends, and returns how many it reported. */
+OBJPOOL_API size_t objpool_monitor_poll(objpool_monitor *monitor);
+/* Poll and maintenance in a thread of their own (local pools are not maintained). False with EINVAL, EBUSY (it runs),
+   EAGAIN or ENOSYS. */
+OBJPOOL_API bool objpool_monitor_start(objpool_monitor *monitor, uint64_t interval_ns);
+OBJPOOL_API void objpool_monitor_stop(objpool_monitor *monitor);
+
 /* -------------------------------------------------------------------------------------------------------- >>core */
 
 #define objpool__thread_row OBJPOOL__LINKED(objpool__thread_row)
@@ -981,6 +1044,7 @@ public:
 #include <sched.h>
 #endif
 #if defined(__linux__)
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -1075,12 +1139,13 @@ static struct objpool__process {
   struct objpool__state *states;    /* every bound pool */
   bool prepared, membarrier;        /* written once, under the lock */
   uint64_t keys;                    /* pools bound so far */
+  unsigned forks;                   /* this process is so many forks away from the first */
 #ifndef OBJPOOL_NO_THREADS
   bool has_key;
   pthread_key_t key;                /* its destructor gives a thread's index back */
   uint64_t taken[(OBJPOOL_MAX_THREADS + 63) / 64]; /* a bit per index in use */
 #endif
-} objpool__process = {OBJPOOL__UNLOCKED, NULL, false, false, 0
+} objpool__process = {OBJPOOL__UNLOCKED, NULL, false, false, 0, 0
 #ifndef OBJPOOL_NO_THREADS
                       , false, 0, {0}
 #endif
@@ -1149,15 +1214,18 @@ typedef struct objpool__waiter { /* lies on the stack of a waiting thread */
   uint32_t served;              /* 1: object or permit was handed over; written under the commons lock */
   void *object;                 /* an object, or NULL with the permit to create one */
 #if !defined(__linux__) && !defined(OBJPOOL_NO_THREADS)
+  pthread_mutex_t lock;
   pthread_cond_t wake;
 #endif
 } objpool__waiter;
 
 typedef enum objpool__engine { OBJPOOL__LOCAL, OBJPOOL__UNCACHED, OBJPOOL__CACHED } objpool__engine;
 
+enum { OBJPOOL__TICKS = 32 };
+
 typedef struct objpool__demand { /* what maintenance has learned */
-  double smoothed, surge;
-  uint64_t last, peaks[32], misses, overflowed;
+  double smoothed, surge, last, peaks[OBJPOOL__TICKS];
+  uint64_t misses, overflowed;
   unsigned tick;
   bool begun;
 } objpool__demand;
@@ -1216,8 +1284,8 @@ typedef struct objpool__state {
   char *magazines[32];           /* chunk k holds 32 << k */
   size_t memory_bytes;           /* atomic */
   uint64_t baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
-  objpool__demand demand;
-  bool maintaining;
+  objpool__demand learned;       /* by maintenance, of which there is one at a time */
+  char maintaining;
   objpool__slot *table[OBJPOOL_MAX_THREADS + 2];
 } objpool__state;
 
@@ -1702,12 +1770,15 @@ static void *objpool__shared_pop(objpool__state *state) {
 static void objpool__waiter_wake(objpool__waiter *waiter) { (void)waiter; }
 #elif defined(__linux__) && (defined(SYS_futex) || defined(SYS_futex_time64))
 
+static void objpool__waiter_make(objpool__waiter *waiter) { memset(waiter, 0, sizeof *waiter); }
+static void objpool__waiter_unmake(objpool__waiter *waiter) { (void)waiter; }
+
 static void objpool__waiter_wake(objpool__waiter *waiter) {
   int saved = errno;
   uint32_t *served = &waiter->served;
   __atomic_store_n(served, 1, __ATOMIC_RELEASE); /* pairs with objpool__wait; the node may be gone now */
 #ifdef SYS_futex
-  syscall(SYS_futex, served, 129L, 1L); /* FUTEX_WAKE_PRIVATE; on a stack that was reused it wakes nobody wrongly */
+  syscall(SYS_futex, served, 129L, 1L); /* FUTEX_WAKE_PRIVATE; if the stack was reused, a spurious wake at worst */
 #else
   syscall(SYS_futex_time64, served, 129L, 1L);
 #endif
@@ -1715,8 +1786,7 @@ static void objpool__waiter_wake(objpool__waiter *waiter) {
 }
 
 /* True when served, false when the monotonic deadline passed (UINT64_MAX: never). */
-static bool objpool__wait(objpool__state *state, objpool__waiter *waiter, uint64_t deadline) {
-  (void)state;
+static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
   for (unsigned spin = 0; spin < 16; spin++) { /* a hand-over often comes within microseconds */
     if (__atomic_load_n(&waiter->served, __ATOMIC_ACQUIRE)) return true; /* pairs with objpool__waiter_wake */
     sched_yield();
@@ -1725,7 +1795,7 @@ static bool objpool__wait(objpool__state *state, objpool__waiter *waiter, uint64
     if (deadline != UINT64_MAX && objpool__now_ns() >= deadline) return false;
 #ifdef SYS_futex
     struct objpool__kernel_time until = {(long)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
-    bool endless = deadline == UINT64_MAX || deadline / 1000000000u > (unsigned long)-1 / 4;
+    bool endless = deadline / 1000000000u > (unsigned long)-1 / 4;
     /* FUTEX_WAIT_BITSET_PRIVATE: an absolute time on the monotonic clock */
     syscall(SYS_futex, &waiter->served, 137L, 0L, endless ? NULL : &until, NULL, 0xffffffffL);
 #else
@@ -1736,28 +1806,43 @@ static bool objpool__wait(objpool__state *state, objpool__waiter *waiter, uint64
   return true;
 }
 
-#else /* other systems: a condition per waiter; time is read from the monotonic clock, sleeps are bounded */
+#else /* other systems: a condition per waiter; the monotonic clock decides, sleeps are bounded */
 
-static void objpool__waiter_wake(objpool__waiter *waiter) { /* under commons_lock: the node cannot go before */
-  __atomic_store_n(&waiter->served, 1, __ATOMIC_RELEASE);   /* pairs with objpool__wait */
-  pthread_cond_signal(&waiter->wake);
+static void objpool__waiter_make(objpool__waiter *waiter) {
+  memset(waiter, 0, sizeof *waiter);
+  pthread_mutex_init(&waiter->lock, NULL);
+  pthread_cond_init(&waiter->wake, NULL);
 }
 
-static bool objpool__wait(objpool__state *state, objpool__waiter *waiter, uint64_t deadline) {
-  objpool__lock(&state->commons_lock);
+static void objpool__waiter_unmake(objpool__waiter *waiter) {
+  pthread_mutex_lock(&waiter->lock); /* whoever served is done with the node */
+  pthread_mutex_unlock(&waiter->lock);
+  pthread_mutex_destroy(&waiter->lock);
+  pthread_cond_destroy(&waiter->wake);
+}
+
+static void objpool__waiter_wake(objpool__waiter *waiter) {
+  pthread_mutex_lock(&waiter->lock);
+  __atomic_store_n(&waiter->served, 1, __ATOMIC_RELEASE); /* pairs with the looks at it without the lock */
+  pthread_cond_signal(&waiter->wake);
+  pthread_mutex_unlock(&waiter->lock);
+}
+
+static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
+  pthread_mutex_lock(&waiter->lock);
   while (!waiter->served) {
     uint64_t now = objpool__now_ns(), left;
     if (now >= deadline) break;
     left = deadline - now < 50000000u ? deadline - now : 50000000u;
-    struct timespec until; /* a step of at most 50 ms: changes of the wall clock are harmless */
+    struct timespec until; /* steps of at most 50 ms: changes of the wall clock are harmless */
     timespec_get(&until, TIME_UTC);
     until.tv_nsec += (long)left;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&waiter->wake, &state->commons_lock, &until);
+    pthread_cond_timedwait(&waiter->wake, &waiter->lock, &until);
   }
   bool served = waiter->served;
-  objpool__unlock(&state->commons_lock);
+  pthread_mutex_unlock(&waiter->lock);
   return served;
 }
 #endif
@@ -2568,10 +2653,7 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__cache 
   uint64_t began = objpool__now_ns();
   uint64_t deadline = timeout_ns < 0 ? UINT64_MAX : began + (uint64_t)timeout_ns;
   objpool__waiter waiter;
-  memset(&waiter, 0, sizeof waiter);
-#if !defined(__linux__)
-  pthread_cond_init(&waiter.wake, NULL);
-#endif
+  objpool__waiter_make(&waiter);
   objpool__lock(&state->commons_lock);
   waiter.previous = state->last_waiter;
   *(waiter.previous ? &waiter.previous->next : &state->first_waiter) = &waiter;
@@ -2584,7 +2666,7 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__cache 
   objpool__serve(state);
   if (!__atomic_load_n(&waiter.served, __ATOMIC_ACQUIRE)) { /* pairs with objpool__waiter_wake */
     objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
-    if (!objpool__wait(state, &waiter, deadline)) {
+    if (!objpool__wait(&waiter, deadline)) {
       objpool__lock(&state->commons_lock);
       if (!waiter.served) objpool__unqueue(state, &waiter);
       objpool__unlock(&state->commons_lock);
@@ -2592,11 +2674,7 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__cache 
     objpool__add(state, cache, OBJPOOL__WAITS, 1);
     objpool__add(state, cache, OBJPOOL__WAIT_NS, objpool__now_ns() - began);
   }
-#if !defined(__linux__)
-  objpool__lock(&state->commons_lock); /* whoever served us is done with the node */
-  objpool__unlock(&state->commons_lock);
-  pthread_cond_destroy(&waiter.wake);
-#endif
+  objpool__waiter_unmake(&waiter);
   *object = waiter.object;
   return !waiter.served ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
 }
@@ -2923,12 +3001,16 @@ OBJPOOL_API void objpool__reject(objpool *pool, const void *object) {
   objpool__panic(state, object, mistake);
 }
 
+static void objpool__registry_enter(void);
+static void objpool__registry_leave(void);
+
 /* ---- room: fork. The forking thread holds every lock, so that the child finds whole structures. What other threads
    held in their hands is in use in the child for good. */
 
 #if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
 
 static void objpool__fork_prepare(void) {
+  objpool__registry_enter();
   objpool__lock(&objpool__process.lock);
   for (objpool__state *state = objpool__process.states; state; state = state->next) {
     if (!objpool__shared(state)) continue;
@@ -2954,9 +3036,11 @@ static void objpool__fork_parent(void) {
     objpool__unlock(&state->revoke_lock);
   }
   objpool__unlock(&objpool__process.lock);
+  objpool__registry_leave();
 }
 
 static void objpool__fork_child(void) {
+  objpool__process.forks++; /* running monitors stayed behind */
   unsigned mine = objpool__thread_index();
   OBJPOOL__STORE(objpool__process.membarrier, objpool__membarrier(true));
   memset(objpool__process.taken, 0, sizeof objpool__process.taken);
@@ -2981,6 +3065,7 @@ static void objpool__fork_child(void) {
     objpool__unlock(&state->revoke_lock);
   }
   objpool__unlock(&objpool__process.lock);
+  objpool__registry_leave();
 }
 
 #endif
@@ -3068,6 +3153,15 @@ static unsigned objpool__share(const objpool__block *block) {
 /* Links for objects in the trimmer's hands: their tag words. */
 static void **objpool__link(void *object) { return (void **)object - 1; }
 
+/* Makes such an object idle again; false: the pool filled up meanwhile. */
+static bool objpool__put_back(objpool__state *state, objpool__cache *cache, void *object) {
+  *objpool__tag(object) = ~(state->pool->key ^ (uintptr_t)object);
+  if (objpool__shared(state)) return objpool__put(state, cache, object);
+  *(void **)state->pool->own.top = object;
+  OBJPOOL__STORE(state->pool->own.top, state->pool->own.top + sizeof(void *));
+  return true;
+}
+
 /* Destroys idle objects down to `keep`; every slot was closed by the caller, who holds them so. */
 static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, size_t keep) {
   void *all = NULL, *shares[OBJPOOL__SHARES], *doomed = NULL;
@@ -3096,14 +3190,7 @@ static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, s
       if (excess > 0) {
         excess--;
       } else {
-        *objpool__tag(object) = ~(state->pool->key ^ (uintptr_t)object);
-        if (objpool__shared(state)) {
-          kept = objpool__put(state, cache, object);
-        } else {
-          *(void **)state->pool->own.top = object;
-          OBJPOOL__STORE(state->pool->own.top, state->pool->own.top + sizeof(void *));
-          kept = true;
-        }
+        kept = objpool__put_back(state, cache, object);
       }
       if (kept) continue;
       *objpool__link(object) = doomed;
@@ -3454,10 +3541,833 @@ OBJPOOL_API double objpool_miss_rate(const objpool_stats *stats) {
 }
 
 OBJPOOL_API uint64_t objpool_bytes_saved(const objpool_stats *stats) { return stats->hits * stats->object_size; }
-static bool objpool__registry_add(objpool__state *state) { (void)state; return true; }
-static void objpool__registry_remove(objpool__state *state) { (void)state; }
-OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) { (void)pool; (void)buffer; (void)size; return 0; }
+
+/* ---- room: registry. Every named pool, in the order of init. One lock, which its owner may take again: visitors and
+   alert handlers read the registry too. It is held while they run, and so destroy waits for them. Above all locks. */
+
+static struct objpool__registry {
+  objpool__mutex lock;
+  uintptr_t owner; /* who holds the lock, 0: nobody; written by the holder only */
+  unsigned depth;
+  objpool__state *first;
+} objpool__registry = {OBJPOOL__UNLOCKED, 0, 0, NULL};
+
+static uintptr_t objpool__self(void) {
+#ifdef OBJPOOL_NO_THREADS
+  return 1;
+#else
+  return (uintptr_t)&objpool__thread_row; /* each thread has its own */
+#endif
+}
+
+static void objpool__registry_enter(void) {
+  /* relaxed: only the holder can find itself there */
+  if (OBJPOOL__LOAD(objpool__registry.owner) != objpool__self()) {
+    objpool__lock(&objpool__registry.lock);
+    OBJPOOL__STORE(objpool__registry.owner, objpool__self());
+  }
+  objpool__registry.depth++;
+}
+
+static void objpool__registry_leave(void) {
+  if (--objpool__registry.depth > 0) return;
+  OBJPOOL__STORE(objpool__registry.owner, 0);
+  objpool__unlock(&objpool__registry.lock);
+}
+
+static objpool__state **objpool__registry_place(const char *name) {
+  objpool__state **link = &objpool__registry.first;
+  while (*link && strcmp((*link)->name, name)) link = &(*link)->registered;
+  return link;
+}
+
+static bool objpool__registry_add(objpool__state *state) {
+  objpool__registry_enter();
+  objpool__state **link = objpool__registry_place(state->name);
+  bool unique = !*link;
+  if (unique) *link = state;
+  objpool__registry_leave();
+  return unique;
+}
+
+static void objpool__registry_remove(objpool__state *state) {
+  if (!state->name) return;
+  objpool__registry_enter();
+  objpool__state **link = &objpool__registry.first;
+  while (*link && *link != state) link = &(*link)->registered;
+  if (*link) *link = state->registered;
+  objpool__registry_leave();
+}
+
+OBJPOOL_API objpool *objpool_registry_find(const char *name) {
+  if (!name) return NULL;
+  objpool__registry_enter();
+  objpool__state *state = *objpool__registry_place(name);
+  objpool__registry_leave();
+  return state ? state->pool : NULL;
+}
+
+OBJPOOL_API size_t objpool_registry_each(void (*visit)(objpool *pool, void *user), void *user) {
+  size_t count = 0;
+  objpool__registry_enter();
+  for (objpool__state *state = objpool__registry.first; state; state = state->registered, count++)
+    if (visit) visit(state->pool, user);
+  objpool__registry_leave();
+  return count;
+}
+
+OBJPOOL_API const char *objpool_name(const objpool *pool) { return objpool__name_of(pool ? pool->state : NULL); }
+
+OBJPOOL_API objpool_stats objpool_registry_snapshot(void) {
+  objpool_stats sum;
+  bool any_idle = false, any_objects = false;
+  memset(&sum, 0, sizeof sum);
+  objpool__registry_enter();
+  for (objpool__state *state = objpool__registry.first; state; state = state->registered) {
+    objpool_stats one = objpool_snapshot(state->pool);
+    uint64_t *into = &sum.acquires;
+    const uint64_t *from = &one.acquires;
+    uint64_t since = sum.since_ns && sum.since_ns < one.since_ns ? sum.since_ns : one.since_ns;
+    for (size_t i = 0; i < sizeof sum / sizeof *into; i++) into[i] += from[i]; /* all its fields are uint64_t */
+    sum.since_ns = since;
+    sum.now_ns = one.now_ns;
+    any_idle |= !one.max_idle;
+    any_objects |= !one.max_objects;
+  }
+  objpool__registry_leave();
+  if (any_idle) sum.max_idle = 0;
+  if (any_objects) sum.max_objects = 0;
+  return sum;
+}
+
+/* ---- room: output. A writer with the rules of snprintf, and the formats on it; no stdio, no locale. */
+
+typedef struct objpool__writer {
+  char *buffer;
+  size_t size, length;
+} objpool__writer;
+
+static void objpool__write(objpool__writer *out, const char *text, size_t length) {
+  if (out->size > 0 && out->length < out->size - 1) {
+    size_t room = out->size - 1 - out->length;
+    memcpy(out->buffer + out->length, text, length < room ? length : room);
+  }
+  out->length += length;
+}
+
+static void objpool__text(objpool__writer *out, const char *text) { objpool__write(out, text, strlen(text)); }
+
+static void objpool__decimal(objpool__writer *out, uint64_t number, unsigned digits) {
+  char text[20];
+  unsigned used = 0;
+  do text[sizeof text - ++used] = (char)('0' + number % 10);
+  while ((number /= 10) > 0 || used < digits);
+  objpool__write(out, text + sizeof text - used, used);
+}
+
+/* number / 10^decimals */
+static void objpool__fixed(objpool__writer *out, uint64_t number, unsigned decimals) {
+  uint64_t unit = 1;
+  for (unsigned i = 0; i < decimals; i++) unit *= 10;
+  objpool__decimal(out, number / unit, 1);
+  objpool__text(out, ".");
+  objpool__decimal(out, number % unit, decimals);
+}
+
+/* Bytes of the well-formed UTF-8 character at `text`, 0 if it is none (Unicode 15, table 3-7). */
+static unsigned objpool__utf8(const unsigned char *text) {
+  unsigned char first = text[0];
+  if (first < 0x80) return 1;
+  unsigned more = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+  for (unsigned i = 1; i <= more; i++) {
+    unsigned char low = 0x80, high = 0xbf;
+    if (i == 1) {
+      if (first == 0xe0) low = 0xa0;
+      if (first == 0xed) high = 0x9f;
+      if (first == 0xf0) low = 0x90;
+      if (first == 0xf4) high = 0x8f;
+    }
+    if (text[i] < low || text[i] > high) return 0; /* the terminating 0 too: never reads beyond it */
+  }
+  return more ? more + 1 : 0;
+}
+
+/* A name between quotes: both formats escape quote, backslash and newline alike, JSON the other control characters too. */
+static void objpool__quote(objpool__writer *out, const char *name, objpool_format_kind kind) {
+  const unsigned char *text = (const unsigned char *)name;
+  while (*text) {
+    unsigned bytes = objpool__utf8(text);
+    if (!bytes) objpool__text(out, "\xef\xbf\xbd"), bytes = 1;
+    else if (kind != OBJPOOL_TEXT && (*text == '"' || *text == '\\')) objpool__text(out, "\\"), objpool__write(out, (const char *)text, 1);
+    else if (kind != OBJPOOL_TEXT && *text == '\n') objpool__text(out, "\\n");
+    else if (kind == OBJPOOL_JSON && *text < 0x20) {
+      char escape[7] = {'\\', 'u', '0', '0', (char)('0' + (*text >> 4)), "0123456789abcdef"[*text & 15], 0};
+      objpool__text(out, escape);
+    } else objpool__write(out, (const char *)text, bytes);
+    text += bytes;
+  }
+}
+
+typedef struct objpool__shown {
+  const char *name; /* lives while the registry is held */
+  objpool_stats stats;
+} objpool__shown;
+
+static uint64_t objpool__per_million(uint64_t part, uint64_t whole) { return whole ? (uint64_t)((double)part * 1e6 / (double)whole + 0.5) : 0; }
+
+static void objpool__format_json(objpool__writer *out, const objpool__shown *row) {
+  const objpool_stats *s = &row->stats;
+  const struct { const char *key; uint64_t value; } fields[] = {
+    {"acquires", s->acquires}, {"releases", s->releases}, {"hits", s->hits}, {"misses", s->misses}, {"created", s->created}, {"destroyed", s->destroyed},
+    {"extracted", s->extracted}, {"overflowed", s->overflowed}, {"invalid", s->invalid}, {"create_failures", s->create_failures}, {"exhausted", s->exhausted},
+    {"timeouts", s->timeouts}, {"waits", s->waits}, {"wait_ns", s->wait_ns}, {"waiting", s->waiting}, {"in_use", s->in_use}, {"idle", s->idle},
+    {"peak_in_use", s->peak_in_use}, {"peak_idle", s->peak_idle}, {"refills", s->refills}, {"flushes", s->flushes}, {"revocations", s->revocations},
+    {"object_size", s->object_size}, {"memory_bytes", s->memory_bytes}, {"max_idle", s->max_idle}, {"max_objects", s->max_objects}, {"since_ns", s->since_ns}, {"now_ns", s->now_ns}};
+  objpool__text(out, "{\"name\":\"");
+  objpool__quote(out, row->name, OBJPOOL_JSON);
+  objpool__text(out, "\"");
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    objpool__text(out, ",\"");
+    objpool__text(out, fields[i].key);
+    objpool__text(out, "\":");
+    objpool__decimal(out, fields[i].value, 1);
+  }
+  objpool__text(out, ",\"hit_rate\":");
+  objpool__fixed(out, objpool__per_million(s->hits, s->acquires), 6);
+  objpool__text(out, ",\"miss_rate\":");
+  objpool__fixed(out, objpool__per_million(s->misses, s->acquires), 6);
+  objpool__text(out, "}");
+}
+
+/* One sample line per value; decimals 9 for seconds counted in nanoseconds. */
+typedef struct objpool__metric {
+  const char *family, *type, *help, *label, *label_value;
+  size_t offset; /* of the value in objpool_stats */
+  unsigned decimals;
+} objpool__metric;
+
+#define OBJPOOL__FIELD(field) offsetof(objpool_stats, field)
+static const objpool__metric objpool__metrics[] = {
+  {"objpool_objects", "gauge", "Objects alive, by state.", "state", "idle", OBJPOOL__FIELD(idle), 0},
+  {"objpool_objects", "gauge", "", "state", "used", OBJPOOL__FIELD(in_use), 0},
+  {"objpool_objects_max", "gauge", "Objects allowed alive at once, 0 for no limit.", NULL, NULL, OBJPOOL__FIELD(max_objects), 0},
+  {"objpool_idle_max", "gauge", "Idle objects kept, 0 for no limit.", NULL, NULL, OBJPOOL__FIELD(max_idle), 0},
+  {"objpool_objects_peak", "gauge", "Most objects in use at once since the last reset.", NULL, NULL, OBJPOOL__FIELD(peak_in_use), 0},
+  {"objpool_acquires_total", "counter", "Attempts to acquire, by result.", "result", "hit", OBJPOOL__FIELD(hits), 0},
+  {"objpool_acquires_total", "counter", "", "result", "miss", OBJPOOL__FIELD(misses), 0},
+  {"objpool_acquires_total", "counter", "", "result", "exhausted", OBJPOOL__FIELD(exhausted), 0},
+  {"objpool_acquires_total", "counter", "", "result", "timeout", OBJPOOL__FIELD(timeouts), 0},
+  {"objpool_acquires_total", "counter", "", "result", "failed", OBJPOOL__FIELD(create_failures), 0},
+  {"objpool_releases_total", "counter", "Objects given back.", NULL, NULL, OBJPOOL__FIELD(releases), 0},
+  {"objpool_created_objects_total", "counter", "Objects built.", NULL, NULL, OBJPOOL__FIELD(created), 0},
+  {"objpool_destroyed_objects_total", "counter", "Objects taken down, by reason.", "reason", "invalid", OBJPOOL__FIELD(invalid), 0},
+  {"objpool_destroyed_objects_total", "counter", "", "reason", "overflow", OBJPOOL__FIELD(overflowed), 0},
+  {"objpool_destroyed_objects_total", "counter", "", "reason", "cleared", SIZE_MAX, 0}, /* the rest of destroyed */
+  {"objpool_extracted_objects_total", "counter", "Objects moved out for good.", NULL, NULL, OBJPOOL__FIELD(extracted), 0},
+  {"objpool_wait_seconds_total", "counter", "Time spent waiting for an object.", NULL, NULL, OBJPOOL__FIELD(wait_ns), 9},
+  {"objpool_waits_total", "counter", "Acquires that waited.", NULL, NULL, OBJPOOL__FIELD(waits), 0},
+  {"objpool_memory_bytes", "gauge", "Bytes held from the allocator.", NULL, NULL, OBJPOOL__FIELD(memory_bytes), 0},
+  {"objpool_cache_operations_total", "counter", "Traffic between thread caches and the shared part, by kind.", "kind", "refill", OBJPOOL__FIELD(refills), 0},
+  {"objpool_cache_operations_total", "counter", "", "kind", "flush", OBJPOOL__FIELD(flushes), 0},
+  {"objpool_cache_operations_total", "counter", "", "kind", "revocation", OBJPOOL__FIELD(revocations), 0}};
+#undef OBJPOOL__FIELD
+
+static uint64_t objpool__metric_value(const objpool__metric *metric, const objpool_stats *stats) {
+  if (metric->offset == SIZE_MAX) {
+    uint64_t other = stats->invalid + stats->overflowed; /* a snapshot under load is not one instant: never below 0 */
+    return stats->destroyed > other ? stats->destroyed - other : 0;
+  }
+  uint64_t value;
+  memcpy(&value, (const char *)stats + metric->offset, sizeof value);
+  return value;
+}
+
+static void objpool__format_prometheus(objpool__writer *out, const objpool__shown *rows, size_t count) {
+  const size_t metrics = sizeof objpool__metrics / sizeof *objpool__metrics;
+  for (size_t begin = 0, end; begin < metrics; begin = end) {
+    const objpool__metric *family = &objpool__metrics[begin];
+    for (end = begin + 1; end < metrics && objpool__metrics[end].family == family->family; end++) { }
+    objpool__text(out, "# HELP "); objpool__text(out, family->family); objpool__text(out, " "); objpool__text(out, family->help);
+    objpool__text(out, "\n# TYPE "); objpool__text(out, family->family); objpool__text(out, " "); objpool__text(out, family->type); objpool__text(out, "\n");
+    for (size_t row = 0; row < count; row++) {
+      for (size_t i = begin; i < end; i++) {
+        const objpool__metric *metric = &objpool__metrics[i];
+        objpool__text(out, metric->family);
+        objpool__text(out, "{pool=\"");
+        objpool__quote(out, rows[row].name, OBJPOOL_PROMETHEUS);
+        if (metric->label) { objpool__text(out, "\","); objpool__text(out, metric->label); objpool__text(out, "=\""); objpool__text(out, metric->label_value); }
+        objpool__text(out, "\"} ");
+        uint64_t value = objpool__metric_value(metric, &rows[row].stats);
+        if (metric->decimals) objpool__fixed(out, value, metric->decimals);
+        else objpool__decimal(out, value, 1);
+        objpool__text(out, "\n");
+      }
+    }
+  }
+}
+
+static void objpool__format_text(objpool__writer *out, const objpool__shown *row) {
+  const objpool_stats *s = &row->stats;
+  objpool__quote(out, row->name, OBJPOOL_TEXT);
+  objpool__text(out, ": "); objpool__decimal(out, s->in_use, 1); objpool__text(out, " in use, ");
+  objpool__decimal(out, s->idle, 1); objpool__text(out, " idle, hit rate ");
+  objpool__fixed(out, objpool__per_million(s->hits, s->acquires) / 1000, 1); objpool__text(out, " %, ");
+  objpool__decimal(out, s->memory_bytes, 1); objpool__text(out, " bytes\n");
+}
+
+static int objpool__finish(objpool__writer *out) {
+  if (out->size) out->buffer[out->length < out->size ? out->length : out->size - 1] = '\0';
+  if (out->length > (size_t)__INT_MAX__) {
+    errno = EOVERFLOW;
+    return -1;
+  }
+  return (int)out->length;
+}
+
+/* The length of the text, which is written as far as it fits; negative with ENOMEM or EINVAL. */
+OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, char *buffer, size_t size) {
+  objpool__writer out = {buffer, buffer ? size : 0, 0};
+  if (kind != OBJPOOL_TEXT && kind != OBJPOOL_JSON && kind != OBJPOOL_PROMETHEUS) { errno = EINVAL; return -1; }
+  objpool__shown one;
+  memset(&one, 0, sizeof one);
+  objpool__shown *rows = &one;
+  size_t count = 1;
+  objpool__registry_enter(); /* names and pools stay while they are read */
+  if (pool) {
+    one.name = objpool_name(pool);
+    one.stats = objpool_snapshot(pool);
+  } else {
+    count = 0;
+    for (objpool__state *state = objpool__registry.first; state; state = state->registered) count++;
+    rows = (objpool__shown *)malloc((count + 1) * sizeof *rows);
+    if (!rows) { objpool__registry_leave(); errno = ENOMEM; return -1; }
+    count = 0;
+    for (objpool__state *state = objpool__registry.first; state; state = state->registered) {
+      rows[count].name = state->name;
+      rows[count++].stats = objpool_snapshot(state->pool);
+    }
+  }
+  if (kind == OBJPOOL_PROMETHEUS) objpool__format_prometheus(&out, rows, count);
+  else {
+    if (!pool && kind == OBJPOOL_JSON) objpool__text(&out, "{\"pools\":[");
+    for (size_t i = 0; i < count; i++) {
+      if (i && kind == OBJPOOL_JSON) objpool__text(&out, ",");
+      if (kind == OBJPOOL_JSON) objpool__format_json(&out, &rows[i]);
+      else objpool__format_text(&out, &rows[i]);
+    }
+    if (!pool && kind == OBJPOOL_JSON) objpool__text(&out, "]}");
+  }
+  objpool__registry_leave();
+  if (rows != &one) free(rows);
+  return objpool__finish(&out);
+}
+
+static void objpool__percent(objpool__writer *out, uint64_t part, uint64_t whole) {
+  objpool__fixed(out, objpool__per_million(part, whole) / 1000, 1);
+  objpool__text(out, " %");
+}
+
+static void objpool__line(objpool__writer *out, const char *before, uint64_t number, const char *after) {
+  objpool__text(out, before);
+  objpool__decimal(out, number, 1);
+  objpool__text(out, after);
+}
+
+/* What the numbers say about the size: the first that applies. */
+static void objpool__recommend(objpool__writer *out, const objpool_stats *s) {
+  uint64_t tries = s->acquires + s->exhausted + s->timeouts, peak = s->peak_in_use, ample = peak + peak / 4 + 1;
+  objpool__text(out, "Recommendation: ");
+  if (!s->acquires && !tries)
+    objpool__text(out, "no objects were acquired yet; nothing to go by.");
+  else if (s->exhausted + s->timeouts > tries / 100)
+    objpool__line(out, "raise max_objects to about ", s->max_objects + s->max_objects / 2 + 1,
+                  ": the cap refused more than one acquire in a hundred.");
+  else if (s->overflowed > s->acquires / 20)
+    objpool__line(out, "raise max_idle to ", ample, ": objects are destroyed only to be created again.");
+  else if (s->misses > s->acquires / 10 && peak)
+    objpool__line(out, "warm up ", peak, " objects: more than one acquire in ten created one.");
+  else if (s->idle + s->in_use > 4 * ample)
+    objpool__line(out, "set max_idle to ", ample, ", or trim: most objects were never in use at once.");
+  else
+    objpool__line(out, "keep the size; warm up ", peak, " objects to avoid the first misses.");
+  objpool__text(out, "\n");
+}
+
+OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
+  objpool__writer out = {buffer, buffer ? size : 0, 0};
+  objpool_stats s = objpool_snapshot(pool);
+  uint64_t tries = s.acquires + s.create_failures + s.exhausted + s.timeouts;
+  objpool__text(&out, "pool ");
+  objpool__quote(&out, objpool_name(pool), OBJPOOL_TEXT);
+  objpool__line(&out, "\n  objects     ", s.in_use, " in use (peak ");
+  objpool__line(&out, "", s.peak_in_use, "), ");
+  objpool__line(&out, "", s.idle, " idle (peak ");
+  objpool__line(&out, "", s.peak_idle, ")");
+  if (s.max_objects) {
+    objpool__line(&out, ", cap ", s.max_objects, " (");
+    objpool__percent(&out, s.in_use, s.max_objects);
+    objpool__text(&out, " used)");
+  }
+  if (s.max_idle) objpool__line(&out, ", idle cap ", s.max_idle, "");
+  objpool__line(&out, "\n  acquires    ", s.acquires, ": hits ");
+  objpool__percent(&out, s.hits, s.acquires);
+  objpool__text(&out, ", misses ");
+  objpool__percent(&out, s.misses, s.acquires);
+  objpool__line(&out, "; releases ", s.releases, "");
+  objpool__line(&out, "\n  refused     ", s.create_failures + s.exhausted + s.timeouts, " (");
+  objpool__percent(&out, s.create_failures + s.exhausted + s.timeouts, tries);
+  objpool__line(&out, "): ", s.create_failures, " failed, ");
+  objpool__line(&out, "", s.exhausted, " exhausted, ");
+  objpool__line(&out, "", s.timeouts, " timed out");
+  objpool__line(&out, "\n  waits       ", s.waits, " (");
+  objpool__percent(&out, s.waits, s.acquires + s.timeouts);
+  objpool__text(&out, " of acquires), average ");
+  objpool__fixed(&out, s.waits ? s.wait_ns / s.waits / 100 : 0, 1);
+  objpool__line(&out, " us; waiting now ", s.waiting, "");
+  objpool__line(&out, "\n  life        ", s.created, " created, ");
+  objpool__line(&out, "", s.destroyed, " destroyed (");
+  objpool__line(&out, "", s.overflowed, " over max_idle, ");
+  objpool__line(&out, "", s.invalid, " invalid), ");
+  objpool__line(&out, "", s.extracted, " extracted");
+  objpool__line(&out, "\n  caches      ", s.refills, " refills, ");
+  objpool__line(&out, "", s.flushes, " flushes, ");
+  objpool__line(&out, "", s.revocations, " revocations");
+  objpool__line(&out, "\n  memory      ", s.memory_bytes, " bytes held, objects of ");
+  objpool__line(&out, "", s.object_size, " bytes, ");
+  objpool__line(&out, "", objpool_bytes_saved(&s), " bytes not allocated anew\n");
+  objpool__recommend(&out, &s);
+  return objpool__finish(&out);
+}
+
+/* ---- room: pressure. The worst of what the machine and this control group report; what cannot be read counts as none. */
+
+#ifndef OBJPOOL__PRESSURE_ROOT
+#define OBJPOOL__PRESSURE_ROOT "" /* where tests put files of their own */
+#endif
+
+static struct { objpool_pressure (*read)(void *); void *user; } objpool__pressure_source; /* under the registry's lock */
+
+#if defined(__linux__)
+#ifdef O_CLOEXEC
+#define OBJPOOL__CLOEXEC O_CLOEXEC
+#else /* hidden by strict -std=c11 */
+#define OBJPOOL__CLOEXEC 02000000
+#endif
+
+/* Reads a small file of the system into `text` (always terminated); 0 bytes if it cannot. */
+static size_t objpool__read_file(const char *directory, const char *name, char *text, size_t size) {
+  char path[512];
+  objpool__writer out = {path, sizeof path, 0};
+  text[0] = 0;
+  objpool__text(&out, OBJPOOL__PRESSURE_ROOT); objpool__text(&out, directory); objpool__text(&out, name);
+  if (out.length >= sizeof path) return 0;
+  path[out.length] = 0;
+  int file = open(path, O_RDONLY | OBJPOOL__CLOEXEC);
+  if (file < 0) return 0;
+  size_t length = 0;
+  for (ssize_t got; length < size - 1 && (got = read(file, text + length, size - 1 - length)) > 0;) length += (size_t)got;
+  close(file);
+  text[length] = 0;
+  return length;
+}
+
+/* The share of the last ten seconds in which some, or all, tasks stalled for memory: "some avg10=1.23 avg60=…\nfull avg10=…" */
+static objpool_pressure objpool__pressure_of(const char *text) {
+  objpool_pressure found = OBJPOOL_PRESSURE_NONE;
+  for (const char *line = text; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+    bool full = !strncmp(line, "full avg10=", 11);
+    if (!full && strncmp(line, "some avg10=", 11)) continue;
+    unsigned percent = 0;
+    for (const char *digit = line + 11; *digit >= '0' && *digit <= '9' && percent < 1000; digit++) percent = percent * 10 + (unsigned)(*digit - '0');
+    if (percent >= 10 && (full || found == OBJPOOL_PRESSURE_NONE)) found = full ? OBJPOOL_PRESSURE_FULL : OBJPOOL_PRESSURE_SOME;
+  }
+  return found;
+}
+
+static uint64_t objpool__parse(const char *text) {
+  uint64_t number = 0;
+  if (*text < '0' || *text > '9') return UINT64_MAX; /* "max", or nothing */
+  for (; *text >= '0' && *text <= '9'; text++) number = number > UINT64_MAX / 10 - 1 ? UINT64_MAX / 10 - 1 : number * 10 + (uint64_t)(*text - '0');
+  return number;
+}
+
+static objpool_pressure objpool__pressure_read(void) {
+  char text[1024], group[400];
+  objpool_pressure worst = OBJPOOL_PRESSURE_NONE, found;
+  if (objpool__read_file("/proc/pressure/memory", "", text, sizeof text)) worst = objpool__pressure_of(text);
+  if (!objpool__read_file("/proc/self/cgroup", "", text, sizeof text)) return worst;
+  const char *line = text;
+  while (line && strncmp(line, "0::", 3)) line = strchr(line, '\n'), line = line ? line + 1 : NULL;
+  if (!line) return worst;
+  objpool__writer out = {group, sizeof group, 0};
+  objpool__text(&out, "/sys/fs/cgroup");
+  objpool__write(&out, line + 3, strcspn(line + 3, "\n"));
+  if (out.length >= sizeof group) return worst;
+  group[out.length] = 0;
+  if (objpool__read_file(group, "/memory.pressure", text, sizeof text) && (found = objpool__pressure_of(text)) > worst) worst = found;
+  if (worst == OBJPOOL_PRESSURE_NONE && objpool__read_file(group, "/memory.max", text, sizeof text)) {
+    uint64_t most = objpool__parse(text);
+    if (most != UINT64_MAX && objpool__read_file(group, "/memory.current", text, sizeof text)) {
+      uint64_t current = objpool__parse(text);
+      if (current != UINT64_MAX && current >= most - most / 20) worst = OBJPOOL_PRESSURE_SOME;
+    }
+  }
+  return worst;
+}
+
+#else
+static objpool_pressure objpool__pressure_read(void) { return OBJPOOL_PRESSURE_NONE; }
+#endif
+
+OBJPOOL_API objpool_pressure objpool_memory_pressure(void) {
+  objpool__registry_enter();
+  objpool_pressure (*source)(void *) = objpool__pressure_source.read;
+  void *user = objpool__pressure_source.user;
+  objpool__registry_leave();
+  return source ? source(user) : objpool__pressure_read();
+}
+
+OBJPOOL_API void objpool_set_pressure_source(objpool_pressure (*source)(void *), void *user) {
+  objpool__registry_enter();
+  objpool__pressure_source.read = source;
+  objpool__pressure_source.user = user;
+  objpool__registry_leave();
+}
+
+/* ---- room: maintenance. A tick is a call: the rule knows no clock, so a frame, a second and a minute all serve.
+   Demand of a tick is what was in use, or, if the pool missed since the last one, all that were alive: then nothing was
+   idle. Smoothed demand moves an eighth of the way each tick; the peak is the largest of the last 32 ticks; the surge is
+   the largest rise between two ticks, fading by an eighth each. Ahead: alive shall be the larger of demand and smoothed
+   demand, plus the larger of two surges and an eighth of smoothed demand, at least in use + min_idle, within the limits.
+   Back: when more than shrink_threshold of the cells are not in use, idle objects beyond that and beyond the peak go, at
+   most a fifth of those alive per tick, out of the emptiest block first, so that whole blocks come free. growth_factor
+   sets how coarse that is: 1.0 returns memory soonest. Under memory pressure all but min_idle go, and none is created. */
+
+/* Runs validate over all idle objects, for OBJPOOL_ON_MAINTAIN; returns how many it destroyed. */
+static size_t objpool__validate_idle(objpool__state *state, objpool__cache *cache) {
+  void *all = NULL;
+  size_t destroyed = 0;
+#ifndef OBJPOOL_NO_THREADS
+  if (objpool__shared(state)) objpool__hold(state, cache);
+#endif
+  for (void *object; (object = objpool__pop_idle(state)) != NULL;) {
+    *objpool__link(object) = all;
+    all = object;
+  }
+  for (void *object = all, *next; object; object = next) {
+    next = *objpool__link(object);
+    OBJPOOL__SHOW(object, state->as.type.size);
+    bool valid = state->as.type.validate(object, state->config.context);
+    OBJPOOL__HIDE(object, state->as.type.size);
+    if (valid && objpool__put_back(state, cache, object)) continue;
+    objpool__take_down(state, cache, object, valid ? OBJPOOL__DESTROYED : OBJPOOL__INVALID);
+    destroyed++;
+  }
+#ifndef OBJPOOL_NO_THREADS
+  if (objpool__shared(state)) objpool__unhold(state);
+#endif
+  if (!objpool__shared(state)) objpool__local_settle(state);
+  return destroyed;
+}
+
+static size_t objpool__maintain_locked(objpool__state *state, objpool *pool) {
+  objpool__demand *learned = &state->learned;
+  objpool_stats now = objpool_snapshot(pool);
+  uint64_t misses = objpool__sum(state, OBJPOOL__MISSES), overflowed = objpool__sum(state, OBJPOOL__OVERFLOWED);
+  size_t least = state->config.min_idle;
+  double in_use = (double)now.in_use, idle = (double)now.idle, alive = in_use + idle;
+  if (!learned->begun) {
+    learned->begun = true;
+    learned->smoothed = learned->last = in_use;
+    learned->misses = misses;
+    learned->overflowed = overflowed;
+  }
+  double demand = misses > learned->misses ? alive + (double)(overflowed - learned->overflowed) : in_use, peak = 0;
+  learned->misses = misses;
+  learned->overflowed = overflowed;
+  learned->surge *= 7.0 / 8;
+  if (demand - learned->last > learned->surge) learned->surge = demand - learned->last;
+  learned->last = demand;
+  learned->smoothed += (demand - learned->smoothed) / 8;
+  learned->peaks[learned->tick++ % OBJPOOL__TICKS] = demand;
+  for (unsigned i = 0; i < OBJPOOL__TICKS; i++)
+    if (learned->peaks[i] > peak) peak = learned->peaks[i];
+  if (objpool_memory_pressure() != OBJPOOL_PRESSURE_NONE) return objpool_trim(pool, least);
+  double ahead = 2 * learned->surge > learned->smoothed / 8 ? 2 * learned->surge : learned->smoothed / 8;
+  double want = (demand > learned->smoothed ? demand : learned->smoothed) + ahead - in_use;
+  if (want < (double)least) want = (double)least;
+  if (now.max_idle && want > (double)now.max_idle) want = (double)now.max_idle;
+  if (now.max_objects && want > (double)now.max_objects - in_use) want = (double)now.max_objects - in_use;
+  size_t wanted = want > 0 ? (size_t)want + (want > (double)(size_t)want) : 0;
+  if (now.idle < wanted) return objpool_warmup(pool, wanted);
+  double keep = want > peak - in_use ? want : peak - in_use, cells = (double)OBJPOOL__LOAD(state->cells);
+  if (cells - in_use <= state->config.shrink_threshold * cells || idle <= keep) return 0;
+  double left = idle - alive / 5 > keep ? idle - alive / 5 : keep;
+  return objpool_trim(pool, left > (double)(size_t)left ? (size_t)left + 1 : (size_t)left);
+}
+
+OBJPOOL_API size_t objpool_maintain(objpool *pool) {
+  objpool__state *state = objpool__state_of(pool, NULL);
+  /* acquire: pairs with the clear below; what the last maintenance learned is seen */
+  if (!state || __atomic_test_and_set(&state->maintaining, __ATOMIC_ACQUIRE)) return 0;
+  size_t changed = 0;
+  if (state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_MAINTAIN))
+    changed = objpool__validate_idle(state, objpool__cache_if_any(state));
+  changed += objpool__maintain_locked(state, pool);
+  __atomic_clear(&state->maintaining, __ATOMIC_RELEASE);
+  return changed;
+}
+
+/* ---- room: monitor */
+
+enum { OBJPOOL__ALERTS = 5 };
+
+typedef struct objpool__watched {
+  uint64_t serial; /* of the pool: an address may be used again */
+  objpool_stats last;
+  bool active[OBJPOOL__ALERTS], seen;
+} objpool__watched;
+
+typedef struct objpool__monitoring {
+  objpool_thresholds limits;
+  void (*on_alert)(const objpool_alert *alert, void *user);
+  void *user;
+  objpool__watched *watched; /* under the registry's lock */
+  size_t watched_count, watched_room;
+#ifndef OBJPOOL_NO_THREADS
+  pthread_t thread;
+  objpool__waiter stop;      /* served when the thread shall end */
+  uint64_t interval_ns;
+  unsigned forks;            /* of the process, when the thread was started: in a child it is not there */
+  bool running;              /* written by start and stop, which are one thread's business at a time */
+#endif
+} objpool__monitoring;
+
+OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_thresholds *thresholds,
+                                      void (*on_alert)(const objpool_alert *alert, void *user), void *user) {
+  objpool_thresholds limits;
+  memset(&limits, 0, sizeof limits);
+  monitor->state = NULL;
+  if (thresholds) limits = *thresholds;
+  if (!(limits.min_hit_rate >= 0 && limits.min_hit_rate <= 1 && limits.max_miss_rate >= 0 &&
+        limits.max_miss_rate <= 1 && limits.max_utilization >= 0 && limits.max_utilization <= 1)) {
+    errno = EINVAL;
+    return false;
+  }
+  objpool__monitoring *state = (objpool__monitoring *)calloc(1, sizeof *state);
+  if (!state) {
+    errno = ENOMEM;
+    return false;
+  }
+  if (limits.min_hit_rate <= 0) limits.min_hit_rate = 0.7;
+  if (limits.max_miss_rate <= 0) limits.max_miss_rate = 0.3;
+  if (limits.max_utilization <= 0) limits.max_utilization = 0.9;
+  if (!limits.max_objects) limits.max_objects = 10000;
+  if (!limits.max_memory_bytes) limits.max_memory_bytes = (uint64_t)100 << 20;
+  if (!limits.min_samples) limits.min_samples = 100;
+  state->limits = limits;
+  state->on_alert = on_alert;
+  state->user = user;
+  monitor->state = state;
+  return true;
+}
+
+static void objpool__alert_message(objpool_alert *alert) {
+  static const char *const what[] = {"hit rate", "miss rate", "memory", "objects", "utilization"};
+  objpool__writer out = {alert->message, sizeof alert->message, 0};
+  bool rate = alert->kind == OBJPOOL_ALERT_HIT_RATE || alert->kind == OBJPOOL_ALERT_MISS_RATE || alert->kind == OBJPOOL_ALERT_UTILIZATION;
+  objpool__text(&out, what[alert->kind]); objpool__text(&out, " ");
+  for (int i = 0; i < 2; i++) {
+    double number = i ? alert->threshold : alert->value;
+    if (rate) objpool__fixed(&out, (uint64_t)(number * 1000 + 0.5), 1), objpool__text(&out, " %");
+    else objpool__decimal(&out, (uint64_t)number, 1), objpool__text(&out, alert->kind == OBJPOOL_ALERT_MEMORY ? " bytes" : "");
+    if (!i) objpool__text(&out, alert->recovered ? ", back within the limit of " : alert->kind == OBJPOOL_ALERT_HIT_RATE ? ", below the limit of " : ", above the limit of ");
+  }
+  objpool__text(&out, ": "); objpool__quote(&out, alert->pool_name, OBJPOOL_TEXT);
+  alert->message[out.length < sizeof alert->message ? out.length : sizeof alert->message - 1] = 0; /* a cut may leave half a character */
+}
+
+static objpool__watched *objpool__watched_as(objpool__monitoring *monitor, uint64_t serial) {
+  for (size_t i = 0; i < monitor->watched_count; i++)
+    if (monitor->watched[i].serial == serial) return &monitor->watched[i];
+  if (monitor->watched_count == monitor->watched_room) {
+    size_t room = monitor->watched_room ? 2 * monitor->watched_room : 16;
+    objpool__watched *wider = (objpool__watched *)realloc(monitor->watched, room * sizeof *wider);
+    if (!wider) return NULL; /* looked at again in the next poll */
+    monitor->watched = wider;
+    monitor->watched_room = room;
+  }
+  objpool__watched *added = &monitor->watched[monitor->watched_count++];
+  memset(added, 0, sizeof *added);
+  added->serial = serial;
+  return added;
+}
+
+static size_t objpool__poll_pool(objpool__monitoring *monitor, objpool__watched *watched, const objpool *pool) {
+  const objpool_thresholds *limits = &monitor->limits;
+  objpool_stats now = objpool_snapshot(pool);
+  if (now.since_ns != watched->last.since_ns) memset(&watched->last, 0, sizeof watched->last); /* was reset since */
+  uint64_t hits = now.hits - watched->last.hits, misses = now.misses - watched->last.misses;
+  bool enough = hits + misses >= limits->min_samples;
+  double whole = hits + misses ? (double)(hits + misses) : 1;
+  watched->last = now;
+  const struct {
+    bool known;
+    double value, threshold;
+    bool below;
+    objpool_severity severity;
+  } conditions[OBJPOOL__ALERTS] = {
+      {enough, (double)hits / whole, limits->min_hit_rate, true, OBJPOOL_WARNING},
+      {enough, (double)misses / whole, limits->max_miss_rate, false, OBJPOOL_WARNING},
+      {true, (double)now.memory_bytes, (double)limits->max_memory_bytes, false, OBJPOOL_ERROR},
+      {true, (double)(now.in_use + now.idle), (double)limits->max_objects, false, OBJPOOL_WARNING},
+      {now.max_objects > 0, now.max_objects ? (double)now.in_use / (double)now.max_objects : 0,
+       limits->max_utilization, false, now.in_use >= now.max_objects ? OBJPOOL_CRITICAL : OBJPOOL_ERROR}};
+  size_t reported = 0;
+  for (int kind = 0; kind < OBJPOOL__ALERTS; kind++) {
+    if (!conditions[kind].known) continue; /* too few samples tell neither that it began nor that it ended */
+    bool holds = conditions[kind].below ? conditions[kind].value < conditions[kind].threshold
+                                        : conditions[kind].value > conditions[kind].threshold;
+    if (holds == watched->active[kind]) continue;
+    watched->active[kind] = holds;
+    reported++;
+    objpool_alert alert;
+    memset(&alert, 0, sizeof alert);
+    alert.kind = (objpool_alert_kind)kind;
+    alert.severity = holds ? conditions[kind].severity : OBJPOOL_INFO;
+    alert.recovered = !holds;
+    alert.pool_name = objpool_name(pool);
+    alert.value = conditions[kind].value;
+    alert.threshold = conditions[kind].threshold;
+    alert.time_ns = now.now_ns;
+    objpool__alert_message(&alert);
+    if (monitor->on_alert) monitor->on_alert(&alert, monitor->user);
+  }
+  return reported;
+}
+
+OBJPOOL_API size_t objpool_monitor_poll(objpool_monitor *handle) {
+  objpool__monitoring *monitor = handle->state;
+  size_t reported = 0, kept = 0;
+  if (!monitor) return 0;
+  objpool__registry_enter(); /* also keeps two polls of one monitor apart */
+  for (size_t i = 0; i < monitor->watched_count; i++) monitor->watched[i].seen = false;
+  for (objpool__state *state = objpool__registry.first; state; state = state->registered) {
+    objpool__watched *watched = objpool__watched_as(monitor, state->serial);
+    if (!watched) continue;
+    watched->seen = true;
+    reported += objpool__poll_pool(monitor, watched, state->pool);
+  }
+  for (size_t i = 0; i < monitor->watched_count; i++) /* pools that are gone: their alerts end silently */
+    if (monitor->watched[i].seen) monitor->watched[kept++] = monitor->watched[i];
+  monitor->watched_count = kept;
+  objpool__registry_leave();
+  return reported;
+}
+
+#ifndef OBJPOOL_NO_THREADS
+
+static void objpool__maintain_visited(objpool *pool, void *user) {
+  (void)user;
+  if (objpool__shared(pool->state)) objpool_maintain(pool);
+}
+
+static void *objpool__monitor_run(void *argument) {
+  objpool_monitor *handle = (objpool_monitor *)argument;
+  objpool__monitoring *monitor = handle->state;
+  while (!objpool__wait(&monitor->stop, objpool__now_ns() + monitor->interval_ns)) {
+    objpool_monitor_poll(handle);
+    objpool_registry_each(objpool__maintain_visited, NULL);
+  }
+  return NULL;
+}
+
+static bool objpool__monitor_runs(const objpool__monitoring *monitor) {
+  return monitor->running && monitor->forks == objpool__process.forks; /* written in a child of one thread */
+}
+#endif
+
+OBJPOOL_API bool objpool_monitor_start(objpool_monitor *handle, uint64_t interval_ns) {
+#ifdef OBJPOOL_NO_THREADS
+  (void)handle, (void)interval_ns;
+  errno = ENOSYS;
+  return false;
+#else
+  objpool__monitoring *monitor = handle->state;
+  int error = !monitor || !interval_ns ? EINVAL : objpool__monitor_runs(monitor) ? EBUSY : 0;
+  if (!error) {
+    monitor->interval_ns = interval_ns > INT64_MAX / 2 ? INT64_MAX / 2 : interval_ns;
+    monitor->forks = objpool__process.forks;
+    objpool__waiter_make(&monitor->stop);
+    error = pthread_create(&monitor->thread, NULL, objpool__monitor_run, handle);
+    monitor->running = !error;
+  }
+  if (error) errno = error;
+  return !error;
+#endif
+}
+
+OBJPOOL_API void objpool_monitor_stop(objpool_monitor *handle) {
+#ifndef OBJPOOL_NO_THREADS
+  objpool__monitoring *monitor = handle->state;
+  if (!monitor || !monitor->running) return;
+  if (!objpool__monitor_runs(monitor)) { /* this is a forked child: the thread stayed behind */
+    monitor->running = false;
+    return;
+  }
+  objpool__waiter_wake(&monitor->stop);
+  if (pthread_equal(pthread_self(), monitor->thread)) return; /* an alert handler: the thread ends after it */
+  pthread_join(monitor->thread, NULL);
+  objpool__waiter_unmake(&monitor->stop);
+  monitor->running = false;
+#else
+  (void)handle;
+#endif
+}
+
+OBJPOOL_API void objpool_monitor_destroy(objpool_monitor *handle) {
+  objpool__monitoring *monitor = handle->state;
+  if (!monitor) return;
+  objpool_monitor_stop(handle);
+  free(monitor->watched);
+  free(monitor);
+  handle->state = NULL;
+}
+
 #ifdef __cplusplus
 }
 #endif
 #endif /* OBJPOOL_IMPLEMENTATION */
+
+/* HISTORY
+
+   1.0.0  first release
+
+   LICENCE
+
+   This software is available under two licences: choose whichever you prefer.
+
+   ALTERNATIVE A - MIT License
+   Copyright (c) 2026 the objpool authors
+   Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+   documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+   rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to
+   permit persons to whom the Software is furnished to do so, subject to the following conditions: The above copyright
+   notice and this permission notice shall be included in all copies or substantial portions of the Software.
+   THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+   WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+   COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+   OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+
+   ALTERNATIVE B - Public Domain (www.unlicense.org)
+   This is free and unencumbered software released into the public domain. Anyone is free to copy, modify, publish, use,
+   compile, sell, or distribute this software, either in source code form or as a compiled binary, for any purpose,
+   commercial or non-commercial, and by any means. In jurisdictions that recognize copyright laws, the author or authors
+   of this software dedicate any and all copyright interest in the software to the public domain. We make this
+   dedication for the benefit of the public at large and to the detriment of our heirs and successors. We intend this
+   dedication to be an overt act of relinquishment in perpetuity of all present and future rights to this software under
+   copyright law.
+   THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+   WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS BE
+   LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+   OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE. */
