@@ -1576,7 +1576,7 @@ static objpool__block *objpool__block_of(const objpool__state *state, const void
 /* Adds a block of at least one cell. Under blocks_lock; NULL with ENOMEM. */
 static objpool__block *objpool__grow(objpool__state *state, size_t wanted) {
   size_t cells = state->next_cells > wanted ? state->next_cells : wanted, bytes;
-  size_t cap = state->max_objects; /* may change meanwhile: then the block is larger than needed */
+  size_t cap = OBJPOOL__LOAD(state->max_objects); /* may change meanwhile: then the block is larger than needed */
   if (cap && cells > cap - (state->cells < cap ? state->cells : cap - 1)) cells = cap > state->cells ? cap - state->cells : 1;
   if (state->block_count == state->block_capacity) {
     size_t capacity = state->block_capacity ? state->block_capacity * 2 : 8;
@@ -1608,7 +1608,7 @@ static objpool__block *objpool__grow(objpool__state *state, size_t wanted) {
   memmove(state->blocks + place + 1, state->blocks + place, (state->block_count - place) * sizeof *state->blocks);
   state->blocks[place] = block;
   state->block_count++;
-  state->cells += cells;
+  OBJPOOL__STORE(state->cells, state->cells + cells); /* atomic for maintenance, which looks without the lock */
   double next = (double)cells * state->config.growth_factor;
   state->next_cells = next < (double)(SIZE_MAX / 2) ? (size_t)(next + 0.999999) : cells;
   if (state->engine == OBJPOOL__LOCAL) objpool__bound_local(state);
@@ -1683,7 +1683,7 @@ static void objpool__blocks_shrink(objpool__state *state) {
       state->blocks[kept++] = block;
       if (block->cells > largest) largest = block->cells;
     } else {
-      state->cells -= block->cells;
+      OBJPOOL__STORE(state->cells, state->cells - block->cells); /* as in objpool__grow */
       objpool__block_free(state, block);
     }
   }
@@ -2044,7 +2044,7 @@ static void objpool__watch(objpool__state *state, objpool__cache *cache) {
   uint64_t others = objpool__others(state, cache);
   bool alone = others == cache->others;
   cache->others = others;
-  if (!alone && cache->unseen++ % 16 != 0 && state->cache_count > 1) {
+  if (!alone && cache->unseen++ % 16 != 0 && OBJPOOL__LOAD(state->cache_count) > 1) {
     if (cache->openness == OBJPOOL__OPEN) OBJPOOL__STORE(cache->slot.base, cache->bottom);
     return;
   }
@@ -2215,6 +2215,14 @@ static void objpool__thread_exit(void *unused) {
   objpool__unlock(&objpool__process.lock);
 }
 
+/* When the library that holds this copy is unloaded, no thread may come back to it. */
+static __attribute__((destructor)) void objpool__unload(void) {
+  objpool__lock(&objpool__process.lock);
+  if (objpool__process.has_key) pthread_key_delete(objpool__process.key);
+  objpool__process.has_key = false;
+  objpool__unlock(&objpool__process.lock);
+}
+
 static void objpool__register_thread(void) {
   objpool__lock(&objpool__process.lock);
   if (objpool__process.has_key)
@@ -2254,7 +2262,7 @@ static objpool__cache *objpool__cache_of(objpool__state *state, bool may_allocat
   if (missing && (cache = state->spare) != NULL) {
     OBJPOOL__STORE(state->spare, NULL);
     cache->next = state->caches;
-    state->cache_count++;
+    OBJPOOL__STORE(state->cache_count, state->cache_count + 1); /* atomic for those who look without the lock */
     /* release: pairs with the readers of the list */
     __atomic_store_n(&state->caches, cache, __ATOMIC_RELEASE);
     *place = &cache->slot; /* only this thread, and those that get its index after it, read this row */
