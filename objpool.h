@@ -251,6 +251,10 @@ extern "C" {
 #define OBJPOOL__SHOW(object, size) ((void)(object), (void)(size))
 #endif
 
+/* Whatever the file's own variables are called, ours are inside. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+
 /* ------------------------------------------------------------------------------------------------------- >>types */
 
 #define OBJPOOL_NO_CACHE SIZE_MAX   /* objpool_config.cache_size: no thread holds idle objects for itself */
@@ -1026,11 +1030,15 @@ public:
 #define OBJPOOL__WITH_AT(P, variable, pool, at) \
   OBJPOOL__WITH(P, variable, pool, OBJPOOL__JOIN(objpool__guard_, at), OBJPOOL__JOIN(objpool__once_, at))
 
+#pragma GCC diagnostic pop
 #endif /* OBJPOOL_H */
 
 #if defined(OBJPOOL_IMPLEMENTATION) && !defined(OBJPOOL__IMPLEMENTED)
 #define OBJPOOL__IMPLEMENTED
 /* ---------------------------------------------------------------------------------------------- >>implementation */
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -1787,11 +1795,7 @@ static void objpool__waiter_wake(objpool__waiter *waiter) {
 
 /* True when served, false when the monotonic deadline passed (UINT64_MAX: never). */
 static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
-  for (unsigned spin = 0; spin < 16; spin++) { /* a hand-over often comes within microseconds */
-    if (__atomic_load_n(&waiter->served, __ATOMIC_ACQUIRE)) return true; /* pairs with objpool__waiter_wake */
-    sched_yield();
-  }
-  while (!__atomic_load_n(&waiter->served, __ATOMIC_ACQUIRE)) { /* as above */
+  while (!__atomic_load_n(&waiter->served, __ATOMIC_ACQUIRE)) { /* pairs with objpool__waiter_wake */
     if (deadline != UINT64_MAX && objpool__now_ns() >= deadline) return false;
 #ifdef SYS_futex
     struct objpool__kernel_time until = {(long)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
@@ -2131,10 +2135,14 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
 
 /* Puts an object into the slot if it is or can be opened. `given`: what the fast path did. True: done. */
 static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, void *object, objpool__given given) {
-  bool done = false;
+  bool done = false, peak_ended = false;
   objpool__spin_lock(cache);
   uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
   if (given == OBJPOOL__STORED_REVOKED) { /* counted already */
+    if (cache->openness == OBJPOOL__OPEN) { /* no: a reset of the statistics drew base up */
+      objpool__spin_unlock(cache);
+      return true;
+    }
     if (cache->openness == OBJPOOL__CLOSING) {
       objpool__collect(state, cache);
       done = true;
@@ -2154,7 +2162,9 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
     /* the first release after a peak: in_use was one more than now */
     size_t peak = (size_t)objpool__in_use_now(state) + 1;
     if (objpool__others(state, cache) == cache->others) objpool__raise(&state->peak_in_use, peak);
-    objpool__watch(state, cache);
+    OBJPOOL__STORE(cache->slot.limit, (uintptr_t)(cache->current->objects + state->rounds));
+    cache->peak_pending = false;
+    peak_ended = true;
   }
   if (cache->openness == OBJPOOL__OPEN || objpool__open(state, cache)) {
     top = OBJPOOL__LOAD(cache->slot.top);
@@ -2183,6 +2193,7 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
       *(void **)top = object;
       __atomic_store_n(&cache->slot.top, top + sizeof(void *), __ATOMIC_RELEASE); /* as in objpool__give */
       done = true;
+      if (peak_ended) objpool__watch(state, cache);
     }
   }
   objpool__spin_unlock(cache);
@@ -2655,11 +2666,26 @@ static objpool__found objpool__cached_find(objpool__state *state, objpool__cache
   return found;
 }
 
+static objpool__found objpool__find(objpool__state *state, objpool__cache *cache, objpool__how how, void **object) {
+  return state->engine == OBJPOOL__UNCACHED ? objpool__uncached_find(state, how, object)
+                                            : objpool__cached_find(state, cache, how, object);
+}
+
 /* Waits in the queue for an object or a permit; nothing: time was up. */
 static objpool__found objpool__queue_find(objpool__state *state, objpool__cache *cache, int64_t timeout_ns,
                                           void **object) {
   uint64_t began = objpool__now_ns();
   uint64_t deadline = timeout_ns < 0 ? UINT64_MAX : began + (uint64_t)timeout_ns;
+  /* Before it joins the queue it lets others run for a moment: a queue, once there, costs a change of threads for each
+     hand-over, since nobody may overtake it. Whoever waits in it already is served first. */
+  for (unsigned patience = 0; patience < 64 && objpool__now_ns() < deadline; patience++) {
+    sched_yield();
+    objpool__found found = objpool__find(state, cache, OBJPOOL__WAIT, object);
+    if (found == OBJPOOL__NOTHING) continue;
+    objpool__add(state, cache, OBJPOOL__WAITS, 1);
+    objpool__add(state, cache, OBJPOOL__WAIT_NS, objpool__now_ns() - began);
+    return found;
+  }
   objpool__waiter waiter;
   objpool__waiter_make(&waiter);
   objpool__lock(&state->commons_lock);
@@ -2710,13 +2736,12 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
       if (how == OBJPOOL__WAIT) error = EDEADLK;
     }
 #ifndef OBJPOOL_NO_THREADS
-    else if (state->engine == OBJPOOL__UNCACHED) {
-      found = objpool__uncached_find(state, how, &object);
-    } else if (cache && (object = objpool__cache_take(state, cache, claimed)) != NULL) {
+    else if (state->engine == OBJPOOL__CACHED && cache &&
+             (object = objpool__cache_take(state, cache, claimed)) != NULL) {
       found = OBJPOOL__OBJECT;
       from_own_slot = true;
     } else {
-      found = objpool__cached_find(state, cache, how, &object);
+      found = objpool__find(state, cache, how, &object);
     }
     claimed = false;
     if (found == OBJPOOL__NOTHING && how == OBJPOOL__WAIT && objpool__shared(state)) {
@@ -3170,6 +3195,16 @@ static bool objpool__put_back(objpool__state *state, objpool__cache *cache, void
   return true;
 }
 
+static void objpool__put_all_back(objpool__state *state, objpool__cache *cache, void **kept, void **doomed) {
+  for (void *object = *kept, *next; object; object = next) {
+    next = *objpool__link(object);
+    if (objpool__put_back(state, cache, object)) continue;
+    *objpool__link(object) = *doomed;
+    *doomed = object;
+  }
+  *kept = NULL;
+}
+
 /* Destroys idle objects down to `keep`; every slot was closed by the caller, who holds them so. */
 static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, size_t keep) {
   void *all = NULL, *shares[OBJPOOL__SHARES], *doomed = NULL;
@@ -3191,22 +3226,26 @@ static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, s
   }
   if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
   size_t excess = idle > keep ? idle - keep : 0;
-  for (unsigned share = 0; share < OBJPOOL__SHARES; share++) /* the fullest blocks' objects end on top, reused first */
+  void *kept = NULL, **last = &kept; /* the fullest blocks' objects end on top, reused first */
+  for (unsigned share = 0; share < OBJPOOL__SHARES; share++)
     for (void *object = shares[share], *next; object; object = next) {
       next = *objpool__link(object);
-      bool kept = false;
       if (excess > 0) {
         excess--;
+        *objpool__link(object) = doomed;
+        doomed = object;
       } else {
-        kept = objpool__put_back(state, cache, object);
+        *last = object;
+        last = objpool__link(object);
       }
-      if (kept) continue;
-      *objpool__link(object) = doomed;
-      doomed = object;
     }
+  *last = NULL;
+  /* the kept ones can be found again before destroy hooks run, unless a lower cap has no place for them until then */
+  if (!OBJPOOL__LOAD(state->surplus)) objpool__put_all_back(state, cache, &kept, &doomed);
   for (void *next; doomed; doomed = next, destroyed++) {
     next = *objpool__link(doomed);
     objpool__take_down(state, cache, doomed, OBJPOOL__DESTROYED);
+    if (!next) objpool__put_all_back(state, cache, &kept, &next);
   }
   return destroyed;
 }
@@ -3535,6 +3574,9 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   for (objpool__cache *cache = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); cache; cache = cache->next) {
     objpool__spin_lock(cache); /* acquire: pairs with objpool__cache_of */
     cache->unseen = 0;
+    /* the next acquire asks, and is the first of a new peak; acquire: pairs with objpool__give */
+    if (cache->openness == OBJPOOL__OPEN && !cache->peak_pending)
+      OBJPOOL__STORE(cache->slot.base, __atomic_load_n(&cache->slot.top, __ATOMIC_ACQUIRE));
     objpool__spin_unlock(cache);
   }
 #endif
@@ -4345,6 +4387,7 @@ OBJPOOL_API void objpool_monitor_destroy(objpool_monitor *handle) {
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC diagnostic pop
 #endif /* OBJPOOL_IMPLEMENTATION */
 
 /* HISTORY
