@@ -1290,7 +1290,7 @@ typedef struct objpool__state {
   size_t block_count, block_capacity, cells, next_cells;
   size_t magazine_count;         /* made so far */
   char *magazines[32];           /* chunk k holds 32 << k */
-  size_t memory_bytes;           /* atomic */
+  size_t memory_bytes;           /* read without the lock */
   uint64_t baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
   objpool__demand learned;       /* by maintenance, of which there is one at a time */
   char maintaining;
@@ -1344,13 +1344,13 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
 
 static void *objpool__allocate_for(objpool__state *state, size_t size, size_t alignment, bool *clear) {
   void *memory = objpool__allocate(state->config.allocator, size, alignment, clear);
-  if (memory) __atomic_fetch_add(&state->memory_bytes, size, __ATOMIC_RELAXED); /* a count, it orders nothing */
+  if (memory) OBJPOOL__STORE(state->memory_bytes, state->memory_bytes + size); /* under blocks_lock, or alone; others read */
   return memory;
 }
 
 static void objpool__deallocate_for(objpool__state *state, void *memory, size_t size, size_t alignment) {
   if (!memory) return;
-  __atomic_fetch_sub(&state->memory_bytes, size, __ATOMIC_RELAXED); /* as above */
+  OBJPOOL__STORE(state->memory_bytes, state->memory_bytes - size); /* as above */
   state->config.allocator.deallocate(memory, size, alignment, state->config.allocator.context);
 }
 
@@ -1709,6 +1709,11 @@ static void objpool__blocks_shrink(objpool__state *state) {
 /* A place among max_objects, taken before create runs; a bounded compare-and-swap, so that it never overshoots. */
 static bool objpool__reserve(objpool__state *state) {
   size_t alive = OBJPOOL__LOAD(state->alive);
+  if (!objpool__shared(state)) {
+    if (state->max_objects && alive >= state->max_objects) return false;
+    OBJPOOL__STORE(state->alive, alive + 1);
+    return true;
+  }
   do {
     size_t most = OBJPOOL__LOAD(state->max_objects);
     if (most && alive >= most) return false;
@@ -1883,6 +1888,10 @@ static void objpool__serve(objpool__state *state) {
 }
 
 static void objpool__unreserve(objpool__state *state) {
+  if (!objpool__shared(state)) {
+    OBJPOOL__STORE(state->alive, state->alive - 1);
+    return;
+  }
   __atomic_fetch_sub(&state->alive, 1, __ATOMIC_SEQ_CST); /* seq_cst: before the look for waiters */
   objpool__serve(state);
 }
@@ -2598,8 +2607,8 @@ static void objpool__local_settle(objpool__state *state) {
   size_t idle = (own->top - raw) / sizeof(void *), in_use = state->alive - idle;
   size_t most = state->max_idle && state->max_idle < state->raw_capacity ? state->max_idle : state->raw_capacity;
 #if OBJPOOL__COUNTED
-  if (state->peak_in_use < in_use) state->peak_in_use = in_use;
-  if (state->peak_idle < idle) state->peak_idle = idle;
+  if (state->peak_in_use < in_use) OBJPOOL__STORE(state->peak_in_use, in_use); /* others read, here and below */
+  if (state->peak_idle < idle) OBJPOOL__STORE(state->peak_idle, idle);
   if (state->peak_idle < most) most = state->peak_idle;
   size_t least = state->alive > state->peak_in_use ? state->alive - state->peak_in_use : 0;
   OBJPOOL__STORE(own->base, raw + least * sizeof(void *));
@@ -3501,6 +3510,15 @@ static uint64_t objpool__sum(objpool__state *state, objpool__counter counter) {
 
 /* in_use now; raises the peaks by what is seen. */
 static size_t objpool__look(objpool__state *state, size_t *idle) {
+#if OBJPOOL__COUNTED
+  if (!objpool__shared(state)) { /* another thread may look: not at the owner's array */
+    uint64_t out = OBJPOOL__LOAD(state->pool->own.acquires);
+    uint64_t in = OBJPOOL__LOAD(state->pool->own.releases) + OBJPOOL__LOAD(state->shared_counts[OBJPOOL__EXTRACTED]);
+    size_t used = out > in ? (size_t)(out - in) : 0, living = OBJPOOL__LOAD(state->alive);
+    *idle = living > used ? living - used : 0;
+    return used;
+  }
+#endif
   *idle = objpool__count_idle(state);
   size_t alive = OBJPOOL__LOAD(state->alive), in_use = alive > *idle ? alive - *idle : 0;
 #if OBJPOOL__COUNTED && !defined(OBJPOOL_NO_THREADS)
@@ -3568,8 +3586,12 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   OBJPOOL__STORE(state->peak_in_use, 0);
   OBJPOOL__STORE(state->peak_idle, 0);
   size_t idle;
-  objpool__look(state, &idle);
-  if (!objpool__shared(state)) objpool__local_settle(state);
+  size_t in_use = objpool__look(state, &idle);
+  if (!objpool__shared(state)) {
+    OBJPOOL__STORE(state->peak_in_use, in_use);
+    OBJPOOL__STORE(state->peak_idle, idle);
+    objpool__local_settle(state);
+  }
 #ifndef OBJPOOL_NO_THREADS
   for (objpool__cache *cache = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); cache; cache = cache->next) {
     objpool__spin_lock(cache); /* acquire: pairs with objpool__cache_of */
