@@ -868,10 +868,10 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
     return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n) : 0; \
   }                                                                                                                  \
   OBJPOOL__INLINE size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {                           \
-    return objpool__p->base.state ? objpool_trim(&objpool__p->base, objpool__n) : 0;                                 \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim(&objpool__p->base, objpool__n) : 0;                                 \
   }                                                                                                                  \
   OBJPOOL__INLINE size_t name##_clear(name##_objpool_pool *objpool__p) {                                             \
-    return objpool__p->base.state ? objpool_clear(&objpool__p->base) : 0;                                            \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                                            \
   }                                                                                                                  \
   OBJPOOL__INLINE bool name##_resize(name##_objpool_pool *objpool__p, size_t objpool__i, size_t objpool__n) {        \
     return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                              \
@@ -1217,9 +1217,11 @@ typedef struct objpool__block { /* memory of `cells` cells, the first at `first`
   bool clear;                   /* fresh cells are known to be zero */
 } objpool__block;
 
+typedef enum objpool__progress { OBJPOOL__AWAKE, OBJPOOL__ASLEEP, OBJPOOL__SERVED } objpool__progress;
+
 typedef struct objpool__waiter { /* lies on the stack of a waiting thread */
   struct objpool__waiter *next, *previous;
-  uint32_t served;              /* 1: object or permit was handed over; written under the commons lock */
+  uint32_t progress;            /* objpool__progress; when served, object or permit was handed over */
   void *object;                 /* an object, or NULL with the permit to create one */
 #if !defined(__linux__) && !defined(OBJPOOL_NO_THREADS)
   pthread_mutex_t lock;
@@ -1253,7 +1255,8 @@ typedef struct objpool__state {
   size_t rounds;                 /* objects per magazine */
   struct objpool__state *next, **link; /* in objpool__process */
   struct objpool__state *registered; /* next in the registry */
-  uint64_t serial;
+  uint64_t serial;               /* in the order pools were bound */
+  unsigned visits;               /* by monitors that maintain it; under the registry's lock */
   void *raw;                     /* local pools: the array behind pool->own */
   size_t raw_capacity;
 
@@ -1268,15 +1271,18 @@ typedef struct objpool__state {
   bool bounded;                  /* idle objects must be counted: max_idle is below what may be alive */
   bool surplus;                  /* more are alive than a resize allows */
   bool destroying;
+  bool gathering;                /* a trim has popped what it will push back */
   size_t hold;                   /* > 0: no slot may open */
   size_t open_slots;
   size_t waiting;
   uint32_t calm_in;              /* > 0: this many operations until slots may open again */
 
-  OBJPOOL__ALONE objpool__mutex commons_lock; /* guards the five below; below a slot's lock, above blocks_lock */
+  OBJPOOL__ALONE objpool__mutex commons_lock; /* guards the seven below; below a slot's lock, above blocks_lock */
   objpool__magazine *commons;
   size_t commons_count;
   objpool__waiter *first_waiter, *last_waiter;
+  void *aside;                   /* idle objects that maintenance is validating one by one, linked */
+  size_t aside_count;
   uint64_t shared_counts[OBJPOOL__COUNTERS]; /* of threads without a slot; by atomic add */
   size_t peak_in_use, peak_idle; /* raised by compare-and-swap */
 
@@ -1387,8 +1393,10 @@ static void objpool__raise(size_t *peak, size_t value) {
 
 OBJPOOL_API void objpool__emit(const objpool *pool, void (*on_event)(const objpool_event *, void *),
                                objpool_event_kind kind, const void *object, size_t count) {
+  int saved = errno;
   objpool_event event = {kind, pool, object, count, objpool__now_ns()};
   on_event(&event, pool->context);
+  errno = saved;
 }
 
 static void objpool__report_event(objpool__state *state, objpool_event_kind kind, const void *object, size_t count) {
@@ -1546,15 +1554,11 @@ static bool objpool__widen(objpool__state *state, size_t cells) {
   if (state->raw) memcpy(wider, state->raw, own->top - (uintptr_t)state->raw);
   OBJPOOL__STORE(own->top, state->raw ? own->top + moved : (uintptr_t)wider);
   OBJPOOL__STORE(own->base, state->raw ? own->base + moved : (uintptr_t)wider);
+  if (own->limit) OBJPOOL__STORE(own->limit, own->limit + moved); /* 0: releases must ask, and settle it */
   objpool__deallocate_for(state, state->raw, state->raw_capacity * sizeof(void *), sizeof(void *) * 2);
   state->raw = wider;
   state->raw_capacity = cells;
   return true;
-}
-
-static void objpool__bound_local(objpool__state *state) {
-  size_t most = state->max_idle && state->max_idle < state->raw_capacity ? state->max_idle : state->raw_capacity;
-  OBJPOOL__STORE(state->pool->own.limit, (uintptr_t)state->raw + most * sizeof(void *));
 }
 
 static size_t objpool__block_alignment(const objpool__state *state) {
@@ -1619,7 +1623,6 @@ static objpool__block *objpool__grow(objpool__state *state, size_t wanted) {
   OBJPOOL__STORE(state->cells, state->cells + cells); /* atomic for maintenance, which looks without the lock */
   double next = (double)cells * state->config.growth_factor;
   state->next_cells = next < (double)(SIZE_MAX / 2) ? (size_t)(next + 0.999999) : cells;
-  if (state->engine == OBJPOOL__LOCAL) objpool__bound_local(state);
   return block;
 }
 
@@ -1754,6 +1757,19 @@ static __attribute__((unused)) void objpool__commons_push(objpool__state *state,
   OBJPOOL__STORE(state->commons_count, state->commons_count + 1); /* atomic for those who look without the lock */
 }
 
+/* Links for idle objects that trim or maintenance goes through: their tag words. */
+static void **objpool__link(void *object) { return (void **)object - 1; }
+
+/* One that maintenance set aside to validate it; under commons_lock. */
+static void *objpool__aside_pop(objpool__state *state) {
+  void *object = state->aside;
+  if (!object) return NULL;
+  state->aside = *objpool__link(object);
+  *objpool__tag(object) = ~(state->pool->key ^ (uintptr_t)object);
+  __atomic_store_n(&state->aside_count, state->aside_count - 1, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
+  return object;
+}
+
 /* An idle object from the shared part. Cached pools: under commons_lock. */
 static void *objpool__shared_pop(objpool__state *state) {
   if (state->engine == OBJPOOL__UNCACHED) {
@@ -1765,7 +1781,11 @@ static void *objpool__shared_pop(objpool__state *state) {
   }
   if (!OBJPOOL__LOAD(state->commons_count)) {
     objpool__magazine *full = objpool__depot_pop(state, &state->full);
-    if (!full) return NULL;
+    if (!full) {
+      void *object = objpool__aside_pop(state);
+      if (object) objpool__room_give(state, 1);
+      return object;
+    }
     if (state->commons) objpool__depot_push(state, &state->empty, state->commons, 0);
     state->commons = full;
     OBJPOOL__STORE(state->commons_count, state->rounds); /* atomic for those who look without the lock */
@@ -1779,6 +1799,12 @@ static void *objpool__shared_pop(objpool__state *state) {
 /* ---- room: waiting. A queue of nodes under commons_lock. Every release looks at `waiting` after its object can be
    found; every waiter raises `waiting` before it looks for objects. Both are seq_cst, so one of the two sees the other. */
 
+#ifndef OBJPOOL_NO_THREADS
+static bool objpool__is_served(objpool__waiter *waiter) {
+  return __atomic_load_n(&waiter->progress, __ATOMIC_ACQUIRE) == OBJPOOL__SERVED; /* pairs with objpool__waiter_wake */
+}
+#endif
+
 #ifdef OBJPOOL_NO_THREADS
 static void objpool__waiter_wake(objpool__waiter *waiter) { (void)waiter; }
 #elif defined(__linux__) && (defined(SYS_futex) || defined(SYS_futex_time64))
@@ -1787,29 +1813,38 @@ static void objpool__waiter_make(objpool__waiter *waiter) { memset(waiter, 0, si
 static void objpool__waiter_unmake(objpool__waiter *waiter) { (void)waiter; }
 
 static void objpool__waiter_wake(objpool__waiter *waiter) {
+  uint32_t *word = &waiter->progress;
+  /* release: what was handed over is seen; pairs with objpool__wait. After it the node may be gone. */
+  if (__atomic_exchange_n(word, OBJPOOL__SERVED, __ATOMIC_ACQ_REL) != OBJPOOL__ASLEEP) return;
   int saved = errno;
-  uint32_t *served = &waiter->served;
-  __atomic_store_n(served, 1, __ATOMIC_RELEASE); /* pairs with objpool__wait; the node may be gone now */
 #ifdef SYS_futex
-  syscall(SYS_futex, served, 129L, 1L); /* FUTEX_WAKE_PRIVATE; if the stack was reused, a spurious wake at worst */
+  syscall(SYS_futex, word, 129L, 1L); /* FUTEX_WAKE_PRIVATE; if the stack was reused, a spurious wake at worst */
 #else
-  syscall(SYS_futex_time64, served, 129L, 1L);
+  syscall(SYS_futex_time64, word, 129L, 1L);
 #endif
   errno = saved;
 }
 
 /* True when served, false when the monotonic deadline passed (UINT64_MAX: never). */
 static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
-  while (!__atomic_load_n(&waiter->served, __ATOMIC_ACQUIRE)) { /* pairs with objpool__waiter_wake */
+  uint32_t *word = &waiter->progress, before = OBJPOOL__AWAKE;
+  /* short holds: its turn comes while others of the queue have theirs, and nobody need be woken */
+  for (unsigned turn = 0; turn < 64 && objpool__now_ns() < deadline; turn++) {
+    if (objpool__is_served(waiter)) return true;
+    sched_yield();
+  }
+  /* acquire on failure: it was served; acq_rel: the waker sees it asleep, or it sees that it is served */
+  if (!__atomic_compare_exchange_n(word, &before, OBJPOOL__ASLEEP, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return true;
+  while (!objpool__is_served(waiter)) {
     if (deadline != UINT64_MAX && objpool__now_ns() >= deadline) return false;
 #ifdef SYS_futex
     struct objpool__kernel_time until = {(long)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
     bool endless = deadline / 1000000000u > (unsigned long)-1 / 4;
     /* FUTEX_WAIT_BITSET_PRIVATE: an absolute time on the monotonic clock */
-    syscall(SYS_futex, &waiter->served, 137L, 0L, endless ? NULL : &until, NULL, 0xffffffffL);
+    syscall(SYS_futex, word, 137L, (long)OBJPOOL__ASLEEP, endless ? NULL : &until, NULL, 0xffffffffL);
 #else
     int64_t until[2] = {(int64_t)(deadline / 1000000000u), (int64_t)(deadline % 1000000000u)};
-    syscall(SYS_futex_time64, &waiter->served, 137L, 0L, deadline == UINT64_MAX ? NULL : until, NULL, 0xffffffffL);
+    syscall(SYS_futex_time64, word, 137L, (long)OBJPOOL__ASLEEP, deadline == UINT64_MAX ? NULL : until, NULL, 0xffffffffL);
 #endif
   }
   return true;
@@ -1832,14 +1867,14 @@ static void objpool__waiter_unmake(objpool__waiter *waiter) {
 
 static void objpool__waiter_wake(objpool__waiter *waiter) {
   pthread_mutex_lock(&waiter->lock);
-  __atomic_store_n(&waiter->served, 1, __ATOMIC_RELEASE); /* pairs with the looks at it without the lock */
+  __atomic_store_n(&waiter->progress, OBJPOOL__SERVED, __ATOMIC_RELEASE); /* pairs with objpool__is_served */
   pthread_cond_signal(&waiter->wake);
   pthread_mutex_unlock(&waiter->lock);
 }
 
 static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
   pthread_mutex_lock(&waiter->lock);
-  while (!waiter->served) {
+  while (!objpool__is_served(waiter)) {
     uint64_t now = objpool__now_ns(), left;
     if (now >= deadline) break;
     left = deadline - now < 50000000u ? deadline - now : 50000000u;
@@ -1850,7 +1885,7 @@ static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
     until.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&waiter->wake, &waiter->lock, &until);
   }
-  bool served = waiter->served;
+  bool served = objpool__is_served(waiter);
   pthread_mutex_unlock(&waiter->lock);
   return served;
 }
@@ -1915,6 +1950,8 @@ static void objpool__spin_unlock(objpool__cache *cache) {
   __atomic_clear(&cache->locked, __ATOMIC_RELEASE); /* pairs with objpool__spin_lock */
 }
 
+static uint64_t objpool__in_use_now(objpool__state *state);
+
 /* The owner's or the revoker's half of closing: moves what lies in the slot to the shared part. Under its lock, after
    its owner can no longer take from it unseen. */
 static void objpool__collect(objpool__state *state, objpool__cache *cache) {
@@ -1931,6 +1968,7 @@ static void objpool__collect(objpool__state *state, objpool__cache *cache) {
   objpool__room_give(state, 2 * state->rounds - objects - (cache->previous_full ? state->rounds : 0));
   objpool__unlock(&state->commons_lock);
   cache->previous_full = false;
+  if (cache->peak_pending) objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
   cache->peak_pending = false;
   if (top > bottom) cache->bottom = top;
   cache->openness = OBJPOOL__CLOSED;
@@ -1994,11 +2032,10 @@ static bool objpool__may_open(objpool__state *state) {
     return false;
   }
   if (OBJPOOL__LOAD(state->hold)) return false; /* saves the two below */
-  if (!objpool__room_take(state, 2 * state->rounds)) return false;
   __atomic_fetch_add(&state->open_slots, 1, __ATOMIC_SEQ_CST);
-  if (!__atomic_load_n(&state->hold, __ATOMIC_SEQ_CST)) return true;
+  /* room last: a holder that comes now sees the slot open, and waits for its lock before it counts room */
+  if (!__atomic_load_n(&state->hold, __ATOMIC_SEQ_CST) && objpool__room_take(state, 2 * state->rounds)) return true;
   __atomic_fetch_sub(&state->open_slots, 1, __ATOMIC_SEQ_CST);
-  objpool__room_give(state, 2 * state->rounds);
   return false;
 }
 
@@ -2320,8 +2357,9 @@ static void *objpool__create(objpool__state *state, objpool__cache *cache) {
   return object;
 }
 
-/* The end of an object that nobody can reach: counted as destroyed and as `why` (OBJPOOL__DESTROYED: nothing else). */
-static void objpool__take_down(objpool__state *state, objpool__cache *cache, void *object, objpool__counter why) {
+/* Takes an object down that nobody can reach, but for its reservation. Counted as destroyed and as `why`
+   (OBJPOOL__DESTROYED: nothing else). */
+static void objpool__dismantle(objpool__state *state, objpool__cache *cache, void *object, objpool__counter why) {
   objpool__report_event(state, OBJPOOL_EVENT_DESTROY, object, 1);
   OBJPOOL__SHOW(object, state->as.type.size);
   if (state->as.type.destroy) state->as.type.destroy(object, state->config.context);
@@ -2329,6 +2367,10 @@ static void objpool__take_down(objpool__state *state, objpool__cache *cache, voi
   objpool__add(state, cache, OBJPOOL__DESTROYED, 1);
   if (why != OBJPOOL__DESTROYED) objpool__add(state, cache, why, 1);
   objpool__cell_give(state, object);
+}
+
+static void objpool__take_down(objpool__state *state, objpool__cache *cache, void *object, objpool__counter why) {
+  objpool__dismantle(state, cache, object, why);
   objpool__unreserve(state);
 }
 
@@ -2437,7 +2479,8 @@ static void objpool__prepare_process(void) {
 #ifndef _WIN32
   pthread_atfork(objpool__fork_prepare, objpool__fork_parent, objpool__fork_child);
 #endif
-  for (unsigned i = 0; i < OBJPOOL__ROWS; i++) objpool__empty_table[i] = &objpool__no_slot;
+  /* row 0 is right already, and may be being read */
+  for (unsigned i = OBJPOOL__GUEST; i < OBJPOOL__ROWS; i++) objpool__empty_table[i] = &objpool__no_slot;
 #endif
 }
 
@@ -2593,6 +2636,9 @@ static void objpool__count_out(objpool__state *state, objpool__cache *cache, boo
 
 /* An object comes back, or is moved out, through a slow path; before anyone else can get it. */
 static void objpool__count_in(objpool__state *state, objpool__cache *cache, objpool__counter how) {
+#if OBJPOOL__COUNTED && !defined(OBJPOOL_NO_THREADS) /* a peak that a slot has not noted may end here */
+  if (state->engine == OBJPOOL__CACHED) objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
+#endif
   objpool__add(state, cache, how, 1);
   OBJPOOL__IF_COUNTED(if (state->engine == OBJPOOL__UNCACHED) __atomic_sub_fetch(&state->in_use, 1, __ATOMIC_RELAXED);)
 }
@@ -2604,16 +2650,16 @@ typedef enum objpool__found { OBJPOOL__OBJECT, OBJPOOL__PERMIT, OBJPOOL__NOTHING
 static void objpool__local_settle(objpool__state *state) {
   objpool__slot *own = &state->pool->own;
   uintptr_t raw = (uintptr_t)state->raw;
-  size_t idle = (own->top - raw) / sizeof(void *), in_use = state->alive - idle;
+  size_t idle = (own->top - raw) / sizeof(void *);
   size_t most = state->max_idle && state->max_idle < state->raw_capacity ? state->max_idle : state->raw_capacity;
 #if OBJPOOL__COUNTED
+  size_t in_use = (size_t)(own->acquires - own->releases - state->shared_counts[OBJPOOL__EXTRACTED]);
   if (state->peak_in_use < in_use) OBJPOOL__STORE(state->peak_in_use, in_use); /* others read, here and below */
   if (state->peak_idle < idle) OBJPOOL__STORE(state->peak_idle, idle);
   if (state->peak_idle < most) most = state->peak_idle;
-  size_t least = state->alive > state->peak_in_use ? state->alive - state->peak_in_use : 0;
+  size_t below = state->peak_in_use - in_use, least = idle > below ? idle - below : 0;
   OBJPOOL__STORE(own->base, raw + least * sizeof(void *));
 #else
-  (void)in_use;
   OBJPOOL__STORE(own->base, raw);
 #endif
   /* more alive than a resize allows: releases must ask */
@@ -2628,6 +2674,8 @@ static objpool__found objpool__local_find(objpool__state *state, objpool__how ho
     *object = *(void **)top;
     return OBJPOOL__OBJECT;
   }
+  *object = objpool__aside_pop(state);
+  if (*object) return OBJPOOL__OBJECT;
   return how != OBJPOOL__TRY && objpool__reserve(state) ? OBJPOOL__PERMIT : OBJPOOL__NOTHING;
 }
 
@@ -2639,8 +2687,15 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__how
     uint64_t head = __atomic_load_n(&state->full, __ATOMIC_SEQ_CST); /* in one order with the loads below */
     *object = objpool__shared_pop(state);
     if (*object) return OBJPOOL__OBJECT;
-    if (how == OBJPOOL__TRY) return OBJPOOL__NOTHING;
-    if (objpool__reserve(state)) return OBJPOOL__PERMIT;
+    bool gathering = __atomic_load_n(&state->gathering, __ATOMIC_SEQ_CST); /* what is idle may be in a trimmer's hands */
+    if (gathering || __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST)) { /* or set aside */
+      objpool__lock(&state->commons_lock);
+      *object = objpool__aside_pop(state);
+      objpool__unlock(&state->commons_lock);
+      if (*object) return OBJPOOL__OBJECT;
+      continue;
+    }
+    if (how != OBJPOOL__TRY && objpool__reserve(state)) return OBJPOOL__PERMIT;
     if (!objpool__number(head) && head == __atomic_load_n(&state->full, __ATOMIC_SEQ_CST)) return OBJPOOL__NOTHING;
   }
 }
@@ -2681,20 +2736,9 @@ static objpool__found objpool__find(objpool__state *state, objpool__cache *cache
 }
 
 /* Waits in the queue for an object or a permit; nothing: time was up. */
-static objpool__found objpool__queue_find(objpool__state *state, objpool__cache *cache, int64_t timeout_ns,
+static objpool__found objpool__queue_find(objpool__state *state, objpool__cache *cache, uint64_t deadline,
                                           void **object) {
   uint64_t began = objpool__now_ns();
-  uint64_t deadline = timeout_ns < 0 ? UINT64_MAX : began + (uint64_t)timeout_ns;
-  /* Before it joins the queue it lets others run for a moment: a queue, once there, costs a change of threads for each
-     hand-over, since nobody may overtake it. Whoever waits in it already is served first. */
-  for (unsigned patience = 0; patience < 64 && objpool__now_ns() < deadline; patience++) {
-    sched_yield();
-    objpool__found found = objpool__find(state, cache, OBJPOOL__WAIT, object);
-    if (found == OBJPOOL__NOTHING) continue;
-    objpool__add(state, cache, OBJPOOL__WAITS, 1);
-    objpool__add(state, cache, OBJPOOL__WAIT_NS, objpool__now_ns() - began);
-    return found;
-  }
   objpool__waiter waiter;
   objpool__waiter_make(&waiter);
   objpool__lock(&state->commons_lock);
@@ -2707,11 +2751,11 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__cache 
   if (state->engine == OBJPOOL__CACHED) objpool__revoke_all(state, cache);
   objpool__keep_closed(state);
   objpool__serve(state);
-  if (!__atomic_load_n(&waiter.served, __ATOMIC_ACQUIRE)) { /* pairs with objpool__waiter_wake */
+  if (!objpool__is_served(&waiter)) {
     objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
     if (!objpool__wait(&waiter, deadline)) {
       objpool__lock(&state->commons_lock);
-      if (!waiter.served) objpool__unqueue(state, &waiter);
+      if (!objpool__is_served(&waiter)) objpool__unqueue(state, &waiter);
       objpool__unlock(&state->commons_lock);
     }
     objpool__add(state, cache, OBJPOOL__WAITS, 1);
@@ -2719,7 +2763,7 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__cache 
   }
   objpool__waiter_unmake(&waiter);
   *object = waiter.object;
-  return !waiter.served ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
+  return !objpool__is_served(&waiter) ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
 }
 #endif
 
@@ -2737,11 +2781,14 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
 #ifndef OBJPOOL_NO_THREADS
   if (objpool__shared(state)) cache = objpool__cache_of(state, true);
 #endif
+  uint64_t deadline = how != OBJPOOL__WAIT || timeout_ns < 0 ? UINT64_MAX : objpool__now_ns() + (uint64_t)timeout_ns;
+  bool permit = false; /* the reservation of an object that proved invalid: enough for a new one */
   for (;;) { /* until an object is valid, or there is none */
     objpool__found found;
     bool from_own_slot = false;
+    objpool__how now = permit ? OBJPOOL__TRY : how;
     if (!objpool__shared(state)) {
-      found = objpool__local_find(state, how, &object);
+      found = objpool__local_find(state, now, &object);
       if (how == OBJPOOL__WAIT) error = EDEADLK;
     }
 #ifndef OBJPOOL_NO_THREADS
@@ -2750,16 +2797,20 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
       found = OBJPOOL__OBJECT;
       from_own_slot = true;
     } else {
-      found = objpool__find(state, cache, how, &object);
+      found = objpool__find(state, cache, now, &object);
     }
     claimed = false;
-    if (found == OBJPOOL__NOTHING && how == OBJPOOL__WAIT && objpool__shared(state)) {
-      found = objpool__queue_find(state, cache, timeout_ns, &object);
+    if (found == OBJPOOL__NOTHING && now == OBJPOOL__WAIT && objpool__shared(state)) {
+      found = objpool__queue_find(state, cache, deadline, &object);
       error = ETIMEDOUT;
       failure = OBJPOOL__TIMEOUTS;
     }
 #endif
-    (void)claimed;
+    (void)claimed, (void)deadline;
+    if (found == OBJPOOL__NOTHING && permit) {
+      found = OBJPOOL__PERMIT;
+      permit = false;
+    }
     if (found == OBJPOOL__NOTHING) break;
     if (found == OBJPOOL__PERMIT) {
       object = objpool__create(state, cache);
@@ -2774,10 +2825,15 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
       OBJPOOL__SHOW(object, state->as.type.size);
       if (state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_ACQUIRE) &&
           !state->as.type.validate(object, state->config.context)) {
-        objpool__take_down(state, cache, object, OBJPOOL__INVALID);
+        objpool__dismantle(state, cache, object, OBJPOOL__INVALID);
+        if (permit || how == OBJPOOL__TRY)
+          objpool__unreserve(state);
+        else
+          permit = true;
         continue;
       }
     }
+    if (permit) objpool__unreserve(state);
     objpool__count_out(state, cache, from_own_slot);
     if (!objpool__shared(state)) objpool__local_settle(state);
     objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);
@@ -2805,7 +2861,9 @@ static bool objpool__has_claimed(const objpool__state *state) {
 OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
                                         int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, describe);
-  return state ? objpool__acquire_from(state, objpool__has_claimed(state), how, timeout_ns) : NULL;
+  if (state) return objpool__acquire_from(state, objpool__has_claimed(state), how, timeout_ns);
+  if (how == OBJPOOL__TRY && errno == ENOMEM) errno = EAGAIN; /* a pool that cannot even begin has nothing idle */
+  return NULL;
 }
 
 /* After the fast path took an object that proved invalid: it was counted, but is never handed out. */
@@ -2824,6 +2882,17 @@ OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *descr
 
 /* ---- room: releasing */
 
+#ifndef OBJPOOL_NO_THREADS
+/* Uncached pools: onto the stack of idle objects, unless max_idle lie there. */
+static bool objpool__stack_push(objpool__state *state, void *object) {
+  objpool__magazine *node = objpool__depot_pop(state, &state->empty); /* there is one for every object */
+  node->objects[0] = object;
+  if (objpool__depot_push(state, &state->full, node, OBJPOOL__LOAD(state->max_idle))) return true;
+  objpool__depot_push(state, &state->empty, node, 0);
+  return false;
+}
+#endif
+
 /* Leaves an idle object where others find it, or hands it to the first waiter; false: the pool is full. */
 static bool objpool__put(objpool__state *state, objpool__cache *cache, void *object) {
 #ifndef OBJPOOL_NO_THREADS
@@ -2833,12 +2902,7 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
       if (most && OBJPOOL__LOAD(state->alive) > most) return false;
       __atomic_store_n(&state->surplus, false, __ATOMIC_SEQ_CST); /* as above */
     }
-    objpool__magazine *node = objpool__depot_pop(state, &state->empty); /* there is one for every object */
-    node->objects[0] = object;
-    if (!objpool__depot_push(state, &state->full, node, OBJPOOL__LOAD(state->max_idle))) {
-      objpool__depot_push(state, &state->empty, node, 0);
-      return false;
-    }
+    if (!objpool__stack_push(state, object)) return false;
     objpool__serve(state);
     return true;
   }
@@ -2849,7 +2913,7 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
       done = fits = false;
     } else {
       if (state->surplus) {
-        state->surplus = false;
+        OBJPOOL__STORE(state->surplus, false); /* read without the lock by objpool__give_slow */
         objpool__unhold(state);
       }
       if (state->first_waiter)
@@ -3095,6 +3159,8 @@ static void objpool__fork_child(void) {
     objpool__fork_unlock(state);
     state->first_waiter = state->last_waiter = NULL; /* they waited on stacks that are gone */
     state->waiting = 0;
+    state->visits = 0;
+    state->maintaining = 0;
     state->hold = state->surplus && state->engine == OBJPOOL__CACHED;
     size_t open = 0;
     for (objpool__cache *cache = state->caches; cache; cache = cache->next) {
@@ -3114,12 +3180,20 @@ static void objpool__fork_child(void) {
 
 /* ---- room: life */
 
+/* How many objects are idle outside of open slots; cached pools: under commons_lock. */
+static size_t objpool__count_shared(objpool__state *state) {
+  size_t aside = OBJPOOL__LOAD(state->aside_count);
+  if (!objpool__shared(state)) return (OBJPOOL__LOAD(state->pool->own.top) - (uintptr_t)state->raw) / sizeof(void *) + aside;
+  size_t magazines = (size_t)objpool__depot_depth(state, &state->full);
+  return state->engine == OBJPOOL__UNCACHED ? magazines + aside
+                                            : state->commons_count + magazines * state->rounds + aside;
+}
+
 /* How many objects are idle, wherever they are. */
 static size_t objpool__count_idle(objpool__state *state) {
-  if (!objpool__shared(state)) return (OBJPOOL__LOAD(state->pool->own.top) - (uintptr_t)state->raw) / sizeof(void *);
   size_t idle = 0;
+  if (state->engine != OBJPOOL__CACHED) return objpool__count_shared(state);
 #ifndef OBJPOOL_NO_THREADS
-  if (state->engine == OBJPOOL__UNCACHED) return (size_t)objpool__depot_depth(state, &state->full);
   objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with objpool__cache_of */
   for (objpool__cache *cache = all; cache; cache = cache->next) {
     objpool__spin_lock(cache);
@@ -3130,23 +3204,10 @@ static size_t objpool__count_idle(objpool__state *state) {
     objpool__spin_unlock(cache);
   }
   objpool__lock(&state->commons_lock);
-  idle += state->commons_count + (size_t)objpool__depot_depth(state, &state->full) * state->rounds;
+  idle += objpool__count_shared(state);
   objpool__unlock(&state->commons_lock);
 #endif
   return idle;
-}
-
-/* A number of an idle object that is gone, with every slot closed by the caller. */
-static void *objpool__pop_idle(objpool__state *state) {
-  void *object = NULL;
-  if (!objpool__shared(state)) {
-    objpool__local_find(state, OBJPOOL__TRY, &object);
-    return object;
-  }
-  objpool__lock(&state->commons_lock);
-  object = objpool__shared_pop(state);
-  objpool__unlock(&state->commons_lock);
-  return object;
 }
 
 static size_t objpool__look(objpool__state *state, size_t *idle);
@@ -3192,38 +3253,64 @@ static unsigned objpool__share(const objpool__block *block) {
   return in_use ? 1 + (unsigned)((double)in_use / (double)block->cells * (OBJPOOL__SHARES - 2)) : 0;
 }
 
-/* Links for objects in the trimmer's hands: their tag words. */
-static void **objpool__link(void *object) { return (void **)object - 1; }
+/* Idle objects are gathered under commons_lock; uncached pools, whose finders take no lock, have a flag besides. */
+static void objpool__gather_begin(objpool__state *state) {
+  if (!objpool__shared(state)) return;
+  objpool__lock(&state->commons_lock);
+  __atomic_store_n(&state->gathering, true, __ATOMIC_SEQ_CST); /* before the first pop: see objpool__uncached_find */
+}
 
-/* Makes such an object idle again; false: the pool filled up meanwhile. */
-static bool objpool__put_back(objpool__state *state, objpool__cache *cache, void *object) {
+static void objpool__gather_end(objpool__state *state) {
+  if (!objpool__shared(state)) return;
+  __atomic_store_n(&state->gathering, false, __ATOMIC_SEQ_CST); /* after the last push: as above */
+  objpool__unlock(&state->commons_lock);
+}
+
+/* An idle object, for whoever gathers them. */
+static void *objpool__pop_any(objpool__state *state) {
+  void *object = NULL;
+  if (objpool__shared(state))
+    object = objpool__shared_pop(state);
+  else
+    objpool__local_find(state, OBJPOOL__TRY, &object);
+  return object || state->engine == OBJPOOL__CACHED ? object : objpool__aside_pop(state);
+}
+
+static void *objpool__pop_idle(objpool__state *state) {
+  if (objpool__shared(state)) objpool__lock(&state->commons_lock);
+  void *object = objpool__pop_any(state);
+  if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
+  return object;
+}
+
+/* Makes a gathered object idle again; false: the pool filled up meanwhile. */
+static bool objpool__push_back(objpool__state *state, void *object) {
   *objpool__tag(object) = ~(state->pool->key ^ (uintptr_t)object);
-  if (objpool__shared(state)) return objpool__put(state, cache, object);
+#ifndef OBJPOOL_NO_THREADS
+  if (state->engine == OBJPOOL__UNCACHED) return objpool__stack_push(state, object);
+  if (state->engine == OBJPOOL__CACHED) {
+    if (!objpool__room_take(state, 1)) return false;
+    objpool__commons_push(state, object);
+    return true;
+  }
+#endif
   *(void **)state->pool->own.top = object;
   OBJPOOL__STORE(state->pool->own.top, state->pool->own.top + sizeof(void *));
   return true;
 }
 
-static void objpool__put_all_back(objpool__state *state, objpool__cache *cache, void **kept, void **doomed) {
-  for (void *object = *kept, *next; object; object = next) {
-    next = *objpool__link(object);
-    if (objpool__put_back(state, cache, object)) continue;
-    *objpool__link(object) = *doomed;
-    *doomed = object;
-  }
-  *kept = NULL;
-}
-
-/* Destroys idle objects down to `keep`; every slot was closed by the caller, who holds them so. */
+/* Destroys idle objects down to `keep`; every slot was closed by the caller, who holds them so. Those it keeps are out of
+   sight only under commons_lock, where whoever finds nothing looks again. */
 static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, size_t keep) {
   void *all = NULL, *shares[OBJPOOL__SHARES], *doomed = NULL;
   size_t idle = 0, destroyed = 0;
-  if (objpool__count_idle(state) <= keep) return 0;
   memset(shares, 0, sizeof shares);
-  for (void *object; (object = objpool__pop_idle(state)) != NULL; idle++) {
-    *objpool__link(object) = all;
-    all = object;
-  }
+  objpool__gather_begin(state);
+  if (objpool__count_shared(state) > keep)
+    for (void *object; (object = objpool__pop_any(state)) != NULL; idle++) {
+      *objpool__link(object) = all;
+      all = object;
+    }
   if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
   for (size_t i = 0; i < state->block_count; i++) state->blocks[i]->idle = 0;
   for (void *object = all; object; object = *objpool__link(object)) objpool__block_of(state, object)->idle++;
@@ -3235,26 +3322,20 @@ static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, s
   }
   if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
   size_t excess = idle > keep ? idle - keep : 0;
-  void *kept = NULL, **last = &kept; /* the fullest blocks' objects end on top, reused first */
-  for (unsigned share = 0; share < OBJPOOL__SHARES; share++)
+  for (unsigned share = 0; share < OBJPOOL__SHARES; share++) /* the fullest blocks' objects end on top, reused first */
     for (void *object = shares[share], *next; object; object = next) {
       next = *objpool__link(object);
-      if (excess > 0) {
+      if (excess > 0)
         excess--;
-        *objpool__link(object) = doomed;
-        doomed = object;
-      } else {
-        *last = object;
-        last = objpool__link(object);
-      }
+      else if (objpool__push_back(state, object))
+        continue;
+      *objpool__link(object) = doomed;
+      doomed = object;
     }
-  *last = NULL;
-  /* the kept ones can be found again before destroy hooks run, unless a lower cap has no place for them until then */
-  if (!OBJPOOL__LOAD(state->surplus)) objpool__put_all_back(state, cache, &kept, &doomed);
+  objpool__gather_end(state);
   for (void *next; doomed; doomed = next, destroyed++) {
     next = *objpool__link(doomed);
     objpool__take_down(state, cache, doomed, OBJPOOL__DESTROYED);
-    if (!next) objpool__put_all_back(state, cache, &kept, &next);
   }
   return destroyed;
 }
@@ -3304,7 +3385,7 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
     OBJPOOL__STORE(state->max_objects, config.max_objects);
     OBJPOOL__STORE(state->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
     if (state->engine == OBJPOOL__CACHED) {
-      size_t idle = state->commons_count + (size_t)objpool__depot_depth(state, &state->full) * state->rounds;
+      size_t idle = objpool__count_shared(state);
       __atomic_store_n(&state->room, (int64_t)config.max_idle - (int64_t)idle, __ATOMIC_RELEASE); /* as objpool__room_give */
     }
     size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST); /* after the new limit: see objpool__put */
@@ -3392,7 +3473,7 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
   int saved = errno;
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || !objpool__verify(state, NULL)) return;
-  if (state->waiting) {
+  if (OBJPOOL__LOAD(state->waiting)) {
     objpool__panic(state, NULL, "destroyed while threads wait for its objects");
     return;
   }
@@ -3456,7 +3537,7 @@ OBJPOOL_API void objpool_release(objpool *pool, void *object) {
   objpool__state *state = objpool__state_of(pool, NULL);
   if (state)
     objpool__release_as(pool, object, state->as, state->describe);
-  else if (!pool->state)
+  else if (!OBJPOOL__LOAD(pool->state))
     objpool__reject(pool, object);
   errno = saved;
 }
@@ -3467,7 +3548,7 @@ OBJPOOL_API void objpool_discard(objpool *pool, void *object) {
   objpool__state *state = objpool__state_of(pool, NULL);
   if (state)
     objpool__discard_as(pool, object, state->as, state->describe);
-  else if (!pool->state)
+  else if (!OBJPOOL__LOAD(pool->state))
     objpool__reject(pool, object);
   errno = saved;
 }
@@ -3546,7 +3627,9 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
   stats.in_use = objpool__look(state, &idle);
   stats.idle = idle;
   for (int i = 0; i < OBJPOOL__COUNTERS; i++) { /* misses before acquires, both rise: hits are never negative */
-    counts[i] = objpool__sum(state, (objpool__counter)i) - OBJPOOL__LOAD(state->baseline[i]);
+    uint64_t since = __atomic_load_n(&state->baseline[i], __ATOMIC_ACQUIRE); /* first: pairs with objpool_reset_stats */
+    uint64_t sum = objpool__sum(state, (objpool__counter)i);
+    counts[i] = sum > since ? sum - since : 0; /* an acquire that proved invalid is taken back */
   }
   stats.acquires = counts[OBJPOOL__ACQUIRES];
   stats.releases = counts[OBJPOOL__RELEASES];
@@ -3568,6 +3651,7 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
   stats.waiting = OBJPOOL__LOAD(state->waiting);
   stats.peak_in_use = OBJPOOL__LOAD(state->peak_in_use);
   stats.peak_idle = OBJPOOL__LOAD(state->peak_idle);
+  if (stats.peak_idle < idle) stats.peak_idle = idle;
   stats.object_size = state->as.type.size;
   stats.memory_bytes = OBJPOOL__LOAD(state->memory_bytes);
   stats.max_idle = OBJPOOL__LOAD(state->max_idle);
@@ -3581,7 +3665,8 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || !objpool__verify(state, NULL)) return;
   for (int i = 0; i < OBJPOOL__COUNTERS; i++)
-    OBJPOOL__STORE(state->baseline[i], objpool__sum(state, (objpool__counter)i));
+    /* release: pairs with objpool_snapshot, whose sum is then no smaller */
+    __atomic_store_n(&state->baseline[i], objpool__sum(state, (objpool__counter)i), __ATOMIC_RELEASE);
   OBJPOOL__STORE(state->since_ns, objpool__now_ns());
   OBJPOOL__STORE(state->peak_in_use, 0);
   OBJPOOL__STORE(state->peak_idle, 0);
@@ -3597,8 +3682,9 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
     objpool__spin_lock(cache); /* acquire: pairs with objpool__cache_of */
     cache->unseen = 0;
     /* the next acquire asks, and is the first of a new peak; acquire: pairs with objpool__give */
-    if (cache->openness == OBJPOOL__OPEN && !cache->peak_pending)
-      OBJPOOL__STORE(cache->slot.base, __atomic_load_n(&cache->slot.top, __ATOMIC_ACQUIRE));
+    uintptr_t top = __atomic_load_n(&cache->slot.top, __ATOMIC_ACQUIRE);
+    if (cache->openness == OBJPOOL__OPEN && !cache->peak_pending) /* top may be lowered below bottom just now */
+      OBJPOOL__STORE(cache->slot.base, top > cache->bottom ? top : cache->bottom);
     objpool__spin_unlock(cache);
   }
 #endif
@@ -3668,6 +3754,13 @@ static void objpool__registry_remove(objpool__state *state) {
   objpool__state **link = &objpool__registry.first;
   while (*link && *link != state) link = &(*link)->registered;
   if (*link) *link = state->registered;
+#ifndef OBJPOOL_NO_THREADS
+  while (state->visits) { /* a monitor maintains it */
+    objpool__registry_leave();
+    sched_yield();
+    objpool__registry_enter();
+  }
+#endif
   objpool__registry_leave();
 }
 
@@ -4117,21 +4210,30 @@ OBJPOOL_API void objpool_set_pressure_source(objpool_pressure (*source)(void *),
 
 /* Runs validate over all idle objects, for OBJPOOL_ON_MAINTAIN; returns how many it destroyed. */
 static size_t objpool__validate_idle(objpool__state *state, objpool__cache *cache) {
+  size_t destroyed = 0, count = 0;
   void *all = NULL;
-  size_t destroyed = 0;
 #ifndef OBJPOOL_NO_THREADS
   if (objpool__shared(state)) objpool__hold(state, cache);
 #endif
-  for (void *object; (object = objpool__pop_idle(state)) != NULL;) {
+  objpool__gather_begin(state);
+  for (void *object; (object = objpool__pop_any(state)) != NULL; count++) {
+    if (state->engine == OBJPOOL__CACHED) (void)objpool__room_take(state, 1); /* what popping gave back: set aside, it is idle still */
     *objpool__link(object) = all;
     all = object;
   }
-  for (void *object = all, *next; object; object = next) {
-    next = *objpool__link(object);
+  state->aside = all;
+  __atomic_store_n(&state->aside_count, count, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
+  objpool__gather_end(state);
+  for (;;) { /* others may take from those set aside meanwhile; only one at a time is out of their reach */
+    if (objpool__shared(state)) objpool__lock(&state->commons_lock);
+    void *object = objpool__aside_pop(state);
+    if (object && state->engine == OBJPOOL__CACHED) objpool__room_give(state, 1);
+    if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
+    if (!object) break;
     OBJPOOL__SHOW(object, state->as.type.size);
     bool valid = state->as.type.validate(object, state->config.context);
     OBJPOOL__HIDE(object, state->as.type.size);
-    if (valid && objpool__put_back(state, cache, object)) continue;
+    if (valid && (objpool__shared(state) ? objpool__put(state, cache, object) : objpool__push_back(state, object))) continue;
     objpool__take_down(state, cache, object, valid ? OBJPOOL__DESTROYED : OBJPOOL__INVALID);
     destroyed++;
   }
@@ -4339,9 +4441,23 @@ OBJPOOL_API size_t objpool_monitor_poll(objpool_monitor *handle) {
 
 #ifndef OBJPOOL_NO_THREADS
 
-static void objpool__maintain_visited(objpool *pool, void *user) {
-  (void)user;
-  if (objpool__shared(pool->state)) objpool_maintain(pool);
+/* Maintains every registered pool; its hooks run outside the registry's lock, a visited pool is not destroyed meanwhile. */
+static void objpool__maintain_all(void) {
+  uint64_t at = 0;
+  for (;;) {
+    objpool__registry_enter();
+    objpool__state *next = NULL;
+    for (objpool__state *state = objpool__registry.first; state; state = state->registered)
+      if (state->serial > at && (!next || state->serial < next->serial)) next = state;
+    if (next) next->visits++;
+    objpool__registry_leave();
+    if (!next) return;
+    at = next->serial;
+    if (objpool__shared(next)) objpool_maintain(next->pool);
+    objpool__registry_enter();
+    next->visits--;
+    objpool__registry_leave();
+  }
 }
 
 static void *objpool__monitor_run(void *argument) {
@@ -4349,7 +4465,7 @@ static void *objpool__monitor_run(void *argument) {
   objpool__monitoring *monitor = handle->state;
   while (!objpool__wait(&monitor->stop, objpool__now_ns() + monitor->interval_ns)) {
     objpool_monitor_poll(handle);
-    objpool_registry_each(objpool__maintain_visited, NULL);
+    objpool__maintain_all();
   }
   return NULL;
 }
