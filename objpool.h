@@ -1195,6 +1195,12 @@ typedef enum objpool__counter {
   OBJPOOL__FLUSHES, OBJPOOL__REVOCATIONS, OBJPOOL__ACQUIRES, OBJPOOL__RELEASES, OBJPOOL__COUNTERS
 } objpool__counter;
 
+typedef struct objpool__strip { /* fresh cells set aside for one thread: they count as used in their block */
+  char *next;
+  size_t cells;
+  struct objpool__block *block;
+} objpool__strip;
+
 typedef struct objpool__cache { /* what stands behind a slot of the table */
   objpool__slot slot;           /* first: the fast paths see only this */
   char locked;                  /* a spin lock: held for a few dozen instructions, or while objects are counted over */
@@ -1203,6 +1209,7 @@ typedef struct objpool__cache { /* what stands behind a slot of the table */
   bool peak_pending;            /* a new peak of in_use may have begun: limit is drawn in to see its end */
   uintptr_t bottom;             /* open: start of the current magazine; closed: where the revoker stopped */
   objpool__magazine *current, *previous; /* previous is full or empty */
+  objpool__strip strip;         /* open: may hold cells; under the slot's lock */
   uint64_t others;              /* what others had done to the pool when last looked */
   unsigned unseen;              /* acquires since then that did not look */
   uint64_t counts[OBJPOOL__ACQUIRES];
@@ -1311,13 +1318,32 @@ static bool objpool__shared(const objpool__state *state) { return state->engine 
 
 /* ---- memory. Own over-allocation instead of aligned_alloc: there everywhere, and calloc's memory is known to be zero. */
 
+/* Asks for huge pages where memory is large: first touches of small ones would cost more than all the rest of building
+   objects. A hint: the system may refuse. */
+static void objpool__prefer_huge_pages(void *memory, size_t size) {
+#if defined(__linux__) && defined(SYS_madvise)
+  if (size < (size_t)4 << 20) return;
+  int saved = errno;
+  uintptr_t page = 65536, first = ((uintptr_t)memory + page - 1) & ~(page - 1), end = ((uintptr_t)memory + size) & ~(page - 1);
+  syscall(SYS_madvise, first, end - first, 14L); /* MADV_HUGEPAGE */
+  errno = saved;
+#else
+  (void)memory, (void)size;
+#endif
+}
+
 static void *objpool__default_allocate(size_t size, size_t alignment, void *context) {
   (void)context;
   size_t total, slack = alignment > sizeof(void *) * 2 ? alignment + sizeof(void *) : 0;
-  if (!slack) return calloc(1, size);
+  if (!slack) {
+    void *memory = calloc(1, size);
+    if (memory) objpool__prefer_huge_pages(memory, size);
+    return memory;
+  }
   if (__builtin_add_overflow(size, slack, &total)) return NULL;
   char *raw = (char *)calloc(1, total);
   if (!raw) return NULL;
+  objpool__prefer_huge_pages(raw, total);
   uintptr_t aligned = ((uintptr_t)raw + slack) & ~(uintptr_t)(alignment - 1);
   ((void **)aligned)[-1] = raw;
   return (void *)aligned;
@@ -1626,8 +1652,18 @@ static objpool__block *objpool__grow(objpool__state *state, size_t wanted) {
   return block;
 }
 
-/* A cell of the fullest block that has one free, its memory zeroed; NULL with ENOMEM. *grown: objects of a new block. */
-static void *objpool__cell_take(objpool__state *state, size_t *grown) {
+enum { OBJPOOL__STRIP = 32 };
+
+/* Makes a cell's memory ready to build an object in. */
+static void *objpool__cell_ready(const objpool__state *state, void *cell, bool clear) {
+  OBJPOOL__SHOW(cell, state->size);
+  if (!clear) memset(cell, 0, state->size);
+  return cell;
+}
+
+/* A cell of the fullest block that has one free, its memory zeroed; NULL with ENOMEM. *grown: objects of a new block.
+   `strip`, if given, gets the fresh cells after it, so that building many takes the lock once in a while. */
+static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__strip *strip) {
   char *cell = NULL;
   bool clear = false;
   if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
@@ -1652,14 +1688,37 @@ static void *objpool__cell_take(objpool__state *state, size_t *grown) {
     } else {
       cell = best->first + (best->cells - best->fresh--) * state->stride;
       clear = best->clear;
+      if (strip) {
+        strip->block = best;
+        strip->next = cell + state->stride;
+        strip->cells = best->fresh < OBJPOOL__STRIP - 1 ? best->fresh : OBJPOOL__STRIP - 1;
+        best->fresh -= strip->cells;
+        best->used += strip->cells;
+      }
     }
   }
   if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
-  if (!cell) return NULL;
-  OBJPOOL__SHOW(cell, state->size);
-  if (!clear) memset(cell, 0, state->size);
-  return cell;
+  return cell ? objpool__cell_ready(state, cell, clear) : NULL;
 }
+
+#ifndef OBJPOOL_NO_THREADS
+/* Gives a strip's cells back to their block: as fresh ones, if no other was taken since. */
+static void objpool__strip_give(objpool__state *state, objpool__strip *strip) {
+  if (!strip->cells) return;
+  objpool__block *block = strip->block;
+  objpool__lock(&state->blocks_lock);
+  block->used -= strip->cells;
+  if (strip->next + strip->cells * state->stride == block->first + (block->cells - block->fresh) * state->stride)
+    block->fresh += strip->cells;
+  else
+    for (; strip->cells; strip->cells--, strip->next += state->stride) {
+      ((void **)(void *)strip->next)[-1] = block->free;
+      block->free = strip->next;
+    }
+  objpool__unlock(&state->blocks_lock);
+  strip->cells = 0;
+}
+#endif
 
 /* Gives a cell back; its tag word becomes a link, which is no tag. */
 static void objpool__cell_give(objpool__state *state, void *cell) {
@@ -1711,18 +1770,21 @@ static void objpool__blocks_shrink(objpool__state *state) {
 
 /* A place among max_objects, taken before create runs; a bounded compare-and-swap, so that it never overshoots. */
 static bool objpool__reserve(objpool__state *state) {
-  size_t alive = OBJPOOL__LOAD(state->alive);
   if (!objpool__shared(state)) {
-    if (state->max_objects && alive >= state->max_objects) return false;
-    OBJPOOL__STORE(state->alive, alive + 1);
+    if (state->max_objects && state->alive >= state->max_objects) return false;
+    OBJPOOL__STORE(state->alive, state->alive + 1);
     return true;
   }
-  do {
-    size_t most = OBJPOOL__LOAD(state->max_objects);
-    if (most && alive >= most) return false;
-    /* seq_cst: pairs with objpool__unreserve, and stands in one order with the looks of a failing acquire */
-  } while (!__atomic_compare_exchange_n(&state->alive, &alive, alive + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-  return true;
+  for (;;) { /* seq_cst: one order with objpool__unreserve, the looks of a failing acquire, and resize */
+    size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST), most;
+    do {
+      most = __atomic_load_n(&state->max_objects, __ATOMIC_SEQ_CST);
+      if (most && alive >= most) return false;
+    } while (!__atomic_compare_exchange_n(&state->alive, &alive, alive + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    size_t now = __atomic_load_n(&state->max_objects, __ATOMIC_SEQ_CST); /* resize stores it, then reads alive */
+    if (now == most || !now || alive < now) return true;
+    __atomic_fetch_sub(&state->alive, 1, __ATOMIC_SEQ_CST); /* a resize came between: by the new limit, then */
+  }
 }
 
 /* Room for that many more idle objects, or more capacity; only pools with bounded idle count it. */
@@ -1967,6 +2029,7 @@ static void objpool__collect(objpool__state *state, objpool__cache *cache) {
   for (size_t i = 0; i < objects; i++) objpool__commons_push(state, ((void **)bottom)[i]);
   objpool__room_give(state, 2 * state->rounds - objects - (cache->previous_full ? state->rounds : 0));
   objpool__unlock(&state->commons_lock);
+  objpool__strip_give(state, &cache->strip);
   cache->previous_full = false;
   if (cache->peak_pending) objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
   cache->peak_pending = false;
@@ -2130,9 +2193,11 @@ static void *objpool__settle_claim(objpool__state *state, objpool__cache *cache)
   return object;
 }
 
-/* An idle object out of the slot or a full magazine of the depot; `claimed`: a fast acquire just failed on this slot. */
-static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, bool claimed) {
+/* An idle object out of the slot or a full magazine of the depot; `claimed`: a fast acquire just failed on this slot.
+   If there is none, *cell, where given, gets a cell of the slot's strip, if it has any. */
+static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, bool claimed, void **cell) {
   void *object = NULL;
+  bool clear = false;
   objpool__spin_lock(cache);
   if (claimed) {
     object = objpool__settle_claim(state, cache);
@@ -2174,8 +2239,15 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
         cache->peak_pending = OBJPOOL__COUNTED;
       }
     }
+    if (!object && cell && cache->strip.cells) {
+      *cell = cache->strip.next;
+      clear = cache->strip.block->clear;
+      cache->strip.next += state->stride;
+      cache->strip.cells--;
+    }
   }
   objpool__spin_unlock(cache);
+  if (cell && *cell) objpool__cell_ready(state, *cell, clear);
   return object;
 }
 
@@ -2334,11 +2406,35 @@ static objpool__cache *objpool__cache_of(objpool__state *state, bool may_allocat
 
 /* ---- room: objects. Building and taking down; hooks run here, outside every lock. */
 
-/* A new object in use, for a reservation the caller holds; NULL with ENOMEM or ECANCELED, the reservation given back. */
-static void *objpool__create(objpool__state *state, objpool__cache *cache) {
+#ifndef OBJPOOL_NO_THREADS
+/* Leaves a strip to the slot, if that is open and has none; else gives it back. */
+static void objpool__strip_keep(objpool__state *state, objpool__cache *cache, objpool__strip *strip) {
+  objpool__spin_lock(cache);
+  if (cache->openness == OBJPOOL__OPEN && !cache->strip.cells) {
+    cache->strip = *strip;
+    strip->cells = 0;
+  }
+  objpool__spin_unlock(cache);
+  objpool__strip_give(state, strip);
+}
+#endif
+
+/* A new object in use, for a reservation the caller holds; NULL with ENOMEM or ECANCELED, the reservation given back.
+   `cell`: where, or NULL. */
+static void *objpool__create(objpool__state *state, objpool__cache *cache, void *cell) {
   size_t grown = 0;
   int error = ENOMEM;
-  void *object = objpool__cell_take(state, &grown);
+  void *object = cell;
+#ifndef OBJPOOL_NO_THREADS
+  objpool__strip strip = {NULL, 0, NULL};
+  bool capped = OBJPOOL__LOAD(state->max_objects) != 0; /* then every cell may be needed by another thread */
+  if (!object && state->engine == OBJPOOL__CACHED && cache && !capped) {
+    object = objpool__cell_take(state, &grown, &strip);
+    if (strip.cells) objpool__strip_keep(state, cache, &strip);
+  } else
+#endif
+    if (!object)
+      object = objpool__cell_take(state, &grown, NULL);
   if (grown) objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, grown);
   if (object && state->as.type.create && !state->as.type.create(object, state->config.context)) {
     if (state->as.type.wipe) objpool__wipe(object, state->size);
@@ -2625,6 +2721,11 @@ static void objpool__count_out(objpool__state *state, objpool__cache *cache, boo
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
       return;
     }
+    if (OBJPOOL__LOAD(state->cache_count) == 1) { /* its slot was empty: nothing there to watch over */
+      objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
+      cache->others = objpool__others(state, cache);
+      return;
+    }
     objpool__spin_lock(cache);
     objpool__watch(state, cache);
     objpool__spin_unlock(cache);
@@ -2770,7 +2871,7 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__cache 
 /* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
 static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
   objpool__cache *cache = NULL;
-  void *object = NULL;
+  void *object = NULL, *cell = NULL;
   int error = EAGAIN;
   objpool__counter failure = OBJPOOL__EXHAUSTED;
   if (state->destroying) {
@@ -2793,7 +2894,7 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
     }
 #ifndef OBJPOOL_NO_THREADS
     else if (state->engine == OBJPOOL__CACHED && cache &&
-             (object = objpool__cache_take(state, cache, claimed)) != NULL) {
+             (object = objpool__cache_take(state, cache, claimed, how == OBJPOOL__TRY ? NULL : &cell)) != NULL) {
       found = OBJPOOL__OBJECT;
       from_own_slot = true;
     } else {
@@ -2811,9 +2912,13 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
       found = OBJPOOL__PERMIT;
       permit = false;
     }
+    if (cell && found != OBJPOOL__PERMIT) {
+      objpool__cell_give(state, cell);
+      cell = NULL;
+    }
     if (found == OBJPOOL__NOTHING) break;
     if (found == OBJPOOL__PERMIT) {
-      object = objpool__create(state, cache);
+      object = objpool__create(state, cache, cell);
       if (!object) {
         error = errno;
         failure = OBJPOOL__FAILURES;
@@ -2898,9 +3003,11 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
 #ifndef OBJPOOL_NO_THREADS
   if (state->engine == OBJPOOL__UNCACHED) {
     if (__atomic_load_n(&state->surplus, __ATOMIC_SEQ_CST)) { /* set by resize before it looks at the stack */
-      size_t most = OBJPOOL__LOAD(state->max_objects);
-      if (most && OBJPOOL__LOAD(state->alive) > most) return false;
-      __atomic_store_n(&state->surplus, false, __ATOMIC_SEQ_CST); /* as above */
+      objpool__lock(&state->commons_lock);
+      bool surplus = state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects;
+      if (!surplus) __atomic_store_n(&state->surplus, false, __ATOMIC_SEQ_CST); /* as above; under the lock, as resize */
+      objpool__unlock(&state->commons_lock);
+      if (surplus) return false;
     }
     if (!objpool__stack_push(state, object)) return false;
     objpool__serve(state);
@@ -3225,7 +3332,7 @@ OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
       errno = EAGAIN;
       break;
     }
-    void *object = objpool__create(state, cache);
+    void *object = objpool__create(state, cache, NULL);
     if (!object) break;
     created++;
     objpool__mark(object);
@@ -3382,7 +3489,7 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
   if (valid) {
     /* read without the lock by those for whom the old value will do: relaxed */
     OBJPOOL__STORE(state->max_idle, config.max_idle);
-    OBJPOOL__STORE(state->max_objects, config.max_objects);
+    __atomic_store_n(&state->max_objects, config.max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
     OBJPOOL__STORE(state->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
     if (state->engine == OBJPOOL__CACHED) {
       size_t idle = objpool__count_shared(state);
@@ -3390,10 +3497,9 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
     }
     size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST); /* after the new limit: see objpool__put */
     bool surplus = config.max_objects && alive > config.max_objects;
-    if (surplus && !state->surplus) {
-      if (state->engine == OBJPOOL__CACHED) __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST); /* till it is gone */
-      __atomic_store_n(&state->surplus, true, __ATOMIC_SEQ_CST); /* before the look at the idle objects below */
-    }
+    if (surplus && !state->surplus && state->engine == OBJPOOL__CACHED)
+      __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST); /* till it is gone */
+    if (surplus) __atomic_store_n(&state->surplus, true, __ATOMIC_SEQ_CST); /* before the look at the idle objects below */
     if (surplus) excess = alive - config.max_objects;
   }
   if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
