@@ -1896,7 +1896,9 @@ static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
     sched_yield();
   }
   /* acquire on failure: it was served; acq_rel: the waker sees it asleep, or it sees that it is served */
-  if (!__atomic_compare_exchange_n(word, &before, OBJPOOL__ASLEEP, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return true;
+  if (!__atomic_compare_exchange_n(word, &before, OBJPOOL__ASLEEP, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
+      before == OBJPOOL__SERVED)
+    return true; /* else it waits once more on this node */
   while (!objpool__is_served(waiter)) {
     if (deadline != UINT64_MAX && objpool__now_ns() >= deadline) return false;
 #ifdef SYS_futex

@@ -1,0 +1,166 @@
+/* Loops for callgrind, which counts their instructions exactly: bench/instructions runs each with two counts and divides
+ * the difference, so that start-up, warming and destruction drop out.
+ * usage: instructions OPERATION PAIRS */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef LOCAL
+# define LOCAL false
+#endif
+#ifndef CACHE_SIZE
+# define CACHE_SIZE 0
+#endif
+
+#define OBJPOOL_IMPLEMENTATION
+#include "../objpool.h"
+
+typedef struct object {
+  uint64_t word;
+  char rest[56];
+} object;
+
+static void forget(object *given, void *context) {
+  (void)context;
+  given->word = 0;
+}
+
+OBJPOOL_DEFINE(object_pool, object, opt.local = LOCAL);
+OBJPOOL_DEFINE(reset_pool, object, opt.local = LOCAL, opt.reset = forget);
+
+static object_pool plain;
+static reset_pool resetting;
+
+/* The compiler must not see through an object, nor keep anything in registers over this point. */
+#define OPAQUE(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
+
+static void use(object *taken) {
+  OPAQUE(taken);
+  *(volatile uint64_t *)&taken->word = 1;
+  OPAQUE(taken);
+}
+
+static __attribute__((noinline)) void run_pair(object_pool *pool, long count) {
+  for (long i = 0; i < count; i++) {
+    object *taken = object_pool_acquire(pool);
+    use(taken);
+    object_pool_release(pool, taken);
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
+static __attribute__((noinline)) void run_tested(object_pool *pool, long count) {
+  for (long i = 0; i < count; i++) {
+    object *taken = object_pool_acquire(pool);
+    if (!taken) exit(1);
+    use(taken);
+    object_pool_release(pool, taken);
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
+static __attribute__((noinline)) void run_guard(object_pool *pool, long count) {
+  for (long i = 0; i < count; i++) {
+    OBJPOOL_SCOPED(object_pool) guard = object_pool_guard_acquire(pool);
+    if (!guard.object) exit(1);
+    use(guard.object);
+  }
+}
+
+static __attribute__((noinline)) void run_with(object_pool *pool, long count) {
+  for (long i = 0; i < count; i++) {
+    OBJPOOL_WITH(object_pool, taken, pool) {
+      use(taken);
+    } else {
+      exit(1);
+    }
+  }
+}
+
+static __attribute__((noinline)) void run_try(object_pool *pool, long count) {
+  for (long i = 0; i < count; i++) {
+    object *taken = object_pool_try_acquire(pool);
+    use(taken);
+    object_pool_release(pool, taken);
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
+static __attribute__((noinline)) void run_reset(reset_pool *pool, long count) {
+  for (long i = 0; i < count; i++) {
+    object *taken = reset_pool_acquire(pool);
+    use(taken);
+    reset_pool_release(pool, taken);
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
+static __attribute__((noinline)) void run_typeless(objpool *pool, long count) {
+  for (long i = 0; i < count; i++) {
+    object *taken = (object *)objpool_acquire(pool);
+    use(taken);
+    objpool_release(pool, taken);
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
+enum { MOST = 1024 };
+static object *held[MOST];
+
+static __attribute__((noinline)) void run_batch(object_pool *pool, long count, int batch) {
+  for (; count > 0; count -= batch) {
+    for (int i = 0; i < batch; i++) use(held[i] = object_pool_acquire(pool));
+    for (int i = batch; i-- > 0;) object_pool_release(pool, held[i]);
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
+static __attribute__((noinline)) void run_many(object_pool *pool, long count) {
+  for (; count > 0; count -= 64) {
+    if (object_pool_acquire_many(pool, held, 64) != 64) exit(1);
+    for (int i = 0; i < 64; i++) use(held[i]);
+    object_pool_release_many(pool, held, 64);
+  }
+}
+
+int main(int argc, char **argv) {
+  long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
+  if (count <= 0) return fputs("usage: instructions OPERATION PAIRS\n", stderr), 2;
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.warmup = 2 * MOST;
+  config.cache_size = CACHE_SIZE;
+  if (!object_pool_init(&plain, &config) || !reset_pool_init(&resetting, &config)) return perror("a pool"), 1;
+  /* a pool of which the compiler knows no address, as one that a function is given */
+  object_pool *pool = &plain;
+  reset_pool *reset = &resetting;
+  OPAQUE(pool);
+  OPAQUE(reset);
+  const char *operation = argv[1];
+  if (!strcmp(operation, "pair"))
+    run_pair(pool, count);
+  else if (!strcmp(operation, "tested"))
+    run_tested(pool, count);
+  else if (!strcmp(operation, "guard"))
+    run_guard(pool, count);
+  else if (!strcmp(operation, "with"))
+    run_with(pool, count);
+  else if (!strcmp(operation, "try"))
+    run_try(pool, count);
+  else if (!strcmp(operation, "reset"))
+    run_reset(reset, count);
+  else if (!strcmp(operation, "typeless"))
+    run_typeless(&pool->base, count);
+  else if (!strcmp(operation, "batch-64"))
+    run_batch(pool, count, 64);
+  else if (!strcmp(operation, "batch-1024"))
+    run_batch(pool, count, MOST);
+  else if (!strcmp(operation, "many-64"))
+    run_many(pool, count);
+  else
+    return fprintf(stderr, "instructions: no such operation: %s\n", operation), 2;
+  object_pool_destroy(&plain);
+  reset_pool_destroy(&resetting);
+  return 0;
+}

@@ -1,0 +1,198 @@
+/* Compiles silently and runs: every function, macro and constant of the core, in C and in C++. */
+#define OBJPOOL_IMPLEMENTATION
+#include "objpool.h"
+
+struct conn {
+  int n;
+};
+
+static int hooks_seen;
+
+static bool conn_open(struct conn *conn, void *context) {
+  conn->n = 0;
+  (void)context;
+  hooks_seen |= 1;
+  return true;
+}
+static void conn_rollback(struct conn *conn, void *context) {
+  conn->n = 0;
+  (void)context;
+  hooks_seen |= 2;
+}
+static bool conn_is_alive(struct conn *conn, void *context) {
+  (void)context;
+  hooks_seen |= 4;
+  return conn->n >= 0;
+}
+static void conn_close(struct conn *conn, void *context) {
+  conn->n = -1;
+  (void)context;
+  hooks_seen |= 8;
+}
+
+OBJPOOL_DEFINE(plain_pool, struct conn);
+OBJPOOL_DEFINE(conn_pool, struct conn,
+               opt.create   = conn_open,
+               opt.reset    = conn_rollback,
+               opt.validate = conn_is_alive,
+               opt.validate_on = OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE | OBJPOOL_ON_MAINTAIN,
+               opt.destroy  = conn_close);
+OBJPOOL_DEFINE(local_pool, struct conn, opt.local = true, opt.wipe = true);
+
+static void *allocate(size_t size, size_t alignment, void *context) {
+  (void)alignment;
+  (void)context;
+  return malloc(size);
+}
+static void deallocate(void *memory, size_t size, size_t alignment, void *context) {
+  (void)size;
+  (void)alignment;
+  (void)context;
+  free(memory);
+}
+
+static plain_pool plain; /* all-zero: ready */
+static conn_pool pool;
+static local_pool local;
+static objpool untyped;
+
+static int use_pool(void) {
+  objpool_config config;
+  objpool_stats stats;
+  struct conn *conn, *several[4] = {0}, value;
+  memset(&config, 0, sizeof config);
+  config.name = "connections";
+  config.context = &pool;
+  config.warmup = 1;
+  config.min_idle = 1;
+  config.max_idle = 4;
+  config.max_objects = 8;
+  config.cache_size = OBJPOOL_NO_CACHE;
+  config.growth_factor = 2.0;
+  config.shrink_threshold = 0.7;
+  config.allocator.allocate = allocate;
+  config.allocator.deallocate = deallocate;
+  config.allocator.context = NULL;
+  config.on_leak = OBJPOOL_LEAK_REPORT;
+  config.on_leak = OBJPOOL_LEAK_IGNORE;
+  config.on_leak = OBJPOOL_LEAK_ABORT;
+  if (!conn_pool_init(&pool, &config)) return 1;
+  if (!conn_pool_attach(&pool)) return 2;
+  if (!(conn = conn_pool_acquire(&pool))) return 3;
+  conn->n = 7;
+  conn_pool_release(&pool, conn);
+  if (!(conn = conn_pool_try_acquire(&pool))) return 4;
+  conn_pool_discard(&pool, conn);
+  if (!(conn = conn_pool_acquire_for(&pool, -1))) return 5;
+  conn->n = 9;
+  value = conn_pool_extract(&pool, conn);
+  if (value.n != 9) return 6;
+  if (conn_pool_acquire_many(&pool, several, 4) != 4) return 7;
+  conn_pool_release_many(&pool, several, 4);
+  if (conn_pool_warmup(&pool, 4) != 0) return 8;
+  if (conn_pool_trim(&pool, 2) != 2) return 9;
+  if (!conn_pool_resize(&pool, OBJPOOL_UNCHANGED, 6)) return 10;
+  if (conn_pool_clear(&pool) != 2) return 11;
+  stats = conn_pool_stats(&pool);
+  if (stats.acquires != 7 || stats.max_objects != 6) return 12;
+  conn_pool_reset_stats(&pool);
+  conn_pool_destroy(&pool);
+  return hooks_seen == 15 ? 0 : 13;
+}
+
+static conn_pool_guard open_guarded(void) {
+  OBJPOOL_SCOPED(conn_pool) guard = conn_pool_guard_acquire(&pool);
+  if (guard.object) guard.object->n++;
+  return conn_pool_guard_move(&guard);
+}
+
+static int use_guards(void) {
+  OBJPOOL_SCOPED(conn_pool) guard = open_guarded();
+  OBJPOOL_SCOPED(conn_pool) second = conn_pool_guard_acquire_for(&pool, 1000);
+  OBJPOOL_SCOPED(conn_pool) third = conn_pool_guard_acquire(&pool);
+  struct conn *conn, value;
+  int sum = 0;
+  if (!guard.object || !second.object || !third.object) return 21;
+  conn_pool_guard_mut(&guard)->n = 5;
+  if (conn_pool_guard_ref(&guard)->n != 5) return 22;
+  conn_pool_guard_release(&guard);
+  conn_pool_guard_discard(&second);
+  conn = conn_pool_guard_take(&third);
+  conn_pool_release(&pool, conn);
+  {
+    OBJPOOL_SCOPED(conn_pool) fourth = conn_pool_guard_acquire(&pool);
+    if (!fourth.object) return 23;
+    fourth.object->n = 11;
+    value = conn_pool_guard_extract(&fourth);
+    sum += value.n;
+  }
+  OBJPOOL_WITH(conn_pool, one, &pool) { sum += ++one->n; }
+  else { return 24; }
+  OBJPOOL_WITH(conn_pool, another, &pool) { sum += ++another->n; }
+  return sum == 13 ? 0 : 25;
+}
+
+static bool erased_create(void *object, void *context) {
+  (void)context;
+  return object != NULL;
+}
+static void erased_touch(void *object, void *context) {
+  (void)object;
+  (void)context;
+}
+
+static int use_untyped(void) {
+  objpool_type type;
+  objpool_stats stats;
+  void *object, *several[2];
+  char text[100];
+  memset(&type, 0, sizeof type);
+  type.size = 24;
+  type.alignment = 8;
+  type.create = erased_create;
+  type.reset = erased_touch;
+  type.validate = erased_create;
+  type.destroy = erased_touch;
+  type.validate_on = 0;
+  type.local = false;
+  type.wipe = false;
+  if (!objpool_init(&untyped, &type, NULL)) return 31;
+  if (!(object = objpool_acquire(&untyped))) return 32;
+  objpool_release(&untyped, object);
+  if (!(object = objpool_try_acquire(&untyped))) return 33;
+  objpool_discard(&untyped, object);
+  if (!(object = objpool_acquire_for(&untyped, 0))) return 34;
+  objpool_release(&untyped, object);
+  if (objpool_acquire_many(&untyped, several, 2) != 2) return 35;
+  objpool_release_many(&untyped, several, 2);
+  if (objpool_warmup(&untyped, 3) != 1) return 36;
+  if (objpool_trim(&untyped, 2) != 1) return 37;
+  if (!objpool_resize(&untyped, 2, 2)) return 38;
+  if (objpool_clear(&untyped) != 2) return 39;
+  stats = objpool_snapshot(&untyped);
+  if (objpool_hit_rate(&stats) + objpool_miss_rate(&stats) < 0.99) return 40;
+  if (objpool_bytes_saved(&stats) != stats.hits * 24) return 41;
+  if (objpool_report(&untyped, text, sizeof text) <= 0) return 42;
+  if (objpool_context(&untyped) != NULL) return 43;
+  objpool_reset_stats(&untyped);
+  objpool_destroy(&untyped);
+  return 0;
+}
+
+int main(void) {
+  int result = use_pool();
+  struct conn *conn;
+  if (result == 0) result = use_guards();
+  if (result == 0) result = use_untyped();
+  conn = plain_pool_acquire(&plain);
+  if (!conn || &plain.base != (objpool *)&plain) return 51;
+  plain_pool_release(&plain, conn);
+  conn = local_pool_acquire(&local);
+  if (!conn) return 52;
+  local_pool_release(&local, conn);
+  plain_pool_destroy(&plain);
+  local_pool_destroy(&local);
+  conn_pool_destroy(&pool);
+  if (OBJPOOL_VERSION_MAJOR < 0 || OBJPOOL_VERSION_MINOR < 0 || OBJPOOL_VERSION_PATCH < 0) return 53;
+  return result;
+}

@@ -1,0 +1,19 @@
+/* An object is discarded twice.
+ *
+ * plain: panic objpool: pool 'things': object {pointer} is not in use: it was released, destroyed or extracted before, or overwritten in front
+ */
+#include "misuse.h"
+
+static thing_pool things;
+
+int main(void) {
+  open_things(&things);
+  struct thing *kept = acquire_thing(&things);
+  struct thing *thing = acquire_thing(&things);
+  announce(thing);
+  thing_pool_discard(&things, thing);
+  MISTAKE(thing_pool_discard(&things, thing));
+  thing_pool_release(&things, kept);
+  thing_pool_destroy(&things);
+  return 0;
+}

@@ -1,0 +1,18 @@
+/* The value of an object is moved out after its release.
+ *
+ * plain: panic objpool: pool 'things': object {pointer} released twice: it is idle already
+ * asan: panic objpool: pool 'things': object {pointer} released twice: it is idle already
+ */
+#include "misuse.h"
+
+static thing_pool things;
+
+int main(void) {
+  open_things(&things);
+  struct thing *thing = acquire_thing(&things);
+  announce(thing);
+  thing_pool_release(&things, thing);
+  MISTAKE(struct thing value = thing_pool_extract(&things, thing); REQUIRE(value.value == 0));
+  thing_pool_destroy(&things);
+  return 0;
+}

@@ -1,0 +1,20 @@
+/* The value of an object is moved out twice.
+ *
+ * plain: panic objpool: pool 'things': object {pointer} is not in use: it was released, destroyed or extracted before, or overwritten in front
+ */
+#include "misuse.h"
+
+static thing_pool things;
+
+int main(void) {
+  open_things(&things);
+  struct thing *kept = acquire_thing(&things);
+  struct thing *thing = acquire_thing(&things);
+  announce(thing);
+  struct thing value = thing_pool_extract(&things, thing);
+  REQUIRE(value.value == 0);
+  MISTAKE(value = thing_pool_extract(&things, thing); REQUIRE(value.value == 0));
+  thing_pool_release(&things, kept);
+  thing_pool_destroy(&things);
+  return 0;
+}

@@ -1,0 +1,19 @@
+/* An object is released twice in a row.
+ *
+ * plain: panic objpool: pool 'things': object {pointer} released twice: it is idle already
+ * asan: panic objpool: pool 'things': object {pointer} released twice: it is idle already
+ * valgrind: panic objpool: pool 'things': object {pointer} released twice: it is idle already
+ */
+#include "misuse.h"
+
+static thing_pool things;
+
+int main(void) {
+  open_things(&things);
+  struct thing *thing = acquire_thing(&things);
+  announce(thing);
+  thing_pool_release(&things, thing);
+  MISTAKE(thing_pool_release(&things, thing));
+  thing_pool_destroy(&things);
+  return 0;
+}

@@ -1,0 +1,308 @@
+// The C++ face: constructors and destructors, lambdas as hooks, exceptions, the move-only guard, namespaces and templates.
+#include "support.h"
+
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#define OBJPOOL_IMPLEMENTATION
+#include "objpool.h"
+
+namespace {
+
+struct counted {
+  static long constructed, destructed, moved;
+  std::string text = "new";
+  std::vector<int> numbers;
+  counted() { constructed++; }
+  counted(counted &&other) : text(std::move(other.text)), numbers(std::move(other.numbers)) { moved++; }
+  counted(const counted &) = delete;
+  counted &operator=(counted &&) = delete;
+  ~counted() { destructed++; }
+};
+long counted::constructed, counted::destructed, counted::moved;
+
+}  // namespace
+
+namespace app {
+namespace storage {
+OBJPOOL_DEFINE(counted_pool, counted);
+OBJPOOL_DEFINE(reset_pool, counted, opt.reset = [](counted *object, void *) { object->numbers.clear(); });
+}  // namespace storage
+}  // namespace app
+using app::storage::counted_pool;
+using app::storage::counted_pool_acquire;
+using app::storage::counted_pool_discard;
+using app::storage::counted_pool_extract;
+using app::storage::counted_pool_guard_acquire;
+using app::storage::counted_pool_release;
+using app::storage::counted_pool_stats;
+
+static counted_pool pool;
+
+static int begin(void **) {
+  counted::constructed = counted::destructed = counted::moved = 0;
+  return 0;
+}
+static int end(void **) {
+  app::storage::counted_pool_destroy(&pool);
+  return counted::constructed + counted::moved == counted::destructed ? 0 : -1;
+}
+
+static void objects_are_built_by_their_constructor_and_taken_down_by_their_destructor(void **) {
+  counted *object = counted_pool_acquire(&pool);
+  assert_non_null(object);
+  assert_int_equal(counted::constructed, 1);
+  assert_string_equal(object->text.c_str(), "new");
+  object->text = "a text that is too long to be kept inside of the string itself";
+  counted_pool_release(&pool, object);
+  assert_int_equal(counted::destructed, 0);
+  assert_ptr_equal(counted_pool_acquire(&pool), object);
+  assert_string_equal(object->text.c_str(), "a text that is too long to be kept inside of the string itself");
+  counted_pool_discard(&pool, object);
+  assert_int_equal(counted::destructed, 1);
+  assert_int_equal(app::storage::counted_pool_warmup(&pool, 4), 4);
+  assert_int_equal(counted::constructed, 5);
+  assert_int_equal(app::storage::counted_pool_clear(&pool), 4);
+  assert_int_equal(counted::destructed, 5);
+}
+
+static void extract_moves_and_destructs(void **) {
+  counted *object = counted_pool_acquire(&pool);
+  assert_non_null(object);
+  object->text = "a text that is too long to be kept inside of the string itself";
+  object->numbers.assign(100, 7);
+  {
+    counted value = counted_pool_extract(&pool, object);
+    assert_int_equal(value.numbers.size(), 100);
+    assert_int_equal(counted::constructed, 1);
+    assert_true(counted::moved >= 1);
+    assert_int_equal(counted_pool_stats(&pool).in_use, 0);
+    assert_int_equal(counted_pool_stats(&pool).extracted, 1);
+  }
+  object = counted_pool_acquire(&pool); // built anew
+  assert_non_null(object);
+  assert_string_equal(object->text.c_str(), "new");
+  counted_pool_release(&pool, object);
+}
+
+static void throw_while_guarded(int depth) {
+  OBJPOOL_SCOPED(counted_pool) guard = counted_pool_guard_acquire(&pool);
+  assert_true(bool(guard));
+  guard->numbers.push_back(depth);
+  if (depth == 0) throw std::runtime_error("out of luck");
+  OBJPOOL_WITH(counted_pool, object, &pool) {
+    object->numbers.push_back(depth);
+    throw_while_guarded(depth - 1);
+  }
+}
+
+static void guards_release_when_an_exception_passes(void **) {
+  bool caught = false;
+  try {
+    throw_while_guarded(5);
+  } catch (const std::runtime_error &) {
+    caught = true;
+    assert_int_equal(counted_pool_stats(&pool).in_use, 0);
+  }
+  assert_true(caught);
+  assert_int_equal(counted_pool_stats(&pool).acquires, 11);
+  assert_int_equal(counted_pool_stats(&pool).releases, 11);
+}
+
+static OBJPOOL_SCOPED(counted_pool) make(const char *text) {
+  OBJPOOL_SCOPED(counted_pool) guard = counted_pool_guard_acquire(&pool);
+  if (guard) guard->text = text;
+  return guard;
+}
+
+static void guard_is_returned_by_value(void **) {
+  {
+    OBJPOOL_SCOPED(counted_pool) guard = make("made elsewhere");
+    assert_true(bool(guard));
+    assert_string_equal(guard->text.c_str(), "made elsewhere");
+    assert_string_equal((*guard).text.c_str(), "made elsewhere");
+    assert_int_equal(counted_pool_stats(&pool).in_use, 1);
+  }
+  assert_int_equal(counted_pool_stats(&pool).in_use, 0);
+  assert_int_equal(counted_pool_stats(&pool).releases, 1);
+}
+
+static void moved_guard_is_empty_and_assignment_releases_what_was_held(void **) {
+  OBJPOOL_SCOPED(counted_pool) first = make("first"), second = make("second");
+  assert_int_equal(counted_pool_stats(&pool).in_use, 2);
+  first = std::move(second);
+  assert_int_equal(counted_pool_stats(&pool).in_use, 1);
+  assert_string_equal(first->text.c_str(), "second");
+  assert_false(bool(second));
+  OBJPOOL_SCOPED(counted_pool) third = std::move(first);
+  assert_false(bool(first));
+  assert_string_equal(third->text.c_str(), "second");
+  OBJPOOL_SCOPED(counted_pool) &same = third;
+  third = std::move(same); // to itself: still one owner
+  assert_int_equal(counted_pool_stats(&pool).in_use, third ? 1 : 0);
+}
+
+static void guards_live_in_containers_and_classes(void **) {
+  struct session {
+    OBJPOOL_SCOPED(counted_pool) guard;
+    int number;
+  };
+  {
+    std::vector<OBJPOOL_SCOPED(counted_pool)> guards;
+    for (int i = 0; i < 20; i++) guards.push_back(make("in a vector"));
+    assert_int_equal(counted_pool_stats(&pool).in_use, 20);
+    guards.erase(guards.begin() + 3, guards.begin() + 8);
+    assert_int_equal(counted_pool_stats(&pool).in_use, 15);
+    std::map<int, session> sessions;
+    sessions.insert(std::make_pair(1, session{make("in a map"), 1}));
+    session other = std::move(sessions.begin()->second);
+    assert_false(bool(sessions.begin()->second.guard));
+    assert_int_equal(counted_pool_stats(&pool).in_use, 16);
+  }
+  assert_int_equal(counted_pool_stats(&pool).in_use, 0);
+}
+
+static void c_functions_of_the_guard_serve_the_class_too(void **) {
+  OBJPOOL_SCOPED(counted_pool) guard = make("one");
+  app::storage::counted_pool_guard_mut(&guard)->text = "two";
+  assert_string_equal(app::storage::counted_pool_guard_ref(&guard)->text.c_str(), "two");
+  counted *object = app::storage::counted_pool_guard_take(&guard);
+  assert_false(bool(guard));
+  counted_pool_release(&pool, object);
+  guard = make("three");
+  app::storage::counted_pool_guard_release(&guard);
+  assert_false(bool(guard));
+  guard = make("four");
+  app::storage::counted_pool_guard_discard(&guard);
+  assert_false(bool(guard));
+  guard = make("five");
+  OBJPOOL_SCOPED(counted_pool) moved = app::storage::counted_pool_guard_move(&guard);
+  assert_false(bool(guard));
+  counted value = app::storage::counted_pool_guard_extract(&moved);
+  assert_string_equal(value.text.c_str(), "five");
+  assert_int_equal(counted_pool_stats(&pool).in_use, 0);
+}
+
+static void captureless_lambdas_are_hooks(void **) {
+  static app::storage::reset_pool resetting;
+  counted *object = app::storage::reset_pool_acquire(&resetting);
+  assert_non_null(object);
+  object->numbers.assign(50, 1);
+  size_t capacity = object->numbers.capacity();
+  app::storage::reset_pool_release(&resetting, object);
+  assert_ptr_equal(app::storage::reset_pool_acquire(&resetting), object);
+  assert_int_equal(object->numbers.size(), 0);
+  assert_int_equal(object->numbers.capacity(), capacity); // kept: that is what pooling it is for
+  app::storage::reset_pool_release(&resetting, object);
+  app::storage::reset_pool_destroy(&resetting);
+}
+
+struct immovable {
+  int n = 3;
+  std::unique_ptr<int> owned{new int(4)};
+  immovable() = default;
+  immovable(const immovable &) = delete;
+  immovable &operator=(const immovable &) = delete;
+};
+OBJPOOL_DEFINE(immovable_pool, immovable);
+OBJPOOL_DEFINE(immovable_local_pool, immovable, opt.local = true);
+
+static void immovable_objects_are_pooled(void **) {
+  static immovable_pool still;
+  static immovable_local_pool local;
+  for (int i = 0; i < 3; i++) {
+    OBJPOOL_WITH(immovable_pool, object, &still) assert_int_equal(object->n + *object->owned, 7);
+    OBJPOOL_WITH(immovable_local_pool, object, &local) assert_int_equal(object->n + *object->owned, 7);
+  }
+  immovable_pool_destroy(&still);
+  immovable_local_pool_destroy(&local);
+}
+
+// Code that knows nothing of the pool but its type.
+template <class P>
+struct owner {
+  P pool{};
+  using value_type = typename P::value_type;
+  OBJPOOL_SCOPED(P) borrow() {
+    typename P::guard adopted = {P::acquire(&pool), &pool};
+    return OBJPOOL_SCOPED(P)(adopted);
+  }
+  bool use() {
+    value_type *object = P::acquire(&pool);
+    if (!object) return false;
+    P::release(&pool, object);
+    OBJPOOL_SCOPED(P) guard = borrow();
+    return guard && guard.object == object;
+  }
+};
+
+static void pools_are_template_parameters(void **) {
+  owner<counted_pool> first;
+  owner<immovable_pool> second;
+  assert_true(first.use());
+  assert_true(first.use());
+  assert_true(second.use());
+  assert_int_equal(counted_pool_stats(&first.pool).created, 1);
+  assert_int_equal(immovable_pool_stats(&second.pool).created, 1);
+  app::storage::counted_pool_destroy(&first.pool);
+  immovable_pool_destroy(&second.pool);
+}
+
+struct throwing {
+  static bool refuses;
+  throwing() = default;
+  std::string text = "alive";
+};
+bool throwing::refuses;
+OBJPOOL_DEFINE(refusing_pool, throwing,
+               opt.create = [](throwing *object, void *) {
+                 if (throwing::refuses) return false;
+                 new (object) throwing;
+                 return true;
+               },
+               opt.destroy = [](throwing *object, void *) { object->~throwing(); });
+
+static void create_and_destroy_replace_constructor_and_destructor(void **) {
+  static refusing_pool refusing;
+  throwing::refuses = true;
+  errno = 0;
+  assert_null(refusing_pool_acquire(&refusing));
+  assert_int_equal(errno, ECANCELED);
+  throwing::refuses = false;
+  OBJPOOL_WITH(refusing_pool, object, &refusing) assert_string_equal(object->text.c_str(), "alive");
+  refusing_pool_destroy(&refusing);
+}
+
+OBJPOOL_DEFINE(wiping_pool, counted, opt.wipe = true);
+static void wiping_pool_of_a_class_builds_each_object_anew(void **) {
+  static wiping_pool wiping;
+  for (int i = 0; i < 3; i++) {
+    OBJPOOL_SCOPED(wiping_pool) guard = wiping_pool_guard_acquire(&wiping);
+    assert_true(bool(guard));
+    assert_string_equal(guard->text.c_str(), "new");
+    guard->text = "a secret that is too long to be kept inside of the string itself";
+  }
+  wiping_pool_destroy(&wiping);
+}
+
+int main() {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(objects_are_built_by_their_constructor_and_taken_down_by_their_destructor, begin, end),
+      cmocka_unit_test_setup_teardown(extract_moves_and_destructs, begin, end),
+      cmocka_unit_test_setup_teardown(guards_release_when_an_exception_passes, begin, end),
+      cmocka_unit_test_setup_teardown(guard_is_returned_by_value, begin, end),
+      cmocka_unit_test_setup_teardown(moved_guard_is_empty_and_assignment_releases_what_was_held, begin, end),
+      cmocka_unit_test_setup_teardown(guards_live_in_containers_and_classes, begin, end),
+      cmocka_unit_test_setup_teardown(c_functions_of_the_guard_serve_the_class_too, begin, end),
+      cmocka_unit_test_setup_teardown(captureless_lambdas_are_hooks, begin, end),
+      cmocka_unit_test_setup_teardown(immovable_objects_are_pooled, begin, end),
+      cmocka_unit_test_setup_teardown(pools_are_template_parameters, begin, end),
+      cmocka_unit_test_setup_teardown(create_and_destroy_replace_constructor_and_destructor, begin, end),
+      cmocka_unit_test_setup_teardown(wiping_pool_of_a_class_builds_each_object_anew, begin, end),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# The same tests, with the header built by each of its switches, and where membarrier fails at run time.
+# usage: tests/test_switches.sh [SWITCH-PATTERN]
+set -eu
+cd "$(dirname "$0")/.."
+CC=${CC:-cc}
+pattern=${1-}
+tests/need libcmocka-dev
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+build() { # FLAGS NAME: the program in $work/NAME
+  local second=
+  [ ! -f "tests/$2_second.c" ] || second=tests/$2_second.c
+  local note
+  note=$(sed -n '1,15s|.*[ *]build: *\(.*\)|\1|p' "tests/$2.c" | sed 's|\*/.*||')
+  # shellcheck disable=SC2086
+  $CC -std=c11 -O1 -g -pthread -I. $1 "tests/$2.c" $second $note -lcmocka -o "$work/$2" 2>"$work/log"
+}
+
+# run LABEL FLAGS LAUNCHER NAME...: builds and runs these programs
+run() {
+  local label=$1 flags=$2 launcher=$3 name
+  shift 3
+  case $label in *"$pattern"*) ;; *) return 0 ;; esac
+  for name; do
+    # shellcheck disable=SC2086
+    if ! build "$flags" "$name"; then
+      echo "FAILED $label: $name does not compile"
+      sed 's/^/    /' "$work/log"
+      failures=$((failures + 1))
+    elif ! CMOCKA_MESSAGE_OUTPUT=stdout timeout 120 $launcher "$work/$name" >"$work/log" 2>&1; then
+      echo "FAILED $label: $name"
+      grep -v -e ' RUN ' -e ' OK ' "$work/log" | sed 's/^/    /'
+      failures=$((failures + 1))
+    else
+      echo "ok $label: $name"
+    fi
+  done
+}
+
+$CC -std=gnu11 -O1 tests/deny_membarrier.c -o "$work/deny_membarrier"
+
+run 'membarrier denied at run time' '' "$work/deny_membarrier" test_limits test_threads test_wait test_fork test_model
+run OBJPOOL_NO_MEMBARRIER -DOBJPOOL_NO_MEMBARRIER '' test_limits test_threads test_model test_two_files
+run OBJPOOL_MAX_THREADS=2 -DOBJPOOL_MAX_THREADS=2 '' test_limits test_threads test_wait test_fork test_model
+run OBJPOOL_CACHE_LINE=64 -DOBJPOOL_CACHE_LINE=64 '' test_limits test_threads test_alignment test_two_files
+run OBJPOOL_UNCHECKED -DOBJPOOL_UNCHECKED '' test_lifetime test_hooks test_limits test_model
+run OBJPOOL_NO_STATS -DOBJPOOL_NO_STATS '' test_allocator test_alignment test_fork test_realtime
+run OBJPOOL_STATIC -DOBJPOOL_STATIC '' test_lifetime test_guards test_misuse
+run OBJPOOL_NO_STDIO -DOBJPOOL_NO_STDIO '' test_misuse test_guards
+run OBJPOOL_NO_THREADS -DOBJPOOL_NO_THREADS '' test_lifetime test_hooks test_alignment
+
+[ $failures = 0 ] || { echo "$failures failed"; exit 1; }
