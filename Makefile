@@ -1,10 +1,10 @@
 # objpool.h is one file and needs no building; this runs what is around it. `make help` lists the targets.
-# Variables: CC, CXX, CFLAGS, BUILD (a folder), FILES (for demo), SECONDS (for fuzz), PREFIX and DESTDIR (for install).
+# Variables: CC, CXX, CFLAGS, BUILD (a folder), FILES (for demo), FUZZ_SECONDS, PREFIX and DESTDIR (for install).
 
 PREFIX  ?= /usr/local
 BUILD   ?= build
 FILES   ?=
-SECONDS ?= 60
+FUZZ_SECONDS ?= 60
 
 # tests use gcc and clang, or the one compiler that was asked for: make test CC=clang
 ifneq ($(origin CC),default)
@@ -18,7 +18,7 @@ version   = $(shell awk '/define OBJPOOL_VERSION_(MAJOR|MINOR|PATCH) / { printf 
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test sanitize examples example-packages example-postgres example-http \
-        bench bench-quick bench-instructions fuzz mutate stress install format clean
+        bench bench-quick bench-instructions fuzz mutate coverage stress install format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -64,11 +64,14 @@ bench-instructions: ## count instructions per operation, exactly; memory and cod
 	@bench/instructions
 	@bench/memory
 
-fuzz: ## fuzz sequences of calls against a reference model for SECONDS=60, in C and in C++
-	@tests/fuzz/run $(SECONDS)
+fuzz: ## fuzz sequences of calls against a reference model for FUZZ_SECONDS=60, in C and in C++
+	@tests/fuzz/run $(FUZZ_SECONDS)
 
 mutate: ## weaken the header in one place after the other; the tests must notice each: an hour or more
 	@tests/mutate
+
+coverage: ## lines and branches of objpool.h that the tests reach
+	@tests/coverage
 
 stress: ## stress with conservation, natively and under ThreadSanitizer: hours
 	@tests/stress/run

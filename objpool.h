@@ -532,9 +532,12 @@ OBJPOOL__INLINE void objpool__count(uint64_t *counter) {
   /* release: a reader that counted an acquire also sees the releases before it, so that no peak is overstated */
   __atomic_store_n(counter, OBJPOOL__LOAD(*counter) + 1, __ATOMIC_RELEASE);
 #else /* two words: a reader may see a count 2^32 off for an instant, once in 2^32 */
-  uint32_t *half = (uint32_t *)(void *)counter, low = OBJPOOL__LOAD(half[0]) + 1;
-  OBJPOOL__STORE(half[0], low);
-  if (!low) OBJPOOL__STORE(half[1], OBJPOOL__LOAD(half[1]) + 1);
+  typedef uint32_t __attribute__((may_alias)) objpool__half;
+  objpool__half *half = (objpool__half *)(void *)counter;
+  enum { LOW = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ };
+  uint32_t low = OBJPOOL__LOAD(half[LOW]) + 1;
+  OBJPOOL__STORE(half[LOW], low);
+  if (!low) OBJPOOL__STORE(half[!LOW], OBJPOOL__LOAD(half[!LOW]) + 1);
 #endif
 }
 
@@ -1238,7 +1241,7 @@ typedef struct objpool__waiter { /* lies on the stack of a waiting thread */
 
 typedef enum objpool__engine { OBJPOOL__LOCAL, OBJPOOL__UNCACHED, OBJPOOL__CACHED } objpool__engine;
 
-enum { OBJPOOL__TICKS = 32 };
+enum { OBJPOOL__TICKS = 32, OBJPOOL__CALM = 256 };
 
 typedef struct objpool__demand { /* what maintenance has learned */
   double smoothed, surge, last, peaks[OBJPOOL__TICKS];
@@ -1283,6 +1286,7 @@ typedef struct objpool__state {
   size_t open_slots;
   size_t waiting;
   uint32_t calm_in;              /* > 0: this many operations until slots may open again */
+  uint32_t calm_span;            /* what calm_in starts from */
 
   OBJPOOL__ALONE objpool__mutex commons_lock; /* guards the seven below; below a slot's lock, above blocks_lock */
   objpool__magazine *commons;
@@ -1294,6 +1298,7 @@ typedef struct objpool__state {
   size_t peak_in_use, peak_idle; /* raised by compare-and-swap */
 
   objpool__mutex revoke_lock;    /* one revoker at a time; above the slots' locks */
+  uint64_t revoked_ns;           /* when the last one was; under its lock */
   objpool__cache *fork_locked;   /* the slots a fork in progress has locked */
   objpool__cache *caches, *spare; /* pushed under blocks_lock, never removed; one in reserve */
   size_t cache_count;
@@ -1473,7 +1478,7 @@ OBJPOOL_API void objpool__empty_guard(const objpool *pool) {
 #define OBJPOOL__NUMBER_MAX ((1u << OBJPOOL__NUMBER_BITS) - 1)
 
 static size_t objpool__magazine_bytes(const objpool__state *state) {
-  return offsetof(objpool__magazine, objects) + state->rounds * sizeof(void *);
+  return (offsetof(objpool__magazine, objects) + state->rounds * sizeof(void *) + 7) & ~(size_t)7; /* depth is aligned */
 }
 
 static objpool__magazine *objpool__magazine_at(objpool__state *state, uint32_t number) {
@@ -1496,7 +1501,8 @@ static bool objpool__depot_push(objpool__state *state, uint64_t *stack, objpool_
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head: its depth is there */
   for (;;) {
     uint32_t below = objpool__number(head);
-    uint64_t depth = below ? OBJPOOL__LOAD(objpool__magazine_at(state, below)->depth) : 0; /* stale if head changed */
+    uint64_t depth = below ? __atomic_load_n(&objpool__magazine_at(state, below)->depth, __ATOMIC_ACQUIRE) : 0;
+    /* stale if head changed; acquire: the look at the head again comes after it */
     if (most && depth >= most) {
       uint64_t again = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* as above: was that the depth? */
       if (again == head) return false;
@@ -1529,7 +1535,8 @@ static uint64_t objpool__depot_depth(objpool__state *state, uint64_t *stack) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head */
   for (;;) {
     uint32_t number = objpool__number(head);
-    uint64_t depth = number ? OBJPOOL__LOAD(objpool__magazine_at(state, number)->depth) : 0;
+    /* acquire: the look at the head again comes after it */
+    uint64_t depth = number ? __atomic_load_n(&objpool__magazine_at(state, number)->depth, __ATOMIC_ACQUIRE) : 0;
     uint64_t again = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* unchanged: the depth was that of this head */
     if (again == head) return depth;
     head = again;
@@ -1630,13 +1637,15 @@ static objpool__block *objpool__grow(objpool__state *state, size_t wanted) {
     errno = ENOMEM;
     return NULL;
   }
-  if (!objpool__provide(state, state->cells + cells, state->cache_count) ||
-      !objpool__widen(state, state->cells + cells))
-    return NULL;
   bool clear = false;
   objpool__block *block =
       (objpool__block *)objpool__allocate_for(state, bytes, objpool__block_alignment(state), &clear);
   if (!block) return NULL;
+  if (!objpool__provide(state, state->cells + cells, state->cache_count + 1) ||
+      !objpool__widen(state, state->cells + cells)) {
+    objpool__deallocate_for(state, block, bytes, objpool__block_alignment(state));
+    return NULL;
+  }
   memset(block, 0, sizeof *block);
   block->bytes = bytes;
   block->cells = block->fresh = cells;
@@ -1676,7 +1685,7 @@ static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__s
         best = block;
     }
   if (!best) {
-    best = objpool__grow(state, 1);
+    while (!(best = objpool__grow(state, 1)) && state->next_cells > 1) state->next_cells /= 2; /* a smaller one may fit */
     if (best) *grown = best->cells;
   }
   state->filling = best;
@@ -1863,21 +1872,30 @@ static void *objpool__shared_pop(objpool__state *state) {
 
 #ifndef OBJPOOL_NO_THREADS
 static bool objpool__is_served(objpool__waiter *waiter) {
-  return __atomic_load_n(&waiter->progress, __ATOMIC_ACQUIRE) == OBJPOOL__SERVED; /* pairs with objpool__waiter_wake */
+  return __atomic_load_n(&waiter->progress, __ATOMIC_ACQUIRE) == OBJPOOL__SERVED; /* pairs with objpool__waiter_serve */
 }
 #endif
 
 #ifdef OBJPOOL_NO_THREADS
-static void objpool__waiter_wake(objpool__waiter *waiter) { (void)waiter; }
+static uint32_t *objpool__waiter_serve(objpool__waiter *waiter) {
+  (void)waiter;
+  return NULL;
+}
+static void objpool__waiter_wake(uint32_t *word) { (void)word; }
 #elif defined(__linux__) && (defined(SYS_futex) || defined(SYS_futex_time64))
 
 static void objpool__waiter_make(objpool__waiter *waiter) { memset(waiter, 0, sizeof *waiter); }
 static void objpool__waiter_unmake(objpool__waiter *waiter) { (void)waiter; }
 
-static void objpool__waiter_wake(objpool__waiter *waiter) {
+/* Marks it served; returns what objpool__waiter_wake needs, or NULL: it is awake. After it the node may be gone. */
+static uint32_t *objpool__waiter_serve(objpool__waiter *waiter) {
   uint32_t *word = &waiter->progress;
-  /* release: what was handed over is seen; pairs with objpool__wait. After it the node may be gone. */
-  if (__atomic_exchange_n(word, OBJPOOL__SERVED, __ATOMIC_ACQ_REL) != OBJPOOL__ASLEEP) return;
+  /* release: what was handed over is seen; pairs with objpool__is_served */
+  return __atomic_exchange_n(word, OBJPOOL__SERVED, __ATOMIC_ACQ_REL) == OBJPOOL__ASLEEP ? word : NULL;
+}
+
+static void objpool__waiter_wake(uint32_t *word) {
+  if (!word) return;
   int saved = errno;
 #ifdef SYS_futex
   syscall(SYS_futex, word, 129L, 1L); /* FUTEX_WAKE_PRIVATE; if the stack was reused, a spurious wake at worst */
@@ -1890,11 +1908,6 @@ static void objpool__waiter_wake(objpool__waiter *waiter) {
 /* True when served, false when the monotonic deadline passed (UINT64_MAX: never). */
 static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
   uint32_t *word = &waiter->progress, before = OBJPOOL__AWAKE;
-  /* short holds: its turn comes while others of the queue have theirs, and nobody need be woken */
-  for (unsigned turn = 0; turn < 64 && objpool__now_ns() < deadline; turn++) {
-    if (objpool__is_served(waiter)) return true;
-    sched_yield();
-  }
   /* acquire on failure: it was served; acq_rel: the waker sees it asleep, or it sees that it is served */
   if (!__atomic_compare_exchange_n(word, &before, OBJPOOL__ASLEEP, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
       before == OBJPOOL__SERVED)
@@ -1929,12 +1942,15 @@ static void objpool__waiter_unmake(objpool__waiter *waiter) {
   pthread_cond_destroy(&waiter->wake);
 }
 
-static void objpool__waiter_wake(objpool__waiter *waiter) {
+static uint32_t *objpool__waiter_serve(objpool__waiter *waiter) {
   pthread_mutex_lock(&waiter->lock);
   __atomic_store_n(&waiter->progress, OBJPOOL__SERVED, __ATOMIC_RELEASE); /* pairs with objpool__is_served */
   pthread_cond_signal(&waiter->wake);
   pthread_mutex_unlock(&waiter->lock);
+  return NULL;
 }
+
+static void objpool__waiter_wake(uint32_t *word) { (void)word; }
 
 static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
   pthread_mutex_lock(&waiter->lock);
@@ -1962,28 +1978,31 @@ static void objpool__unqueue(objpool__state *state, objpool__waiter *waiter) {
   __atomic_fetch_sub(&state->hold, 1, __ATOMIC_SEQ_CST);    /* pairs with objpool__may_open */
 }
 
-/* Hands the first waiter an object, or with NULL the permit to create one. Under commons_lock. */
-static void objpool__hand_over(objpool__state *state, void *object) {
+/* Hands the first waiter an object, or with NULL the permit to create one. Under commons_lock; the caller wakes what is
+   returned, best without the lock. */
+static uint32_t *objpool__hand_over(objpool__state *state, void *object) {
   objpool__waiter *waiter = state->first_waiter;
   objpool__unqueue(state, waiter);
   waiter->object = object;
-  objpool__waiter_wake(waiter);
+  return objpool__waiter_serve(waiter);
 }
 
-/* Serves waiters in their order while there is anything for them. Under commons_lock. */
-static void objpool__serve_locked(objpool__state *state) {
-  while (state->first_waiter) {
-    void *object = objpool__shared_pop(state);
-    if (!object && !objpool__reserve(state)) return;
-    objpool__hand_over(state, object);
-  }
-}
-
+/* Serves waiters in their order while there is anything for them. */
 static void objpool__serve(objpool__state *state) {
-  if (!__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) return; /* after the push or the end of a reservation */
-  objpool__lock(&state->commons_lock);
-  objpool__serve_locked(state);
-  objpool__unlock(&state->commons_lock);
+  while (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
+    uint32_t *sleeper = NULL;
+    bool served = false;
+    objpool__lock(&state->commons_lock);
+    if (state->first_waiter) {
+      void *object = objpool__shared_pop(state);
+      if (!object) object = objpool__aside_pop(state);
+      served = object || objpool__reserve(state);
+      if (served) sleeper = objpool__hand_over(state, object);
+    }
+    objpool__unlock(&state->commons_lock);
+    objpool__waiter_wake(sleeper);
+    if (!served) return;
+  }
 }
 
 static void objpool__unreserve(objpool__state *state) {
@@ -2069,6 +2088,10 @@ static void objpool__revoke_all(objpool__state *state, objpool__cache *mine) {
       objpool__spin_unlock(cache);
     }
     objpool__add(state, mine, OBJPOOL__REVOCATIONS, 1);
+    uint64_t now = objpool__now_ns(); /* shortages in quick succession: each time slots stay closed for twice as long */
+    uint32_t span = now - state->revoked_ns < 10000000 ? 2 * OBJPOOL__LOAD(state->calm_span) : 0;
+    OBJPOOL__STORE(state->calm_span, span < OBJPOOL__CALM ? OBJPOOL__CALM : span > 65536 ? 65536 : span);
+    state->revoked_ns = now;
   } else if (closing) {
     OBJPOOL__STORE(objpool__process.membarrier, false);
   }
@@ -2081,12 +2104,16 @@ static void objpool__hold(objpool__state *state, objpool__cache *mine) {
 }
 
 static void objpool__unhold(objpool__state *state) {
+  if (!OBJPOOL__LOAD(state->hold)) return; /* this is a child that was forked meanwhile */
   __atomic_fetch_sub(&state->hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
 /* After slots were closed because objects or room ran short they stay closed for a while: opening one only to revoke
    it at the next shortage would cost a membarrier each time. */
-static void objpool__keep_closed(objpool__state *state) { OBJPOOL__STORE(state->calm_in, 256); /* a hint */ }
+static void objpool__keep_closed(objpool__state *state) {
+  uint32_t span = OBJPOOL__LOAD(state->calm_span); /* hints, both */
+  OBJPOOL__STORE(state->calm_in, span > OBJPOOL__CALM ? span : OBJPOOL__CALM);
+}
 
 /* Opening counts first and looks for holders then; a holder does it the other way round (Dekker, seq_cst). */
 static bool objpool__may_open(objpool__state *state) {
@@ -2133,6 +2160,7 @@ static uint64_t objpool__in_use_now(objpool__state *state) {
   objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with its release in objpool__cache_of */
   /* acquire, here and below: pairs with the release of each count */
   for (objpool__cache *cache = all; cache; cache = cache->next) out += __atomic_load_n(&cache->slot.acquires, __ATOMIC_ACQUIRE);
+  all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* again: releases of slots made since count too */
   in = __atomic_load_n(&state->shared_counts[OBJPOOL__RELEASES], __ATOMIC_ACQUIRE) +
        __atomic_load_n(&state->shared_counts[OBJPOOL__EXTRACTED], __ATOMIC_ACQUIRE);
   for (objpool__cache *cache = all; cache; cache = cache->next)
@@ -2164,7 +2192,9 @@ static void objpool__watch(objpool__state *state, objpool__cache *cache) {
     return;
   }
   size_t in_use = (size_t)objpool__in_use_now(state);
+  size_t alive = OBJPOOL__LOAD(state->alive);
   objpool__raise(&state->peak_in_use, in_use);
+  if (alone && alive > in_use) objpool__raise(&state->peak_idle, alive - in_use);
   if (cache->openness != OBJPOOL__OPEN) return;
   size_t peak = OBJPOOL__LOAD(state->peak_in_use), below = peak > in_use ? peak - in_use : 0;
   uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
@@ -2723,7 +2753,7 @@ static void objpool__count_out(objpool__state *state, objpool__cache *cache, boo
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
       return;
     }
-    if (OBJPOOL__LOAD(state->cache_count) == 1) { /* its slot was empty: nothing there to watch over */
+    if (OBJPOOL__LOAD(state->cache_count) == 1 && OBJPOOL__LOAD(cache->slot.top) == cache->bottom) { /* nothing to watch over */
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
       cache->others = objpool__others(state, cache);
       return;
@@ -2786,7 +2816,8 @@ static objpool__found objpool__local_find(objpool__state *state, objpool__how ho
 /* Without caches, lock-free. Nothing only if the stack was empty, with the same tag, around the look at the cap. */
 static objpool__found objpool__uncached_find(objpool__state *state, objpool__how how, void **object) {
   for (;;) {
-    if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) return OBJPOOL__NOTHING; /* they came first */
+    objpool__serve(state); /* they came first */
+    if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) return OBJPOOL__NOTHING;
     uint64_t head = __atomic_load_n(&state->full, __ATOMIC_SEQ_CST); /* in one order with the loads below */
     *object = objpool__shared_pop(state);
     if (*object) return OBJPOOL__OBJECT;
@@ -2813,6 +2844,7 @@ static objpool__found objpool__cached_find(objpool__state *state, objpool__cache
       !objpool__number(OBJPOOL__LOAD(state->full)) && objpool__reserve(state))
     return OBJPOOL__PERMIT;
   for (;;) { /* once as things are, once with every idle object in sight */
+    objpool__serve(state); /* those who wait came first */
     objpool__lock(&state->commons_lock);
     if (!state->first_waiter) {
       *object = objpool__shared_pop(state);
@@ -2853,7 +2885,11 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__cache 
   objpool__unlock(&state->commons_lock);
   if (state->engine == OBJPOOL__CACHED) objpool__revoke_all(state, cache);
   objpool__keep_closed(state);
-  objpool__serve(state);
+  /* after waiting++: whoever pushes or gives a reservation back from here on serves; seq_cst, as in objpool__serve */
+  if (state->engine == OBJPOOL__CACHED || objpool__number(__atomic_load_n(&state->full, __ATOMIC_SEQ_CST)) ||
+      __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST) || __atomic_load_n(&state->gathering, __ATOMIC_SEQ_CST) ||
+      __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST) < OBJPOOL__LOAD(state->max_objects))
+    objpool__serve(state);
   if (!objpool__is_served(&waiter)) {
     objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
     if (!objpool__wait(&waiter, deadline)) {
@@ -2969,6 +3005,12 @@ OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *descri
                                         int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (state) return objpool__acquire_from(state, objpool__has_claimed(state), how, timeout_ns);
+  if (pool->state && objpool__has_claimed(pool->state) && pool->state->home == &objpool__process) {
+    objpool__cache *cache = (objpool__cache *)(void *)pool->state->table[objpool__thread_index()];
+    objpool__spin_lock(cache); /* after a panic that returned: the lowered top goes back */
+    OBJPOOL__STORE(cache->slot.top, cache->slot.top + sizeof(void *));
+    objpool__spin_unlock(cache);
+  }
   if (how == OBJPOOL__TRY && errno == ENOMEM) errno = EAGAIN; /* a pool that cannot even begin has nothing idle */
   return NULL;
 }
@@ -3011,12 +3053,22 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
       objpool__unlock(&state->commons_lock);
       if (surplus) return false;
     }
+    if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) { /* saves the way over the stack */
+      uint32_t *sleeper = NULL;
+      objpool__lock(&state->commons_lock);
+      bool handed = state->first_waiter != NULL;
+      if (handed) sleeper = objpool__hand_over(state, object);
+      objpool__unlock(&state->commons_lock);
+      objpool__waiter_wake(sleeper);
+      if (handed) return true;
+    }
     if (!objpool__stack_push(state, object)) return false;
     objpool__serve(state);
     return true;
   }
   for (bool held = false;; held = true) {
     bool done = true, fits = true;
+    uint32_t *sleeper = NULL;
     objpool__lock(&state->commons_lock);
     if (state->surplus && state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects) {
       done = fits = false;
@@ -3026,13 +3078,14 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
         objpool__unhold(state);
       }
       if (state->first_waiter)
-        objpool__hand_over(state, object);
+        sleeper = objpool__hand_over(state, object);
       else if (objpool__room_take(state, 1))
         objpool__commons_push(state, object);
       else
         done = false;
     }
     objpool__unlock(&state->commons_lock);
+    objpool__waiter_wake(sleeper);
     if (held) objpool__unhold(state);
     if (done) return true;
     if (held || !fits) {
@@ -3269,6 +3322,7 @@ static void objpool__fork_child(void) {
     state->first_waiter = state->last_waiter = NULL; /* they waited on stacks that are gone */
     state->waiting = 0;
     state->visits = 0;
+    state->gathering = false;
     state->maintaining = 0;
     state->hold = state->surplus && state->engine == OBJPOOL__CACHED;
     size_t open = 0;
@@ -3518,9 +3572,7 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
   }
 #ifndef OBJPOOL_NO_THREADS
   if (objpool__shared(state)) {
-    objpool__lock(&state->commons_lock);
-    objpool__serve_locked(state);
-    objpool__unlock(&state->commons_lock);
+    objpool__serve(state);
     objpool__unhold(state);
   }
 #endif
@@ -3614,7 +3666,8 @@ OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) return false;
 #ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state) && !objpool__cache_of(state, true)) {
+  if (objpool__shared(state) && !objpool__cache_of(state, true) && objpool__thread_index() != OBJPOOL__GUEST &&
+      objpool__thread_index() != OBJPOOL__NO_INDEX) { /* without an index it works, and needs no memory */
     errno = ENOMEM;
     return false;
   }
@@ -4563,7 +4616,7 @@ static void objpool__maintain_all(void) {
     at = next->serial;
     if (objpool__shared(next)) objpool_maintain(next->pool);
     objpool__registry_enter();
-    next->visits--;
+    if (next->visits) next->visits--; /* 0: this is a child that was forked meanwhile */
     objpool__registry_leave();
   }
 }
@@ -4611,7 +4664,7 @@ OBJPOOL_API void objpool_monitor_stop(objpool_monitor *handle) {
     monitor->running = false;
     return;
   }
-  objpool__waiter_wake(&monitor->stop);
+  objpool__waiter_wake(objpool__waiter_serve(&monitor->stop));
   if (pthread_equal(pthread_self(), monitor->thread)) return; /* an alert handler: the thread ends after it */
   pthread_join(monitor->thread, NULL);
   objpool__waiter_unmake(&monitor->stop);

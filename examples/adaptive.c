@@ -68,8 +68,8 @@ static double random_noise(uint64_t *state) {
 static void make_trace(uint64_t seed) {
   static const struct {
     int begin, up, stay, down, height;
-  } bursts[] = {{95, 4, 40, 10, 300},  {330, 6, 35, 12, 260}, {430, 8, 30, 10, 420}, {525, 3, 20, 6, 500},
-                {600, 5, 25, 8, 350},  {690, 10, 60, 18, 560}, {825, 2, 15, 5, 620}, {900, 6, 35, 10, 330},
+  } bursts[] = {{95, 4, 40, 10, 300},  {330, 6, 35, 12, 260},  {430, 8, 30, 10, 420},  {525, 3, 20, 6, 500},
+                {600, 5, 25, 8, 350},  {690, 10, 60, 18, 560}, {825, 2, 15, 5, 620},   {900, 6, 35, 10, 330},
                 {1000, 4, 25, 8, 480}, {1085, 7, 40, 14, 700}, {1190, 9, 30, 12, 800}, {1285, 2, 20, 6, 560},
                 {1350, 5, 30, 10, 280}};
   const int day = 24 * 60;
@@ -85,8 +85,10 @@ static void make_trace(uint64_t seed) {
       int since = minute - bursts[i].begin, falling = since - bursts[i].up - bursts[i].stay;
       if (since < 0 || falling >= bursts[i].down) continue;
       double share = 1;
-      if (since < bursts[i].up) share = (double)since / bursts[i].up;
-      else if (falling > 0) share = 1 - (double)falling / bursts[i].down;
+      if (since < bursts[i].up)
+        share = (double)since / bursts[i].up;
+      else if (falling > 0)
+        share = 1 - (double)falling / bursts[i].down;
       demand += bursts[i].height * share;
       burst = true;
     }
@@ -105,7 +107,8 @@ static void read_trace(const char *path, struct trace *trace) {
     char word[8] = "";
     int fields = sscanf(line, "%zu %zu %7s", &minute, &demand, word);
     if (fields < 2 || (fields == 3 && strcmp(word, "burst")) || minute != trace->length || demand > SESSIONS_MAX) {
-      fail("%s:%zu: want MINUTE SESSIONS [burst], minutes in order from 0, at most %d sessions", path, number, SESSIONS_MAX);
+      fail("%s:%zu: want MINUTE SESSIONS [burst], minutes in order from 0, at most %d sessions", path, number,
+           SESSIONS_MAX);
     }
     if (trace->length == MINUTES_MAX) fail("%s:%zu: at most %d minutes", path, number, MINUTES_MAX);
     trace->minutes[trace->length++] = (struct minute){.demand = demand, .burst = fields == 3};
@@ -139,7 +142,8 @@ static void session_end(struct load *load) {
   load->open[i] = load->open[--load->count];
 }
 
-/* Ten seconds: about as many sessions come and go as are open, by chance, so that their number wavers on its way to `goal`. */
+/* Ten seconds: about as many sessions come and go as are open, by chance, so that their number wavers on its way to
+   `goal`. */
 static void run_tick(struct load *load, size_t goal) {
   size_t from = load->count, events = from > goal ? from : goal;
   double pull = 4;
@@ -148,8 +152,10 @@ static void run_tick(struct load *load, size_t goal) {
     double course = (double)from + ((double)goal - (double)from) * (double)i / (double)events;
     double lean = (course - (double)load->count) / (4 * pull);
     bool opens = random_share(&load->random) < 0.5 + lean;
-    if (opens && load->count < load->room) session_open(load);
-    else if (!opens && load->count > 0) session_end(load);
+    if (opens && load->count < load->room)
+      session_open(load);
+    else if (!opens && load->count > 0)
+      session_end(load);
   }
 }
 
@@ -211,7 +217,8 @@ static void print_row(const char *what, const struct record *record, const struc
          mebibytes(mean_bytes(record, trace->length)), mebibytes((double)record->memory_bytes[trace->length - 1]));
 }
 
-/* The calm after each burst, from SETTLED_AFTER minutes after its end until the next begins: the largest ratio of memory to demand. */
+/* The calm after each burst, from SETTLED_AFTER minutes after its end until the next begins: the largest ratio of
+   memory to demand. */
 static double print_calms(const struct trace *trace, const struct record *alone, const struct record *kept) {
   double worst = 0;
   size_t bursts = 0;
@@ -229,7 +236,8 @@ static double print_calms(const struct trace *trace, const struct record *alone,
       if (memory_ratio(kept, calm) > worst_kept) worst_kept = memory_ratio(kept, calm);
     }
     if (calm == end + SETTLED_AFTER) fail("the trace leaves no %d calm minutes after minute %zu", SETTLED_AFTER, end);
-    printf("  %02zu:%02zu-%02zu:%02zu %6.2f %11.2f\n", begin / 60, begin % 60, end / 60, end % 60, worst_alone, worst_kept);
+    printf("  %02zu:%02zu-%02zu:%02zu %6.2f %11.2f\n", begin / 60, begin % 60, end / 60, end % 60, worst_alone,
+           worst_kept);
     if (worst_kept > worst) worst = worst_kept;
     bursts++;
   }
@@ -252,7 +260,8 @@ static void plot(const char *path, const struct trace *trace, const struct recor
           "set multiplot layout 2,1\nset grid lc rgb '#dddddd'\nset xrange [0:%zu]\nset xtics 2\n"
           "set key top left horizontal\nset yrange [0:*]\nset lmargin 9\nset rmargin 2\n"
           "$day << END\n",
-          ends_with(path, ".svg") ? "svg size 1100,760 font 'sans,13' background 'white'" : "pngcairo size 1100,760 font 'sans,11'",
+          ends_with(path, ".svg") ? "svg size 1100,760 font 'sans,13' background 'white'"
+                                  : "pngcairo size 1100,760 font 'sans,11'",
           path, (trace->length + 59) / 60);
   for (size_t i = 0; i < trace->length; i++) {
     fprintf(gnuplot, "%g %zu %zu %zu %g %g %g\n", (double)i / 60, kept->in_use[i], kept->in_use[i] + kept->idle[i],
@@ -297,12 +306,13 @@ int main(int argc, char **argv) {
   run_day(&trace, true, &kept);
 
   size_t calls = trace.length * TICKS_PER_MINUTE;
-  printf("%zu minutes, at most %zu sessions open at once, %llu acquires, %zu calls of objpool_maintain\n\n", trace.length,
-         (size_t)kept.end.peak_in_use, (unsigned long long)kept.end.acquires, calls);
+  printf("%zu minutes, at most %zu sessions open at once, %llu acquires, %zu calls of objpool_maintain\n\n",
+         trace.length, (size_t)kept.end.peak_in_use, (unsigned long long)kept.end.acquires, calls);
   printf("                       misses   created  destroyed  mean MiB held   MiB at end\n");
   print_row("without maintenance", &alone, &trace);
   print_row("with maintenance", &kept, &trace);
-  printf("\nmisses avoided: %.0f %%; memory given back: %.0f %% of the mean; maintenance: %.1f µs a call, at most %.0f µs\n",
+  printf("\nmisses avoided: %.0f %%; memory given back: %.0f %% of the mean; maintenance: %.1f µs a call, at most %.0f "
+         "µs\n",
          alone.end.misses ? 100 * (1 - (double)kept.end.misses / (double)alone.end.misses) : 0.0,
          100 * (1 - mean_bytes(&kept, trace.length) / mean_bytes(&alone, trace.length)),
          (double)kept.maintenance_ns / 1e3 / (double)calls, (double)kept.longest_ns / 1e3);

@@ -1,6 +1,6 @@
-/* The load that metrics_server.c and top.c look at: three named pools of different types, and any more that the user names, kept busy
- * by worker threads. Every twelve seconds a burst of four: all connections taken, and twice the buffers that may stay idle.
- * Include after objpool.h. */
+/* The load that metrics_server.c and top.c look at: three named pools of different types, and any more that the user
+ * names, kept busy by worker threads. Every twelve seconds a burst of four: all connections taken, and twice the pages
+ * that may stay idle. Include after objpool.h. */
 #ifndef EXAMPLES_FLEET_LOAD_H
 #define EXAMPLES_FLEET_LOAD_H
 
@@ -41,7 +41,7 @@ static inline bool fleet_stopping(void) { return __atomic_load_n(&fleet.stopping
 
 static inline bool fleet_burst(void) { return (now_ns() - fleet.started_ns) / SECONDS % 12 >= 8; }
 
-/* One worker talks to peers: it holds two connections, four in a burst, so that all eight are taken by two such workers. */
+/* A worker that talks to peers: it holds two connections, four in a burst; two such workers then have all eight. */
 static inline void *fleet_talk(void *unused) {
   struct connection *held[FLEET_CONNECTIONS / 2] = {0};
   (void)unused;
@@ -89,8 +89,9 @@ static inline void *fleet_answer(void *unused) {
 /* Ends the program when it cannot; `names` are those of the pools to have besides. */
 static inline void fleet_start(size_t extra_count, char *const *names) {
   if (extra_count > FLEET_EXTRA_MAX) fail("at most %d pools more", FLEET_EXTRA_MAX);
-  if (!connection_pool_init(&fleet.connections,
-                            &(objpool_config){.name = "connections", .min_idle = 1, .max_objects = FLEET_CONNECTIONS}) ||
+  if (!connection_pool_init(&fleet.connections, &(objpool_config){.name = "connections",
+                                                                  .min_idle = 1,
+                                                                  .max_objects = FLEET_CONNECTIONS}) ||
       !page_pool_init(&fleet.pages, &(objpool_config){.name = "pages", .max_idle = FLEET_PAGES_IDLE}) ||
       !request_pool_init(&fleet.requests, &(objpool_config){.name = "requests", .warmup = 16})) {
     fail("the pools: %s", strerror(errno));

@@ -1,7 +1,9 @@
-/* A server that shows its pools: /metrics for Prometheus, /stats.json, and a live page drawn from it in the browser, while worker
- * threads make load and a monitor watches and maintains. Serves 127.0.0.1 only, for a while, by libmicrohttpd.
+/* A server that shows its pools: /metrics for Prometheus, /stats.json, and a live page drawn from it in the browser,
+ * while worker threads make load and a monitor watches and maintains. Serves 127.0.0.1 only, for a while, by
+ * libmicrohttpd.
  *
- * usage: metrics_server [PORT [SECONDS [NAME...]]]    PORT 0: a free one [8080]; SECONDS [60]; NAMEs: pools to have besides
+ * usage: metrics_server [PORT [SECONDS [NAME...]]]
+ * PORT 0: a free one [8080]; SECONDS [60]; NAMEs: pools to have besides
  *
  * build: cc -std=c11 -O2 -pthread metrics_server.c -lmicrohttpd
  */
@@ -27,16 +29,20 @@ static const char page_head[] =
     "th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); }\n"
     "td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }\n"
     "td:first-child { white-space: pre; }\n"
-    ".bar { display: flex; width: 11rem; height: .8rem; background: var(--line); border-radius: 3px; overflow: hidden; }\n"
+    ".bar { display: flex; width: 11rem; height: .8rem; background: var(--line); border-radius: 3px; overflow: hidden; "
+    "}\n"
     ".bar i { background: var(--used); } .bar b { background: var(--idle); }\n"
     ".key { display: inline-block; width: .8rem; height: .8rem; border-radius: 3px; }\n"
-    "svg { width: 9rem; height: 1.6rem; display: block; } polyline { fill: none; stroke: var(--used); stroke-width: 1.5; vector-effect: non-scaling-stroke; }\n"
-    "li { margin: .2rem 0; } .began { color: #d33; } .ended { color: #393; } #state { opacity: .7; margin-left: 1rem; }\n"
+    "svg { width: 9rem; height: 1.6rem; display: block; } polyline { fill: none; stroke: var(--used); stroke-width: "
+    "1.5; vector-effect: non-scaling-stroke; }\n"
+    "li { margin: .2rem 0; } .began { color: #d33; } .ended { color: #393; } #state { opacity: .7; margin-left: 1rem; "
+    "}\n"
     "</style></head><body>\n<h1>Pools</h1>\n"
     "<p><span class=\"key\" style=\"background:var(--used)\"></span> used \n"
     "<span class=\"key\" style=\"background:var(--idle)\"></span> idle \n<span id=\"state\">loading</span></p>\n"
     "<table><thead><tr><th>pool<th>used and idle<th class=\"n\">used<th class=\"n\">idle<th class=\"n\">hit rate\n"
-    "<th class=\"n\">acquires/s<th class=\"n\">memory<th>used, last minute</tr></thead><tbody id=\"pools\"></tbody></table>\n"
+    "<th class=\"n\">acquires/s<th class=\"n\">memory<th>used, last minute</tr></thead><tbody "
+    "id=\"pools\"></tbody></table>\n"
     "<h2>Alerts</h2>\n<ul id=\"alerts\"></ul>\n";
 
 static const char page_script[] =
@@ -73,7 +79,8 @@ static const char page_script[] =
     "  chart.setAttribute('viewBox', '0 0 59 20');\n"
     "  chart.setAttribute('preserveAspectRatio', 'none');\n"
     "  const line = chart.appendChild(document.createElementNS(svg, 'polyline')), top = Math.max(1, ...past);\n"
-    "  line.setAttribute('points', past.map((used, i) => (60 - past.length + i) + ',' + (19 - 18 * used / top)).join(' '));\n"
+    "  line.setAttribute('points', past.map((used, i) => (60 - past.length + i) + ',' + (19 - 18 * used / top)).join(' "
+    "'));\n"
     "}\n"
     "async function refresh() {\n"
     "  const state = document.getElementById('state');\n"
@@ -141,8 +148,8 @@ static bool append_alerts(struct buffer *out) {
   for (size_t age = 1; age <= ALERTS_KEPT && age <= alerts.count; age++) {
     size_t slot = (alerts.count - age) % ALERTS_KEPT;
     char start[80];
-    snprintf(start, sizeof start, "%s{\"time\":%.1f,\"recovered\":%s,\"message\":", age > 1 ? "," : "", alerts.kept[slot].seconds,
-             alerts.kept[slot].recovered ? "true" : "false");
+    snprintf(start, sizeof start, "%s{\"time\":%.1f,\"recovered\":%s,\"message\":", age > 1 ? "," : "",
+             alerts.kept[slot].seconds, alerts.kept[slot].recovered ? "true" : "false");
     fits = fits && append_text(out, start) && append_string(out, alerts.kept[slot].message) && append_text(out, "}");
   }
   pthread_mutex_unlock(&alerts.lock);
@@ -152,13 +159,15 @@ static bool append_alerts(struct buffer *out) {
 /* >>answers ******************************************************************************************************** */
 
 /* Takes `response` over, and sends it with its type and what every answer carries. */
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type, struct MHD_Response *response) {
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
+                              struct MHD_Response *response) {
   if (!response) return MHD_NO; /* out of memory: the connection is closed */
   enum MHD_Result result = MHD_NO;
   if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
       MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
       MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-      (status != MHD_HTTP_METHOD_NOT_ALLOWED || MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES)) {
+      (status != MHD_HTTP_METHOD_NOT_ALLOWED ||
+       MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES)) {
     result = MHD_queue_response(connection, status, response);
   }
   MHD_destroy_response(response);
@@ -181,8 +190,8 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, const char
 static enum MHD_Result answer_stats(struct MHD_Connection *connection) {
   struct buffer out = {0};
   char *registry = fleet_format(OBJPOOL_JSON);
-  bool fits = registry && append_text(&out, "{\"registry\":") && append_text(&out, registry) && append_text(&out, ",\"alerts\":") &&
-              append_alerts(&out) && append_text(&out, "}\n");
+  bool fits = registry && append_text(&out, "{\"registry\":") && append_text(&out, registry) &&
+              append_text(&out, ",\"alerts\":") && append_alerts(&out) && append_text(&out, "}\n");
   free(registry);
   if (!fits) buffer_free(&out);
   return answer_text(connection, "application/json", out.bytes, out.length);
@@ -241,18 +250,22 @@ int main(int argc, char **argv) {
     fail("the monitor: %s", strerror(errno));
   }
 
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  struct MHD_Daemon *server = MHD_start_daemon(
-      MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG, (uint16_t)port, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR,
-      (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-      (unsigned)CONNECTION_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES_MAX, MHD_OPTION_END);
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct MHD_Daemon *server =
+      MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG, (uint16_t)port, NULL, NULL, handle, NULL,
+                       MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT,
+                       (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_SECONDS,
+                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES_MAX, MHD_OPTION_END);
   if (!server) fail("cannot serve port %zu of 127.0.0.1: is it taken?", port);
   const union MHD_DaemonInfo *info = MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT);
-  printf("http://127.0.0.1:%u/ for %zu seconds: /, /metrics, /stats.json; Ctrl-C ends it\n", info ? info->port : (unsigned)port, seconds);
+  printf("http://127.0.0.1:%u/ for %zu seconds: /, /metrics, /stats.json; Ctrl-C ends it\n",
+         info ? info->port : (unsigned)port, seconds);
   fflush(stdout);
 
   struct timespec time = {.tv_sec = (time_t)seconds};
-  while (sigtimedwait(&ends, NULL, &time) < 0 && errno == EINTR) { }
+  while (sigtimedwait(&ends, NULL, &time) < 0 && errno == EINTR) {}
   MHD_stop_daemon(server);
   objpool_monitor_destroy(&monitor);
   fleet_stop();

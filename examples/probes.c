@@ -2,7 +2,8 @@
  * SystemTap and gdb attach to while the program runs. Without sys/sdt.h it says so and ends.
  *
  * try:  bpftrace -e 'usdt:./probes:objpool:acquire { @held[arg1] = nsecs; }
- *                    usdt:./probes:objpool:release /@held[arg1]/ { @ns = hist(nsecs - @held[arg1]); delete(@held[arg1]); }' -c ./probes
+ *                    usdt:./probes:objpool:release /@held[arg1]/ {
+ *                      @ns = hist(nsecs - @held[arg1]); delete(@held[arg1]); }' -c ./probes
  *       readelf -n probes               the probes of the program
  *       gdb -ex 'info probes stap objpool' probes
  *
@@ -11,25 +12,26 @@
 #include "common.h"
 
 #if defined(__has_include)
-#if __has_include(<sys/sdt.h>)
-#include <sys/sdt.h>
-#endif
+# if __has_include(<sys/sdt.h>)
+#  include <sys/sdt.h>
+# endif
 #endif
 
 #ifdef DTRACE_PROBE3
 
-#ifdef __clang__ /* the probes' own macros leave a variadic part empty */
-#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
-#endif
-#define OBJPOOL_IMPLEMENTATION
-#include "objpool.h"
+# ifdef __clang__ /* the probes' own macros leave a variadic part empty */
+#  pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+# endif
+# define OBJPOOL_IMPLEMENTATION
+# include "objpool.h"
 
 struct packet {
   unsigned length;
   unsigned char bytes[1500];
 };
 
-/* One probe per kind, so that a tool switches on only what it asks for. Arguments: the pool, the object (or NULL), the count. */
+/* One probe per kind, so that a tool switches on only what it asks for.
+   Arguments: the pool, the object (or NULL), the count. */
 static void probe(const objpool_event *event, void *context) {
   (void)context;
   switch (event->kind) {

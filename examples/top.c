@@ -1,5 +1,5 @@
-/* A live table of all pools for the terminal, with bars and sparklines, while worker threads make load and a monitor watches.
- * It follows the size of the window; q or Ctrl-C leave it. Into a pipe it prints one plain table.
+/* A live table of all pools for the terminal, with bars and sparklines, while worker threads make load and a monitor
+ * watches. It follows the size of the window; q or Ctrl-C leave it. Into a pipe it prints one plain table.
  *
  * usage: top [NAME...]    NAMEs: pools to have besides
  *
@@ -20,7 +20,14 @@
 #include "objpool.h"
 #include "fleet_load.h"
 
-enum { ROWS_MAX = 256, HISTORY = 64, NAME_WIDTH_MAX = 24, NUMBERS_WIDTH = 50, GRAPH_WIDTH_MAX = 40, GRAPH_WIDTH_MIN = 8 };
+enum {
+  ROWS_MAX = 256,
+  HISTORY = 64,
+  NAME_WIDTH_MAX = 24,
+  NUMBERS_WIDTH = 50,
+  GRAPH_WIDTH_MAX = 40,
+  GRAPH_WIDTH_MIN = 8
+};
 
 /* >>rows: what is known of each pool, kept from one look to the next to tell rates ********************************* */
 
@@ -101,7 +108,8 @@ static void put_times(struct buffer *out, const char *text, size_t times) {
   while (times-- > 0) put(out, "%s", text);
 }
 
-/* At most `columns` columns of `text`, filled up with blanks if `pad`: what does not print, an escape say, shows as '?'. */
+/* At most `columns` columns of `text`, filled up with blanks if `pad`: what does not print, an escape say, shows as
+   '?'. */
 static void put_text(struct buffer *out, const char *text, size_t columns, bool pad) {
   mbstate_t state;
   memset(&state, 0, sizeof state);
@@ -115,8 +123,10 @@ static void put_text(struct buffer *out, const char *text, size_t columns, bool 
       bytes = 1;
     }
     if (width > 0 && used + (size_t)width > columns) break;
-    if (width < 0) put(out, "?");
-    else if (!buffer_append(out, text, bytes)) fail("out of memory");
+    if (width < 0)
+      put(out, "?");
+    else if (!buffer_append(out, text, bytes))
+      fail("out of memory");
     used += width < 0 ? 1 : (size_t)width;
     text += bytes;
   }
@@ -155,7 +165,9 @@ static void put_bar(struct buffer *out, const objpool_stats *now, size_t width) 
 }
 
 static void put_sparkline(struct buffer *out, const struct row *row, size_t width) {
-  static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}, *const signs[] = {" ", "_", ".", "-", ":", "=", "+", "*", "#"};
+  static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}, *const signs[] = {" ", "_", ".",
+                                                                                                       "-", ":", "=",
+                                                                                                       "+", "*", "#"};
   size_t known = row->looks < HISTORY ? row->looks : HISTORY, shown = known < width ? known : width;
   uint64_t most = 1;
   for (size_t age = shown; age > 0; age--) {
@@ -181,10 +193,14 @@ static void put_numbers(struct buffer *out, const objpool_stats *now, const objp
   uint64_t taken = now->acquires - before->acquires, hits = now->hits - before->hits;
   double seconds = (double)(now->now_ns - before->now_ns) / 1e9;
   put(out, " %6" PRIu64 " %6" PRIu64, now->in_use, now->idle);
-  if (now->max_objects) put(out, " %6" PRIu64, now->max_objects);
-  else put(out, "      -");
-  if (taken > 0) put(out, " %5.1f%%", 100 * (double)hits / (double)taken);
-  else put(out, "      -");
+  if (now->max_objects)
+    put(out, " %6" PRIu64, now->max_objects);
+  else
+    put(out, "      -");
+  if (taken > 0)
+    put(out, " %5.1f%%", 100 * (double)hits / (double)taken);
+  else
+    put(out, "      -");
   put(out, " %10.0f", seconds > 0 ? (double)taken / seconds : 0);
   put_bytes(out, now->memory_bytes);
 }
@@ -196,8 +212,10 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
     size_t width = text_width(table.rows[i].name);
     if (width > name_width) name_width = width;
   }
-  if (columns < NUMBERS_WIDTH + 8) name_width = 8;
-  else if (name_width > columns - NUMBERS_WIDTH) name_width = columns - NUMBERS_WIDTH;
+  if (columns < NUMBERS_WIDTH + 8)
+    name_width = 8;
+  else if (name_width > columns - NUMBERS_WIDTH)
+    name_width = columns - NUMBERS_WIDTH;
   size_t left = live && columns > name_width + NUMBERS_WIDTH ? columns - name_width - NUMBERS_WIDTH : 0;
   size_t bar = left > GRAPH_WIDTH_MIN ? left - 1 : 0, line = 0;
   if (left >= 2 * (GRAPH_WIDTH_MIN + 1)) bar = left / 2 - 1, line = left - left / 2 - 1;
@@ -216,7 +234,8 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   put(out, "%s", newline);
   buffer_free(&text);
 
-  size_t room = lines > 4 ? lines - 4 : 1, shown = table.count < room ? table.count : room; /* heading, total, more, alert */
+  size_t room = lines > 4 ? lines - 4 : 1,
+         shown = table.count < room ? table.count : room; /* heading, total, more, alert */
   objpool_stats before = {0};
   for (size_t i = 0; i < table.count; i++) {
     before.acquires += table.rows[i].before.acquires;
@@ -252,8 +271,10 @@ static bool terminal_taken;
 static volatile sig_atomic_t ended, resized;
 
 static void note_signal(int number) {
-  if (number == SIGWINCH) resized = 1;
-  else ended = 1;
+  if (number == SIGWINCH)
+    resized = 1;
+  else
+    ended = 1;
 }
 
 static void write_all(const char *bytes, size_t length) {

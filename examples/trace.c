@@ -32,7 +32,8 @@ static _Thread_local unsigned this_thread; /* 0 is the main thread */
 /* Called by any thread, in the middle of an acquire or release: no lock, no output, no use of the pool. */
 static void record(const objpool_event *event, void *context) {
   struct recorder *recorder = context;
-  size_t position = __atomic_fetch_add(&recorder->count, 1, __ATOMIC_RELAXED); /* relaxed: threads are joined before it is read */
+  size_t position =
+      __atomic_fetch_add(&recorder->count, 1, __ATOMIC_RELAXED); /* relaxed: threads are joined before it is read */
   if (position < EVENTS_MAX) recorder->events[position] = (struct recorded){.event = *event, .thread = this_thread};
 }
 
@@ -68,7 +69,7 @@ static void *draw(void *unused) {
   return NULL;
 }
 
-/* >>trace file: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU ********************** */
+/* >>trace file: the "Trace Event Format" of Chrome and Perfetto ***************************************************** */
 
 /* Each object has a row of its own, numbered in the order they first appear. */
 static size_t row_of(const void *object) {
@@ -108,7 +109,9 @@ static void write_trace(const char *path, const struct recorder *recorder, size_
     size_t row = event->object ? row_of(event->object) : 0;
     if (row > rows) {
       rows = row;
-      fprintf(file, ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":%zu,\"name\":\"thread_name\",\"args\":{\"name\":\"canvas %zu\"}}", row, row);
+      fprintf(file,
+              ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":%zu,\"name\":\"thread_name\",\"args\":{\"name\":\"canvas %zu\"}}",
+              row, row);
     }
     switch (event->kind) {
     case OBJPOOL_EVENT_ACQUIRE:
@@ -119,9 +122,11 @@ static void write_trace(const char *path, const struct recorder *recorder, size_
     case OBJPOOL_EVENT_RELEASE: /* one complete span; an object that never came back has none */
       in_use--;
       fprintf(file,
-              ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":%zu,\"ts\":%.3f,\"dur\":%.3f,\"name\":\"thread %u\",\"args\":{\"released by\":%u}}",
-              row, (double)acquired[row].event.time_ns / 1000, (double)(now_ns_since - acquired[row].event.time_ns) / 1000,
-              acquired[row].thread, recorder->events[i].thread);
+              ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":%zu,\"ts\":%.3f,\"dur\":%.3f,\"name\":\"thread "
+              "%u\",\"args\":{\"released by\":%u}}",
+              row, (double)acquired[row].event.time_ns / 1000,
+              (double)(now_ns_since - acquired[row].event.time_ns) / 1000, acquired[row].thread,
+              recorder->events[i].thread);
       break;
     case OBJPOOL_EVENT_CREATE: alive++; break;
     case OBJPOOL_EVENT_DESTROY: alive--; break;
@@ -133,11 +138,14 @@ static void write_trace(const char *path, const struct recorder *recorder, size_
     case OBJPOOL_EVENT_WAIT: break;
     }
     if (event->kind > OBJPOOL_EVENT_RELEASE) {
-      fprintf(file, ",\n{\"ph\":\"i\",\"s\":\"t\",\"pid\":1,\"tid\":%zu,\"ts\":%.3f,\"name\":\"%s\",\"args\":{\"count\":%zu,\"thread\":%u}}",
+      fprintf(file,
+              ",\n{\"ph\":\"i\",\"s\":\"t\",\"pid\":1,\"tid\":%zu,\"ts\":%.3f,\"name\":\"%s\",\"args\":{\"count\":%zu,"
+              "\"thread\":%u}}",
               row, at, kind_names[event->kind], event->count, recorder->events[i].thread);
     }
-    fprintf(file, ",\n{\"ph\":\"C\",\"pid\":1,\"ts\":%.3f,\"name\":\"canvases\",\"args\":{\"in use\":%zu,\"idle\":%zu}}", at, in_use,
-            alive > in_use ? alive - in_use : 0);
+    fprintf(file,
+            ",\n{\"ph\":\"C\",\"pid\":1,\"ts\":%.3f,\"name\":\"canvases\",\"args\":{\"in use\":%zu,\"idle\":%zu}}", at,
+            in_use, alive > in_use ? alive - in_use : 0);
   }
   fputs("\n]}\n", file);
   bool written = !ferror(file);
@@ -158,7 +166,8 @@ int main(int argc, char **argv) {
   size_t count = recorder.count < EVENTS_MAX ? recorder.count : EVENTS_MAX, of_kind[EVENT_KINDS] = {0};
   for (size_t i = 0; i < count; i++) of_kind[recorder.events[i].event.kind]++;
   printf("%zu events in %.1f ms:", recorder.count, (double)took_ns / 1e6);
-  for (size_t kind = 0; kind < EVENT_KINDS; kind++) printf(" %zu %s%s", of_kind[kind], kind_names[kind], kind + 1 < EVENT_KINDS ? "," : "\n");
+  for (size_t kind = 0; kind < EVENT_KINDS; kind++)
+    printf(" %zu %s%s", of_kind[kind], kind_names[kind], kind + 1 < EVENT_KINDS ? "," : "\n");
   if (count < recorder.count) fail("%zu events did not fit", recorder.count - count);
   if (argc > 1) {
     write_trace(argv[1], &recorder, count);

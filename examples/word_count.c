@@ -477,8 +477,9 @@ struct run {
   struct task *first, **last; /* first come, first served */
   bool no_more;               /* all is submitted */
   bool read_failed, memory_failed;
-  uint64_t bytes, rounds;       /* read */
-  double began, shown, seconds; /* when it began and last showed its progress; how long it took */
+  uint64_t bytes, rounds; /* read */
+  double began, shown;    /* when it began, and last showed its progress */
+  double seconds, processor_seconds;
 };
 
 struct worker {
@@ -593,6 +594,7 @@ static struct map *run_all(struct run *run, char **files, size_t file_count, uin
   pthread_cond_init(&run->submitted, NULL);
   run->last = &run->first;
   run->began = now();
+  clock_t processor_began = clock();
   for (; started < threads; started++) {
     workers[started] = (struct worker){.run = run, .total = run->way->new_map()};
     int error =
@@ -622,6 +624,7 @@ static struct map *run_all(struct run *run, char **files, size_t file_count, uin
     run->way->end_map(workers[i].total);
   }
   run->seconds = now() - run->began;
+  run->processor_seconds = (double)(clock() - processor_began) / CLOCKS_PER_SEC;
   pthread_cond_destroy(&run->submitted);
   pthread_mutex_destroy(&run->lock);
   if (run->show_progress) fputs("\r\033[K", stderr);
@@ -690,8 +693,8 @@ static bool print_reports(void) {
          (unsigned long long)sum.waits, (unsigned long long)sum.in_use, (unsigned long long)sum.idle,
          (double)sum.memory_bytes / 1e6, (double)saved / 1e6);
   objpool_stats task = task_pool_stats(&tasks);
-  printf("%llu tasks were done by %llu task objects.\n", (unsigned long long)task.acquires,
-         (unsigned long long)task.created);
+  printf("%llu tasks were done by %llu task objects; the reader waited for one %llu times.\n",
+         (unsigned long long)task.acquires, (unsigned long long)task.created, (unsigned long long)task.waits);
   return true;
 }
 
@@ -710,25 +713,32 @@ static int by_time(const void *left, const void *right) {
 static bool print_comparison(char **files, size_t file_count, uint64_t rounds_each) {
   enum { TURNS = 5 };
   static const struct way *const ways[2] = {&by_pools, &by_malloc};
-  double times[2][TURNS];
+  double elapsed[2][TURNS], processor[2][TURNS];
   uint64_t words[2] = {0};
   for (int turn = 0; turn < TURNS; turn++) {
     for (int i = 0; i < 2; i++) {
       struct run run = {.way = ways[i]};
       struct map *total = run_all(&run, files, file_count, rounds_each, 0);
       if (!total) return false;
-      times[i][turn] = run.seconds;
+      elapsed[i][turn] = run.seconds;
+      processor[i][turn] = run.processor_seconds;
       words[i] += words_in(total);
       ways[i]->end_map(total);
       if (run.memory_failed) return false;
     }
   }
-  for (int i = 0; i < 2; i++) qsort(times[i], TURNS, sizeof times[i][0], by_time);
-  printf("\nThe same work (%llu times over the files), median of %d turns:\n"
-         "  pools         %.3f s   (%.3f to %.3f)\n"
-         "  malloc, free  %.3f s   (%.3f to %.3f)   %.2f times as long\n",
-         (unsigned long long)rounds_each, TURNS, times[0][TURNS / 2], times[0][0], times[0][TURNS - 1],
-         times[1][TURNS / 2], times[1][0], times[1][TURNS - 1], times[1][TURNS / 2] / times[0][TURNS / 2]);
+  for (int i = 0; i < 2; i++) {
+    qsort(elapsed[i], TURNS, sizeof elapsed[i][0], by_time);
+    qsort(processor[i], TURNS, sizeof processor[i][0], by_time);
+  }
+  const int median = TURNS / 2;
+  printf("\nThe same work (%llu times over the files), medians of %d turns:\n"
+         "                elapsed   processor time\n"
+         "  pools         %.3f s   %.3f s\n"
+         "  malloc, free  %.3f s   %.3f s\n"
+         "  ratio         %.2f      %.2f\n",
+         (unsigned long long)rounds_each, TURNS, elapsed[0][median], processor[0][median], elapsed[1][median],
+         processor[1][median], elapsed[1][median] / elapsed[0][median], processor[1][median] / processor[0][median]);
   if (words[0] != words[1]) fputs("word_count: the two ways counted differently\n", stderr);
   return words[0] == words[1];
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Maintenance on the day of bursts: at most half the misses, at most 1.5 times the demand held after each burst, and the plot.
+# Maintenance on the day of bursts: at most half the misses, at most 1.5 times the demand held after each burst, and the
+# plot.
 set -eu
-tests/need gnuplot-nox >&2
+tests/need gnuplot-nox >&2 || { echo "skipped: for want of gnuplot-nox"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -26,11 +27,13 @@ echo "ok: at most half the misses, at most 1.5 times the demand held"
 grep -q '<svg' "$work/day.svg" && grep -q 'in use' "$work/day.svg" || { echo "NOT OK: no plot"; exit 1; }
 echo "ok: the plot is drawn"
 
-"$work/adaptive" --make-trace | cmp - examples/adaptive.trace || { echo "NOT OK: --make-trace writes another trace than the one beside it"; exit 1; }
+"$work/adaptive" --make-trace | cmp - examples/adaptive.trace ||
+  { echo "NOT OK: --make-trace writes another trace than the one beside it"; exit 1; }
 echo "ok: the trace is the one that --make-trace writes"
 
 printf '0 10\n1 ten\n' >"$work/bad.trace"
 status=0
 "$work/adaptive" "$work/bad.trace" >/dev/null 2>"$work/errors" || status=$?
-[ "$status" = 2 ] && grep -q 'bad.trace:2:' "$work/errors" || { echo "NOT OK: a bad trace: status $status"; cat "$work/errors"; exit 1; }
+[ "$status" = 2 ] && grep -q 'bad.trace:2:' "$work/errors" ||
+  { echo "NOT OK: a bad trace: status $status"; cat "$work/errors"; exit 1; }
 echo "ok: a bad trace is refused by line"

@@ -1,16 +1,23 @@
-/* A thousand named pools of twenty types come and go in eight threads, while two read the registry in every way and a monitor polls. */
+/* A thousand named pools of twenty types come and go in eight threads, while two threads read the registry in every way
+   and a monitor polls. */
 #include "support.h"
 
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
-/* Twenty types: sizes, alignments, hooks and options that differ. */
-#define SIZED(number) \
+/* Twenty types: sizes, hooks and options that differ. Each list calls X with the numbers of some of them. */
+#define PLAIN_TYPES(X) X(0) X(1) X(2) X(3) X(4) X(5)
+#define WIPED_TYPES(X) X(6) X(7)
+#define LOCAL_TYPES(X) X(8) X(9)
+#define HOOKED_TYPES(X) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(512)
+#define ALL_TYPES(X) PLAIN_TYPES(X) WIPED_TYPES(X) LOCAL_TYPES(X) HOOKED_TYPES(X)
+
+// clang-format off
+#define TYPE(number) \
   typedef struct object_##number { \
     unsigned char bytes[8 * (number) + 1]; \
   } object_##number;
-SIZED(0) SIZED(1) SIZED(2) SIZED(3) SIZED(4) SIZED(5) SIZED(6) SIZED(7) SIZED(8) SIZED(9)
-SIZED(10) SIZED(11) SIZED(12) SIZED(13) SIZED(14) SIZED(15) SIZED(16) SIZED(17) SIZED(18) SIZED(512)
+ALL_TYPES(TYPE)
 
 static long events;
 
@@ -26,32 +33,25 @@ static long events;
     CHECK(context == NULL && event->pool != NULL); \
     count_add(&events, 1); \
   }
-HOOKS(10) HOOKS(11) HOOKS(12) HOOKS(13) HOOKS(14) HOOKS(15) HOOKS(16) HOOKS(17) HOOKS(18) HOOKS(512)
+HOOKED_TYPES(HOOKS)
 
-OBJPOOL_DEFINE(pool_0, object_0);
-OBJPOOL_DEFINE(pool_1, object_1);
-OBJPOOL_DEFINE(pool_2, object_2);
-OBJPOOL_DEFINE(pool_3, object_3);
-OBJPOOL_DEFINE(pool_4, object_4);
-OBJPOOL_DEFINE(pool_5, object_5);
-OBJPOOL_DEFINE(pool_6, object_6, opt.wipe = true);
-OBJPOOL_DEFINE(pool_7, object_7, opt.wipe = true);
-OBJPOOL_DEFINE(pool_8, object_8, opt.local = true);
-OBJPOOL_DEFINE(pool_9, object_9, opt.local = true);
-#define HOOKED(number) opt.create = create_##number, opt.reset = reset_##number, opt.on_event = see_##number
-OBJPOOL_DEFINE(pool_10, object_10, HOOKED(10));
-OBJPOOL_DEFINE(pool_11, object_11, HOOKED(11));
-OBJPOOL_DEFINE(pool_12, object_12, HOOKED(12));
-OBJPOOL_DEFINE(pool_13, object_13, HOOKED(13));
-OBJPOOL_DEFINE(pool_14, object_14, HOOKED(14));
-OBJPOOL_DEFINE(pool_15, object_15, HOOKED(15));
-OBJPOOL_DEFINE(pool_16, object_16, HOOKED(16));
-OBJPOOL_DEFINE(pool_17, object_17, HOOKED(17));
-OBJPOOL_DEFINE(pool_18, object_18, HOOKED(18));
-OBJPOOL_DEFINE(pool_512, object_512, HOOKED(512));
+#define PLAIN(number) OBJPOOL_DEFINE(pool_##number, object_##number);
+#define WIPED(number) OBJPOOL_DEFINE(pool_##number, object_##number, opt.wipe = true);
+#define LOCAL(number) OBJPOOL_DEFINE(pool_##number, object_##number, opt.local = true);
+#define HOOKED(number) \
+  OBJPOOL_DEFINE(pool_##number, object_##number, opt.create = create_##number, opt.reset = reset_##number, \
+                 opt.on_event = see_##number);
+PLAIN_TYPES(PLAIN) WIPED_TYPES(WIPED) LOCAL_TYPES(LOCAL) HOOKED_TYPES(HOOKED)
+    // clang-format on
 
-/* A local pool belongs to one thread at a time, and its maker is that: others only read it. */
-enum { TYPES = 20, MAKERS = 8, POOLS_EACH = SCALED(134, 40, 20), ROUNDS = SCALED(5, 4, 3), FORMATS = 3 };
+    /* A local pool belongs to one thread at a time, and its maker is that: others only read it. */
+    enum {
+      TYPES = 20,
+      MAKERS = 8,
+      POOLS_EACH = SCALED(134, 40, 20),
+      ROUNDS = SCALED(5, 4, 3),
+      FORMATS = 3
+    };
 
 /* init, use and destroy of each type, behind one face */
 typedef struct type_face {
@@ -61,8 +61,11 @@ typedef struct type_face {
   void (*destroy)(void *pool);
 } type_face;
 
+// clang-format off
 #define FACE(number) \
-  static bool init_##number(void *pool, const objpool_config *config) { return pool_##number##_init((pool_##number *)pool, config); } \
+  static bool init_##number(void *pool, const objpool_config *config) { \
+    return pool_##number##_init((pool_##number *)pool, config); \
+  } \
   static void use_##number(void *pool, size_t objects) { \
     object_##number *held[16]; \
     size_t got = pool_##number##_acquire_many((pool_##number *)pool, held, objects); \
@@ -70,20 +73,21 @@ typedef struct type_face {
     pool_##number##_release_many((pool_##number *)pool, held, got); \
   } \
   static void destroy_##number(void *pool) { pool_##number##_destroy((pool_##number *)pool); }
-FACE(0) FACE(1) FACE(2) FACE(3) FACE(4) FACE(5) FACE(6) FACE(7) FACE(8) FACE(9)
-FACE(10) FACE(11) FACE(12) FACE(13) FACE(14) FACE(15) FACE(16) FACE(17) FACE(18) FACE(512)
+ALL_TYPES(FACE)
 
-#define ROW(number) {sizeof(pool_##number), init_##number, use_##number, destroy_##number}
-static const type_face faces[TYPES] = {ROW(0),  ROW(1),  ROW(2),  ROW(3),  ROW(4),  ROW(5),  ROW(6),  ROW(7),  ROW(8),  ROW(9),
-                                       ROW(10), ROW(11), ROW(12), ROW(13), ROW(14), ROW(15), ROW(16), ROW(17), ROW(18), ROW(512)};
+#define ROW(number) {sizeof(pool_##number), init_##number, use_##number, destroy_##number},
+static const type_face faces[TYPES] = {ALL_TYPES(ROW)};
+// clang-format on
 
 static pthread_barrier_t all_made;
 static long makers_running, refused, texts, visited, largest;
 
 /* Odd numbers are shared by two makers: whoever comes second is refused. */
 static void pool_name(char *name, size_t size, size_t maker, size_t number) {
-  if (number % 8 == 1) snprintf(name, size, "pair %zu \"%zu\"", maker / 2, number);
-  else snprintf(name, size, "maker %zu\\%zu\n\xc3\xa4", maker, number);
+  if (number % 8 == 1)
+    snprintf(name, size, "pair %zu \"%zu\"", maker / 2, number);
+  else
+    snprintf(name, size, "maker %zu\\%zu\n\xc3\xa4", maker, number);
 }
 
 static void *make_pools(void *argument) {
@@ -158,8 +162,10 @@ static const char *json_end(const char *text) {
     text = json_end(text);
     if (!text) return NULL;
     text += strspn(text, " \n");
-    if (*text == ',') text += 1 + strspn(text + 1, " \n");
-    else if (*text != closing) return NULL;
+    if (*text == ',')
+      text += 1 + strspn(text + 1, " \n");
+    else if (*text != closing)
+      return NULL;
   }
   return text + 1;
 }
@@ -277,8 +283,8 @@ static void pools_come_and_go_while_the_registry_is_read_and_watched(void **stat
   pthread_barrier_destroy(&all_made);
   objpool_set_pressure_source(NULL, NULL);
   assert_int_equal(objpool_registry_each(NULL, NULL), 0); /* nothing is left behind */
-  printf("%ld texts, %ld visits, at most %ld pools at once, %ld names refused, %ld and %ld alerts, %ld events\n", texts, visited, largest,
-         refused, alerts, keeper_alerts, events);
+  printf("%ld texts, %ld visits, at most %ld pools at once, %ld names refused, %ld and %ld alerts, %ld events\n", texts,
+         visited, largest, refused, alerts, keeper_alerts, events);
   assert_true(texts > 0 && visited > 0 && largest > 0 && events > 0 && alerts > 0);
 }
 

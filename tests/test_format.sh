@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# What objpool_format prints, judged by others: JSON by jq and Python, Prometheus text by promtool, and a Prometheus server
-# that scrapes examples/metrics_server.c on loopback. Names with quotes, backslashes, newlines and non-ASCII come through whole.
+# What objpool_format prints, judged by others: JSON by jq and Python, Prometheus text by promtool, and a Prometheus
+# server that scrapes examples/metrics_server.c on loopback. Names with quotes, backslashes, newlines and non-ASCII come
+# through whole.
 set -eu
-tests/need jq curl python3 prometheus libmicrohttpd-dev >&2
+tests/need jq curl python3 prometheus libmicrohttpd-dev >&2 || { echo "skipped: for want of jq curl python3 prometheus libmicrohttpd-dev"; exit 77; }
 work=$(mktemp -d)
 started=()
 trap 'for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done; wait; rm -rf "$work"' EXIT
@@ -45,7 +46,8 @@ names_json=$(python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "${n
 
 # JSON
 "$work/formats" 1 "${names[@]}" >"$work/all.json"
-jq -ne --argjson names "$names_json" 'input | [.pools[].name] == $names' "$work/all.json" >/dev/null || bad "jq reads other names: $(jq -c '[.pools[].name]' "$work/all.json")"
+jq -ne --argjson names "$names_json" 'input | [.pools[].name] == $names' "$work/all.json" >/dev/null ||
+  bad "jq reads other names: $(jq -c '[.pools[].name]' "$work/all.json")"
 echo "ok: jq reads ${#names[@]} names as they are"
 python3 - "$work/all.json" <<'PY'
 import json, os, sys
@@ -64,16 +66,19 @@ PY
 echo "ok: Python's json reads every field of the statistics"
 "$work/formats" 1 | jq -ne 'input | .pools == []' >/dev/null || bad "an empty registry is no list"
 echo "ok: an empty registry is JSON too"
-"$work/formats" 1 $'caf\xe9' $'\xf0\x9f' | jq -ne 'input | [.pools[].name] == ["caf\ufffd", "\ufffd"] or [.pools[].name] == ["caf\ufffd", "\ufffd\ufffd"]' >/dev/null ||
+"$work/formats" 1 $'caf\xe9' $'\xf0\x9f' |
+  jq -ne 'input | [.pools[].name] == ["caf\ufffd", "\ufffd"] or [.pools[].name] == ["caf\ufffd", "\ufffd\ufffd"]' >/dev/null ||
   bad "invalid UTF-8 in JSON: $("$work/formats" 1 $'caf\xe9' $'\xf0\x9f' | head -c 300)"
 echo "ok: invalid UTF-8 becomes U+FFFD"
 
 # Prometheus
 "$work/formats" 2 "${names[@]}" >"$work/all.prom"
-promtool check metrics <"$work/all.prom" >"$work/promtool" 2>&1 || { cat "$work/promtool"; bad "promtool has complaints"; }
+promtool check metrics <"$work/all.prom" >"$work/promtool" 2>&1 ||
+  { cat "$work/promtool"; bad "promtool has complaints"; }
 [ ! -s "$work/promtool" ] || { cat "$work/promtool"; bad "promtool has remarks"; }
 echo "ok: promtool check metrics has nothing to say"
-if sed 's/ gauge$/ gouge/' "$work/all.prom" | promtool check metrics >/dev/null 2>&1; then bad "promtool would have let anything pass"; fi
+if sed 's/ gauge$/ gouge/' "$work/all.prom" |
+  promtool check metrics >/dev/null 2>&1; then bad "promtool would have let anything pass"; fi
 cat >"$work/families" <<'LIST'
 objpool_acquires_total counter
 objpool_cache_operations_total counter
@@ -117,17 +122,20 @@ started+=($!)
 ask() { curl -s --max-time 5 --get "http://127.0.0.1:$port/api/v1/$1" "${@:2}"; }
 healthy=
 for _ in $(seq 100); do
-  if ask query --data-urlencode 'query=count_over_time(up{job="pools"}[1m]) > 2 and up == 1' 2>/dev/null | jq -ne 'input | .data.result | length == 1' >/dev/null 2>&1; then healthy=yes; break; fi
+  if ask query --data-urlencode 'query=count_over_time(up{job="pools"}[1m]) > 2 and up == 1' 2>/dev/null |
+    jq -ne 'input | .data.result | length == 1' >/dev/null 2>&1; then healthy=yes; break; fi
   sleep 0.2
 done
 [ -n "$healthy" ] || { cat "$work/prometheus.log"; ask targets | jq .; bad "the Prometheus server could not scrape"; }
-ask targets | jq -ne 'input | .data.activeTargets | all(.[]; .health == "up" and .lastError == "")' >/dev/null || bad "the scrape had an error"
+ask targets | jq -ne 'input | .data.activeTargets | all(.[]; .health == "up" and .lastError == "")' >/dev/null ||
+  bad "the scrape had an error"
 echo "ok: a Prometheus server scrapes it without an error"
 ask query --data-urlencode 'query=objpool_objects_max' |
   jq -ne --argjson names "$names_json" 'input | [.data.result[].metric | .pool // ""] | sort == ($names + ["connections", "pages", "requests"] | sort)' >/dev/null ||
   bad "other names in the server: $(ask query --data-urlencode 'query=objpool_objects_max' | jq -c '[.data.result[].metric.pool]')"
 echo "ok: all names came through whole"
 sleep 3
-rate=$(ask query --data-urlencode 'query=sum(rate(objpool_acquires_total{result="hit"}[30s]))' | jq -r '.data.result[0].value[1]')
+rate=$(ask query --data-urlencode 'query=sum(rate(objpool_acquires_total{result="hit"}[30s]))' |
+  jq -r '.data.result[0].value[1]')
 awk -v rate="$rate" 'BEGIN { exit !(rate > 100) }' || bad "the rate of acquires is '$rate'"
 echo "ok: it computes a rate of acquires: $rate a second"

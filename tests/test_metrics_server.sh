@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# examples/metrics_server.c as its visitors meet it: the three pages, 404 for others, refusal of what is too large, and the live page in Chromium.
+# examples/metrics_server.c as its visitors meet it: the three pages, 404 for others, refusal of what is too large, and
+# the live page in Chromium.
 set -eu
-tests/need jq curl libmicrohttpd-dev chromium >&2
+tests/need jq curl libmicrohttpd-dev chromium >&2 || { echo "skipped: for want of jq curl libmicrohttpd-dev chromium"; exit 77; }
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
@@ -24,9 +25,11 @@ answers() { # STATUS WHAT CURL-ARGUMENTS...
 answers 200 "the page" "$url"
 answers 200 "/metrics" "${url}metrics"
 head -n 1 "$work/body" | grep -q '^# HELP objpool_' || bad "/metrics begins otherwise"
-curl -s -o /dev/null -D - "${url}metrics" | grep -qi '^content-type: text/plain; version=0.0.4' || bad "/metrics is not declared as text exposition 0.0.4"
+curl -s -o /dev/null -D - "${url}metrics" | grep -qi '^content-type: text/plain; version=0.0.4' ||
+  bad "/metrics is not declared as text exposition 0.0.4"
 answers 200 "/stats.json" "${url}stats.json"
-jq -ne 'input | [.registry.pools[].name] | contains(["connections", "pages", "requests"])' "$work/body" >/dev/null || bad "/stats.json lacks pools"
+jq -ne 'input | [.registry.pools[].name] | contains(["connections", "pages", "requests"])' "$work/body" >/dev/null ||
+  bad "/stats.json lacks pools"
 answers 200 "HEAD" -I "$url"
 for path in nope metrics/ stats.jso index.html ../etc/passwd '%2e%2e/%2e%2e/etc/passwd' favicon.ico; do
   answers 404 "the unknown /$path" --path-as-is "$url$path"
@@ -43,24 +46,29 @@ answers 431 "a header of 40,000 characters" -H "X-Long: $long" "$url"
 answers 200 "the next visitor, after all that" "${url}metrics"
 
 # many at once: more than it lets in get no answer, the rest do, and it lives
-answered=$(seq 100 | xargs -P 50 -I{} curl -s --max-time 10 -o /dev/null -w '%{http_code}\n' "${url}stats.json" | grep -c '^200' || true)
+answered=$(seq 100 | xargs -P 50 -I{} curl -s --max-time 10 -o /dev/null -w '%{http_code}\n' "${url}stats.json" |
+  grep -c '^200' || true)
 [ "$answered" -ge 30 ] || bad "of 100 visitors, 50 at a time, only $answered got an answer"
 echo "ok: 100 visitors, 50 at a time, at most 32 let in: $answered answered"
 
 # bursts begin every twelve seconds, after eight: then there are alerts, and four seconds later they end
-for _ in $(seq 200); do
-  if curl -s "${url}stats.json" | jq -ne 'input | [.alerts[].recovered] | any and (all | not)' >/dev/null; then break; fi
+for _ in $(seq 400); do
+  if curl -s "${url}stats.json" |
+    jq -ne 'input | [.alerts[].recovered] | any and (all | not)' >/dev/null; then break; fi
   sleep 0.1
 done
-curl -s "${url}stats.json" | jq -ne 'input | [.alerts[].recovered] | any and (all | not)' >/dev/null || bad "no alerts began and ended within twenty seconds"
+curl -s "${url}stats.json" | jq -ne 'input | [.alerts[].recovered] | any and (all | not)' >/dev/null ||
+  bad "no alerts began and ended within forty seconds"
 echo "ok: alerts begin and end: $(curl -s "${url}stats.json" | jq -r '.alerts[0].message')"
 
 browse() {
   timeout -k 5 90 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
     --disable-component-update --disable-sync --user-data-dir="$(mktemp -d -p "$work")" --window-size=1100,900 "$@" "$url"
 }
-browse --virtual-time-budget=6000 --dump-dom >"$work/dom" 2>"$work/chromium" || { cat "$work/chromium"; bad "Chromium failed"; }
-shows() { grep -qF -- "$1" "$work/dom" || { cat "$work/dom"; bad "the page does not show $2"; }; echo "ok: the page shows $2"; }
+browse --virtual-time-budget=6000 --dump-dom >"$work/dom" 2>"$work/chromium" ||
+  { cat "$work/chromium"; bad "Chromium failed"; }
+shows() { grep -qF -- "$1" "$work/dom" ||
+  { cat "$work/dom"; bad "the page does not show $2"; }; echo "ok: the page shows $2"; }
 shows '<td>connections</td>' "a pool"
 shows '<td>Größe "µ" \ 池</td>' "a name with quotes, a backslash and Chinese"
 shows '<td>&lt;b id="injected"&gt;bold&lt;/b&gt;</td>' "a name like markup as text"
@@ -68,10 +76,13 @@ shows '>live</span>' "that it is live"
 shows 'class="began"' "alerts that began"
 shows 'class="ended"' "alerts that ended"
 grep -qE '<td class="n">[0-9]+ of 8</td>' "$work/dom" || bad "the page does not show connections in use of 8"
-grep -qE '<polyline points="[0-9.]+,[0-9.]+ [0-9.]+,[0-9.]+' "$work/dom" || bad "the page drew no curve from several looks"
+grep -qE '<polyline points="[0-9.]+,[0-9.]+ [0-9.]+,[0-9.]+' "$work/dom" ||
+  bad "the page drew no curve from several looks"
 echo "ok: the page drew a curve from several looks"
-browse --virtual-time-budget=6000 --screenshot="$work/page.png" >/dev/null 2>"$work/chromium" || { cat "$work/chromium"; bad "no screenshot"; }
-[ "$(head -c 4 "$work/page.png" | tail -c 3)" = PNG ] && [ "$(wc -c <"$work/page.png")" -gt 20000 ] || bad "the screenshot is empty"
+browse --virtual-time-budget=6000 --screenshot="$work/page.png" >/dev/null 2>"$work/chromium" ||
+  { cat "$work/chromium"; bad "no screenshot"; }
+[ "$(head -c 4 "$work/page.png" | tail -c 3)" = PNG ] && [ "$(wc -c <"$work/page.png")" -gt 20000 ] ||
+  bad "the screenshot is empty"
 [ -z "${SCREENSHOT-}" ] || cp "$work/page.png" "$SCREENSHOT"
 echo "ok: a screenshot of $(wc -c <"$work/page.png") bytes (SCREENSHOT=FILE keeps it)"
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# examples/top.c in a real terminal (tmux): the table, a new window size, and a clean terminal after q, Ctrl-C and SIGTERM; one plain table in a pipe.
+# examples/top.c in a real terminal (tmux): the table, a new window size, and a clean terminal after q, Ctrl-C and
+# SIGTERM; one plain table in a pipe.
 set -eu
-tests/need tmux >&2
+tests/need tmux >&2 || { echo "skipped: for want of tmux"; exit 77; }
 work=$(mktemp -d)
 socket=objpool-top-$$
 t() { tmux -f /dev/null -L "$socket" "$@"; }
@@ -48,7 +49,8 @@ left_clean() { # HOW
   t send-keys 'stty -g >'"$work"'/stty-after; echo visible' Enter
   until_shown '^visible' "after $1 the shell echoes as before"
   cmp -s "$work/stty-before" "$work/stty-after" || bad "after $1 the terminal's settings are as before"
-  [ "$(t display-message -p '#{alternate_on}#{cursor_flag}')" = 01 ] || bad "after $1 the screen and the cursor are back"
+  [ "$(t display-message -p '#{alternate_on}#{cursor_flag}')" = 01 ] ||
+    bad "after $1 the screen and the cursor are back"
   ! t capture-pane -p | grep -q '^connections' || bad "after $1 nothing of the table stays"
   echo "ok: clean after $1"
 }
@@ -56,7 +58,8 @@ left_clean() { # HOW
 start
 until_shown '^connections .*[█▒]' "bars are drawn"
 until_shown '^connections .*[▁▂▃▄▅▆▇█]$' "sparklines are drawn"
-[ "$(t display-message -p '#{alternate_on}#{cursor_flag}')" = 10 ] || bad "it draws on a screen of its own, without a cursor"
+[ "$(t display-message -p '#{alternate_on}#{cursor_flag}')" = 10 ] ||
+  bad "it draws on a screen of its own, without a cursor"
 echo "ok: a live table with bars and sparklines"
 t resize-window -x 64 -y 7
 until_shown '^(1 more)' "a lower window shows fewer pools"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The trace that examples/trace.c writes: valid JSON, a span for every acquire, on each object's row one at a time, counters that agree.
+# The trace that examples/trace.c writes: valid JSON, a span for every acquire, on each object's row one at a time,
+# counters that agree.
 set -eu
-tests/need jq >&2
+tests/need jq >&2 || { echo "skipped: for want of jq"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -34,7 +35,8 @@ echo "ok: $spans spans, as many as acquires"
 
 status=0
 "$work/trace" "$work/no/such/folder.json" >/dev/null 2>"$work/error" || status=$?
-[ "$status" = 2 ] && grep -q 'no/such/folder.json: No such file' "$work/error" || { echo "NOT OK: an unwritable file: status $status"; exit 1; }
+[ "$status" = 2 ] && grep -q 'no/such/folder.json: No such file' "$work/error" ||
+  { echo "NOT OK: an unwritable file: status $status"; exit 1; }
 echo "ok: a file that cannot be written is named"
 
 # the same events as probes
@@ -45,6 +47,7 @@ status=0
 if [ "$status" = 77 ]; then echo "left out: probes, without sys/sdt.h"; exit 0; fi
 [ "$status" = 0 ] || { echo "NOT OK: probes ended with $status"; cat "$work/said"; exit 1; }
 for probe in acquire release create destroy grow shrink clear resize exhausted wait; do
-  readelf -n "$work/probes" | grep -A1 'Provider: objpool' | grep -q "Name: $probe\$" || { echo "NOT OK: no probe $probe"; exit 1; }
+  readelf -n "$work/probes" | grep -A1 'Provider: objpool' | grep -q "Name: $probe\$" ||
+    { echo "NOT OK: no probe $probe"; exit 1; }
 done
 echo "ok: ten probes of the provider objpool are in the program"

@@ -25,7 +25,7 @@
  * mutant: BOTTOM_FORGOTTEN   the revoker does not record how far it took
  * mutant: NO_HOLD            slots may open while a revoker looks
  * mutant: HOLD_READ_FIRST    an opener reads hold before it counts its slot as open
- * also: WAITING
+ * also: WAITING MAX=1
  * mutant: WAITING MAX=1 ENQUEUE_LATE   a waiter looks first and enqueues itself afterwards
  * mutant: WAITING MAX=1 PUT_BLINDLY    what comes to the commons is laid there without a look at the queue
  */
