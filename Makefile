@@ -18,7 +18,7 @@ version   = $(shell awk '/define OBJPOOL_VERSION_(MAJOR|MINOR|PATCH) / { printf 
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test sanitize examples example-packages example-postgres example-http \
-        bench bench-quick bench-instructions fuzz mutate coverage stress install format clean
+        bench bench-quick bench-instructions matrix fuzz mutate coverage stress install format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ bench-quick: ## the same in less than a minute
 bench-instructions: ## count instructions per operation, exactly; memory and code size
 	@bench/instructions
 	@bench/memory
+
+matrix: ## the tests by every compiler, standard and processor claimed; installs them, names what it skips: hours
+	@tests/matrix
 
 fuzz: ## fuzz sequences of calls against a reference model for FUZZ_SECONDS=60, in C and in C++
 	@tests/fuzz/run $(FUZZ_SECONDS)

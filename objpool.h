@@ -2090,7 +2090,7 @@ static void objpool__revoke_all(objpool__state *state, objpool__cache *mine) {
     objpool__add(state, mine, OBJPOOL__REVOCATIONS, 1);
     uint64_t now = objpool__now_ns(); /* shortages in quick succession: each time slots stay closed for twice as long */
     uint32_t span = now - state->revoked_ns < 10000000 ? 2 * OBJPOOL__LOAD(state->calm_span) : 0;
-    OBJPOOL__STORE(state->calm_span, span < OBJPOOL__CALM ? OBJPOOL__CALM : span > 65536 ? 65536 : span);
+    OBJPOOL__STORE(state->calm_span, span < OBJPOOL__CALM ? (uint32_t)OBJPOOL__CALM : span > 65536 ? 65536 : span);
     state->revoked_ns = now;
   } else if (closing) {
     OBJPOOL__STORE(objpool__process.membarrier, false);
@@ -2112,7 +2112,7 @@ static void objpool__unhold(objpool__state *state) {
    it at the next shortage would cost a membarrier each time. */
 static void objpool__keep_closed(objpool__state *state) {
   uint32_t span = OBJPOOL__LOAD(state->calm_span); /* hints, both */
-  OBJPOOL__STORE(state->calm_in, span > OBJPOOL__CALM ? span : OBJPOOL__CALM);
+  OBJPOOL__STORE(state->calm_in, span ? span : (uint32_t)OBJPOOL__CALM);
 }
 
 /* Opening counts first and looks for holders then; a holder does it the other way round (Dekker, seq_cst). */

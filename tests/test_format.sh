@@ -3,7 +3,8 @@
 # server that scrapes examples/metrics_server.c on loopback. Names with quotes, backslashes, newlines and non-ASCII come
 # through whole.
 set -eu
-tests/need jq curl python3 prometheus libmicrohttpd-dev >&2 || { echo "skipped: for want of jq curl python3 prometheus libmicrohttpd-dev"; exit 77; }
+tests/need jq curl python3 prometheus libmicrohttpd-dev >&2 ||
+  { echo "skipped: for want of jq curl python3 prometheus libmicrohttpd-dev"; exit 77; }
 work=$(mktemp -d)
 started=()
 trap 'for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done; wait; rm -rf "$work"' EXIT

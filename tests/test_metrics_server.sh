@@ -2,7 +2,8 @@
 # examples/metrics_server.c as its visitors meet it: the three pages, 404 for others, refusal of what is too large, and
 # the live page in Chromium.
 set -eu
-tests/need jq curl libmicrohttpd-dev chromium >&2 || { echo "skipped: for want of jq curl libmicrohttpd-dev chromium"; exit 77; }
+tests/need jq curl libmicrohttpd-dev chromium >&2 ||
+  { echo "skipped: for want of jq curl libmicrohttpd-dev chromium"; exit 77; }
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
