@@ -134,8 +134,8 @@
       │ previous ──▶ magazine           │   A thread touches its own slot with plain loads and stores. Whoever must see
       └──────────────┘   └──────────────┘   every idle object (at a cap, in trim) revokes all slots first.
 
-   A cell of a block is: tag word, object. The tag is odd business: it depends on pool and address, and its complement
-   marks an idle object; a release checks it.
+   A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its
+   complement marks an idle object. A release checks it.
 */
 #ifndef OBJPOOL_H
 #define OBJPOOL_H
@@ -257,8 +257,8 @@ extern "C" {
 
 /* ------------------------------------------------------------------------------------------------------- >>types */
 
-#define OBJPOOL_NO_CACHE SIZE_MAX   /* objpool_config.cache_size: no thread holds idle objects for itself */
-#define OBJPOOL_UNCHANGED SIZE_MAX  /* resize: keep this limit */
+#define OBJPOOL_NO_CACHE SIZE_MAX  /* objpool_config.cache_size: no thread holds idle objects for itself */
+#define OBJPOOL_UNCHANGED SIZE_MAX /* resize: keep this limit */
 
 enum { OBJPOOL_ON_ACQUIRE = 1, OBJPOOL_ON_RELEASE = 2, OBJPOOL_ON_MAINTAIN = 4 }; /* opt.validate_on */
 
@@ -275,17 +275,17 @@ typedef struct objpool_allocator {
 
 /* How big a pool is. Zero means the default in brackets. */
 typedef struct objpool_config {
-  const char *name;             /* copied; shown in reports and registered [not registered] */
-  void *context;                /* handed to every hook */
-  size_t warmup;                /* objects created by init [0] */
-  size_t min_idle;              /* maintenance keeps at least this many idle [0] */
-  size_t max_idle;              /* idle objects kept; a release beyond it destroys [no limit] */
-  size_t max_objects;           /* objects alive at once, in use or idle: never exceeded [no limit] */
-  size_t cache_size;            /* idle objects a thread may hold for itself [chosen]; OBJPOOL_NO_CACHE: none */
-  double growth_factor;         /* each block of memory is this much larger than the one before [2.0] */
-  double shrink_threshold;      /* maintenance trims when more than this share is idle [0.7] */
-  objpool_allocator allocator;  /* [the C library's] */
-  objpool_leak_policy on_leak;  /* objects in use at destroy [OBJPOOL_LEAK_REPORT, on stderr] */
+  const char *name;            /* copied; shown in reports and registered [not registered] */
+  void *context;               /* handed to every hook */
+  size_t warmup;               /* objects created by init [0] */
+  size_t min_idle;             /* maintenance keeps at least this many idle [0] */
+  size_t max_idle;             /* idle objects kept; a release beyond it destroys [no limit] */
+  size_t max_objects;          /* objects alive at once, in use or idle: never exceeded [no limit] */
+  size_t cache_size;           /* idle objects a thread may hold for itself [chosen]; OBJPOOL_NO_CACHE: none */
+  double growth_factor;        /* each block of memory is this much larger than the one before [2.0] */
+  double shrink_threshold;     /* maintenance trims when more than this share is idle [0.7] */
+  objpool_allocator allocator; /* [the C library's] */
+  objpool_leak_policy on_leak; /* objects in use at destroy [OBJPOOL_LEAK_REPORT, on stderr] */
 } objpool_config;
 
 /* What a pool without a static type needs to know of its objects (objpool_init). */
@@ -301,39 +301,47 @@ typedef struct objpool_type {
 
 /* A snapshot. At rest and until the first reset created - destroyed - extracted == in_use + idle. */
 typedef struct objpool_stats {
-  uint64_t acquires, releases;                      /* objects handed out, and given back */
-  uint64_t hits, misses;                            /* acquires = hits (an idle object) + misses (a new one) */
-  uint64_t created, destroyed, extracted;           /* objects built, taken down, moved out */
-  uint64_t overflowed, invalid;                     /* destroyed for max_idle; by validate or discard */
-  uint64_t create_failures, exhausted, timeouts;    /* acquires that returned NULL: ENOMEM/ECANCELED, EAGAIN, ETIMEDOUT */
-  uint64_t waits, wait_ns, waiting;                 /* acquires that waited, how long in all; waiting now */
-  uint64_t in_use, idle;                            /* now */
-  uint64_t peak_in_use, peak_idle;                  /* since the last reset */
-  uint64_t refills, flushes, revocations;           /* traffic between thread caches and the shared part */
-  uint64_t object_size, memory_bytes;               /* bytes of a T; bytes held from the allocator */
-  uint64_t max_idle, max_objects;                   /* the limits, 0: none */
-  uint64_t since_ns, now_ns;                        /* monotonic time of the last reset, and of the snapshot */
+  uint64_t acquires, releases;                   /* objects handed out, and given back */
+  uint64_t hits, misses;                         /* acquires = hits (an idle object) + misses (a new one) */
+  uint64_t created, destroyed, extracted;        /* objects built, taken down, moved out */
+  uint64_t overflowed, invalid;                  /* destroyed for max_idle; by validate or discard */
+  uint64_t create_failures, exhausted, timeouts; /* acquires that returned NULL: ENOMEM/ECANCELED, EAGAIN, ETIMEDOUT */
+  uint64_t waits, wait_ns, waiting;              /* acquires that waited, how long in all; waiting now */
+  uint64_t in_use, idle;                         /* now */
+  uint64_t peak_in_use, peak_idle;               /* since the last reset */
+  uint64_t refills, flushes, revocations;        /* traffic between thread caches and the shared part */
+  uint64_t object_size, memory_bytes;            /* bytes of a T; bytes held from the allocator */
+  uint64_t max_idle, max_objects;                /* the limits, 0: none */
+  uint64_t since_ns, now_ns;                     /* monotonic time of the last reset, and of the snapshot */
 } objpool_stats;
 
 typedef enum objpool_event_kind {
-  OBJPOOL_EVENT_ACQUIRE, OBJPOOL_EVENT_RELEASE, OBJPOOL_EVENT_CREATE, OBJPOOL_EVENT_DESTROY, OBJPOOL_EVENT_GROW,
-  OBJPOOL_EVENT_SHRINK, OBJPOOL_EVENT_CLEAR, OBJPOOL_EVENT_RESIZE, OBJPOOL_EVENT_EXHAUSTED, OBJPOOL_EVENT_WAIT
+  OBJPOOL_EVENT_ACQUIRE,
+  OBJPOOL_EVENT_RELEASE,
+  OBJPOOL_EVENT_CREATE,
+  OBJPOOL_EVENT_DESTROY,
+  OBJPOOL_EVENT_GROW,
+  OBJPOOL_EVENT_SHRINK,
+  OBJPOOL_EVENT_CLEAR,
+  OBJPOOL_EVENT_RESIZE,
+  OBJPOOL_EVENT_EXHAUSTED,
+  OBJPOOL_EVENT_WAIT
 } objpool_event_kind;
 
 typedef struct objpool_event {
   objpool_event_kind kind;
   const objpool *pool;
   const void *object; /* ACQUIRE, RELEASE, CREATE, DESTROY; else NULL */
-  size_t count;       /* objects: of a new block (GROW), destroyed (SHRINK, CLEAR), the new max_objects (RESIZE); else 1 */
-  uint64_t time_ns;   /* monotonic */
+  size_t count; /* objects: of a new block (GROW), destroyed (SHRINK, CLEAR), the new max_objects (RESIZE); else 1 */
+  uint64_t time_ns; /* monotonic */
 } objpool_event;
 
 /* Where idle objects lie within one thread's reach. `top` is the address just above the last idle pointer. The owner
    alone writes top and the two counters; base, limit and all else are written under the slot's lock. */
 typedef struct objpool__slot {
-  uintptr_t top;       /* what the owner may take next lies below it; lowered below base, it is a claim */
-  uintptr_t base;      /* the owner may take down to here without asking; OBJPOOL__REVOKED: must ask */
-  uintptr_t limit;     /* the owner may store below this; 0: must ask */
+  uintptr_t top;               /* what the owner may take next lies below it; lowered below base, it is a claim */
+  uintptr_t base;              /* the owner may take down to here without asking; OBJPOOL__REVOKED: must ask */
+  uintptr_t limit;             /* the owner may store below this; 0: must ask */
   uint64_t acquires, releases; /* by the owner of the slot, fast and slow */
 } objpool__slot;
 
@@ -341,12 +349,12 @@ typedef struct objpool__slot {
 
 /* Every pool starts with one. All-zero is a pool that was not used yet. Private, but for its address. */
 struct objpool {
-  uintptr_t table_offset;          /* of the slot table, from the empty table: no test for a pool without one */
+  uintptr_t table_offset; /* of the slot table, from the empty table: no test for a pool without one */
   struct objpool__slot **table;
-  uintptr_t key;                   /* mixed with an object's address: its tag while in use */
-  void *context;                   /* handed to the hooks */
-  struct objpool__state *state;    /* all else; NULL before first use */
-  objpool__slot own;               /* the cache of a local pool */
+  uintptr_t key;                /* mixed with an object's address: its tag while in use */
+  void *context;                /* handed to the hooks */
+  struct objpool__state *state; /* all else; NULL before first use */
+  objpool__slot own;            /* the cache of a local pool */
 };
 
 /* What the typed layer tells the core of a pool, once. */
@@ -356,9 +364,9 @@ typedef struct objpool__description {
 } objpool__description;
 typedef void objpool__describe(objpool__description *description);
 
-OBJPOOL_API double objpool_hit_rate(const objpool_stats *stats);       /* 0…1; 0 when nothing was acquired */
+OBJPOOL_API double objpool_hit_rate(const objpool_stats *stats); /* 0…1; 0 when nothing was acquired */
 OBJPOOL_API double objpool_miss_rate(const objpool_stats *stats);
-OBJPOOL_API uint64_t objpool_bytes_saved(const objpool_stats *stats);  /* hits * object_size */
+OBJPOOL_API uint64_t objpool_bytes_saved(const objpool_stats *stats); /* hits * object_size */
 /* A text for people, its length as snprintf counts; the last line recommends a size. */
 OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size);
 
@@ -387,16 +395,20 @@ typedef enum objpool_format_kind { OBJPOOL_TEXT, OBJPOOL_JSON, OBJPOOL_PROMETHEU
 typedef enum objpool_pressure { OBJPOOL_PRESSURE_NONE, OBJPOOL_PRESSURE_SOME, OBJPOOL_PRESSURE_FULL } objpool_pressure;
 typedef enum objpool_severity { OBJPOOL_INFO, OBJPOOL_WARNING, OBJPOOL_ERROR, OBJPOOL_CRITICAL } objpool_severity;
 typedef enum objpool_alert_kind {
-  OBJPOOL_ALERT_HIT_RATE, OBJPOOL_ALERT_MISS_RATE, OBJPOOL_ALERT_MEMORY, OBJPOOL_ALERT_SIZE, OBJPOOL_ALERT_UTILIZATION
+  OBJPOOL_ALERT_HIT_RATE,
+  OBJPOOL_ALERT_MISS_RATE,
+  OBJPOOL_ALERT_MEMORY,
+  OBJPOOL_ALERT_SIZE,
+  OBJPOOL_ALERT_UTILIZATION
 } objpool_alert_kind;
 
 typedef struct objpool_thresholds { /* zero means the default in brackets */
-  double min_hit_rate;       /* 0…1 [0.7] */
-  double max_miss_rate;      /* 0…1 [0.3] */
-  double max_utilization;    /* in use / max_objects, 0…1 [0.9] */
-  uint64_t max_objects;      /* alive [10000] */
-  uint64_t max_memory_bytes; /* [100 MiB] */
-  uint64_t min_samples;      /* acquires between two polls; with fewer, rates raise no alert [100] */
+  double min_hit_rate;              /* 0…1 [0.7] */
+  double max_miss_rate;             /* 0…1 [0.3] */
+  double max_utilization;           /* in use / max_objects, 0…1 [0.9] */
+  uint64_t max_objects;             /* alive [10000] */
+  uint64_t max_memory_bytes;        /* [100 MiB] */
+  uint64_t min_samples;             /* acquires between two polls; with fewer, rates raise no alert [100] */
 } objpool_thresholds;
 
 typedef struct objpool_alert {
@@ -405,7 +417,7 @@ typedef struct objpool_alert {
   bool recovered;            /* false: the condition began; true: it ended */
   const char *pool_name;     /* lives for the call */
   double value, threshold;
-  uint64_t time_ns;          /* monotonic */
+  uint64_t time_ns; /* monotonic */
   char message[160];
 } objpool_alert;
 
@@ -430,7 +442,8 @@ OBJPOOL_API size_t objpool_maintain(objpool *pool);
 
 /* The worst of what the kernel's pressure and control group files report; NONE where there are none. */
 OBJPOOL_API objpool_pressure objpool_memory_pressure(void);
-OBJPOOL_API void objpool_set_pressure_source(objpool_pressure (*source)(void *user), void *user); /* NULL: the built-in */
+OBJPOOL_API void objpool_set_pressure_source(objpool_pressure (*source)(void *user),
+                                             void *user); /* NULL: the built-in */
 
 /* False with EINVAL (a rate outside 0…1) or ENOMEM; the monitor is then all-zero. NULL thresholds: the defaults. */
 OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_thresholds *thresholds,
@@ -465,7 +478,8 @@ static objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 2] = {&objpool_
 #else
 extern __thread uintptr_t objpool__thread_row OBJPOOL__TLS;
 extern objpool__slot objpool__no_slot; /* every fast path fails there */
-extern objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 2]; /* rows past 0 are filled before an index is given */
+extern objpool__slot
+    *objpool__empty_table[OBJPOOL_MAX_THREADS + 2]; /* rows past 0 are filled before an index is given */
 #endif
 #endif
 
@@ -492,9 +506,9 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 
 /* The slow halves. `describe` names the pool's options; a pool that was not used yet is bound to them. */
 OBJPOOL__SLOW void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
-                                        int64_t timeout_ns);
+                                          int64_t timeout_ns);
 OBJPOOL__SLOW void *objpool__acquire_again(objpool *pool, objpool__describe *describe, void *invalid, objpool__how how,
-                                         int64_t timeout_ns);
+                                           int64_t timeout_ns);
 OBJPOOL__SLOW void objpool__release_slow(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL__SLOW void objpool__give_slow(objpool *pool, objpool__describe *describe, void *object, objpool__given given);
 OBJPOOL__SLOW void objpool__drop(objpool *pool, objpool__describe *describe, void *object);
@@ -543,11 +557,11 @@ OBJPOOL__INLINE void objpool__count(uint64_t *counter) {
 
 /* A value against a word that others may write: one instruction where gcc would load an atomic into a register first. */
 #ifdef OBJPOOL__X86_64
-#define OBJPOOL__COMPARE(name, operator, flag)                                                                   \
-  OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) {                                            \
-    bool holds;                                                                                                  \
-    __asm__("cmpq %2, %1" : "=@cc" flag(holds) : "r"(value), "m"(*(const volatile uintptr_t *)word));            \
-    return holds;                                                                                                \
+#define OBJPOOL__COMPARE(name, operator, flag)                                                        \
+  OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) {                                 \
+    bool holds;                                                                                       \
+    __asm__("cmpq %2, %1" : "=@cc" flag(holds) : "r"(value), "m"(*(const volatile uintptr_t *)word)); \
+    return holds;                                                                                     \
   }
 #else
 #define OBJPOOL__COMPARE(name, operator, flag) \
@@ -617,7 +631,9 @@ OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
 OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objpool__describe *describe) {
   objpool__slot *slot = &pool->own;
 #ifndef OBJPOOL_NO_THREADS
-  if (!local) slot = *(objpool__slot **)((uintptr_t)pool->table + objpool__thread_row); /* the pool is bound: it handed the object out */
+  if (!local)
+    slot = *(objpool__slot **)((uintptr_t)pool->table +
+                               objpool__thread_row); /* the pool is bound: it handed the object out */
 #endif
   uintptr_t top = OBJPOOL__LOAD(slot->top);
   if (OBJPOOL__UNLIKELY(!objpool__below(top, &slot->limit))) {
@@ -668,8 +684,7 @@ OBJPOOL__INLINE void objpool__release_as(objpool *pool, void *object, objpool__d
     int *error = objpool__errno(), saved = *error;
     bool valid = true;
     if (as.type.reset) as.type.reset(object, pool->context);
-    if (as.type.validate && (as.type.validate_on & OBJPOOL_ON_RELEASE))
-      valid = as.type.validate(object, pool->context);
+    if (as.type.validate && (as.type.validate_on & OBJPOOL_ON_RELEASE)) valid = as.type.validate(object, pool->context);
     *error = saved;
     if (OBJPOOL__UNLIKELY(!valid)) {
       if (as.on_event) objpool__emit(pool, as.on_event, OBJPOOL_EVENT_RELEASE, object, 1);
@@ -707,37 +722,42 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
 #define OBJPOOL__OPTIONS_END _Pragma("GCC diagnostic pop")
 
 #ifdef __cplusplus
-#define OBJPOOL__ZERO {}
+#define OBJPOOL__ZERO \
+  {}
 #define OBJPOOL__CXX_BEGIN extern "C++" {
 #define OBJPOOL__CXX_END }
-#define OBJPOOL__POOL(name)                                                                             \
-  struct name##_guard;                                                                                  \
-  struct name {                                                                                         \
-    objpool base;                                                                                       \
-    typedef name##_objpool_value value_type;                                                            \
-    typedef name##_guard guard;                                                                         \
-    static value_type *acquire(name *objpool__p);                                                       \
-    static void release(name *objpool__p, value_type *objpool__o);                                      \
-    static guard guard_acquire(name *objpool__p);                                                       \
-    static void guard_release(guard *objpool__g);                                                       \
-  };                                                                                                    \
+#define OBJPOOL__POOL(name)                                        \
+  struct name##_guard;                                             \
+  struct name {                                                    \
+    objpool base;                                                  \
+    typedef name##_objpool_value value_type;                       \
+    typedef name##_guard guard;                                    \
+    static value_type *acquire(name *objpool__p);                  \
+    static void release(name *objpool__p, value_type *objpool__o); \
+    static guard guard_acquire(name *objpool__p);                  \
+    static void guard_release(guard *objpool__g);                  \
+  };                                                               \
   typedef name name##_objpool_pool;
-#define OBJPOOL__CXX_MEMBERS(name)                                                                            \
+#define OBJPOOL__CXX_MEMBERS(name)                                                                                   \
   inline name##_objpool_value *name::acquire(name##_objpool_pool *objpool__p) { return name##_acquire(objpool__p); } \
-  inline void name::release(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) {              \
-    name##_release(objpool__p, objpool__o);                                                                   \
-  }                                                                                                           \
-  inline name##_guard name::guard_acquire(name##_objpool_pool *objpool__p) { return name##_guard_acquire(objpool__p); } \
+  inline void name::release(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) {                     \
+    name##_release(objpool__p, objpool__o);                                                                          \
+  }                                                                                                                  \
+  inline name##_guard name::guard_acquire(name##_objpool_pool *objpool__p) {                                         \
+    return name##_guard_acquire(objpool__p);                                                                         \
+  }                                                                                                                  \
   inline void name::guard_release(name##_guard *objpool__g) { name##_guard_release(objpool__g); }
 /* templates: there only when used, since an immovable T has no extract */
-#define OBJPOOL__EXTRACT(name)                                                                               \
-  template <class objpool__value = name##_objpool_value>                                                     \
-  OBJPOOL__MUST_USE static inline objpool__value name##_extract(name##_objpool_pool *objpool__p, objpool__value *objpool__o) { \
-    return objpool__cxx<objpool__value>::extract(&objpool__p->base, name##_objpool_describe, objpool__o);    \
-  }                                                                                                          \
-  template <class objpool__guard = name##_guard>                                                             \
-  OBJPOOL__MUST_USE static inline typename objpool__guard::objpool__value name##_guard_extract(objpool__guard *objpool__g) { \
-    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                  \
+#define OBJPOOL__EXTRACT(name)                                                                            \
+  template <class objpool__value = name##_objpool_value>                                                  \
+  OBJPOOL__MUST_USE static inline objpool__value name##_extract(name##_objpool_pool *objpool__p,          \
+                                                                objpool__value *objpool__o) {             \
+    return objpool__cxx<objpool__value>::extract(&objpool__p->base, name##_objpool_describe, objpool__o); \
+  }                                                                                                       \
+  template <class objpool__guard = name##_guard>                                                          \
+  OBJPOOL__MUST_USE static inline                                                                         \
+      typename objpool__guard::objpool__value name##_guard_extract(objpool__guard *objpool__g) {          \
+    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                               \
   }
 #define OBJPOOL__CREATES(T, options) ((options).create || objpool__cxx<T>::builds)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy || objpool__cxx<T>::takes_down)
@@ -747,28 +767,29 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
   ((options).destroy ? (options).destroy((object), (context)) : objpool__cxx<T>::take_down(object))
 #define OBJPOOL__GUARD_TYPES(name) typedef name##_objpool_value objpool__value;
 #else
-#define OBJPOOL__ZERO {0}
+#define OBJPOOL__ZERO \
+  { 0 }
 #define OBJPOOL__CXX_BEGIN
 #define OBJPOOL__CXX_END
 /* a tag of its own: T may be `struct name` */
-#define OBJPOOL__POOL(name)                      \
-  typedef struct name##_objpool_pool {           \
-    objpool base;                                \
-  } name;                                        \
+#define OBJPOOL__POOL(name)            \
+  typedef struct name##_objpool_pool { \
+    objpool base;                      \
+  } name;                              \
   typedef struct name##_objpool_pool name##_objpool_pool;
 #define OBJPOOL__CXX_MEMBERS(name)
-#define OBJPOOL__EXTRACT(name)                                                                                     \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value name##_extract(name##_objpool_pool *objpool__p,           \
-                                                                        name##_objpool_value *objpool__o) {        \
-    static name##_objpool_value objpool__zero;                                                                     \
-    name##_objpool_value objpool__v;                                                                               \
-    if (!objpool__extract_begins(&objpool__p->base, objpool__o)) return objpool__zero;                             \
-    objpool__v = *objpool__o;                                                                                      \
-    objpool__forget(&objpool__p->base, name##_objpool_describe, objpool__o);                                       \
-    return objpool__v;                                                                                             \
-  }                                                                                                                \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value name##_guard_extract(name##_guard *objpool__g) {          \
-    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                        \
+#define OBJPOOL__EXTRACT(name)                                                                              \
+  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value name##_extract(name##_objpool_pool *objpool__p,    \
+                                                                        name##_objpool_value *objpool__o) { \
+    static name##_objpool_value objpool__zero;                                                              \
+    name##_objpool_value objpool__v;                                                                        \
+    if (!objpool__extract_begins(&objpool__p->base, objpool__o)) return objpool__zero;                      \
+    objpool__v = *objpool__o;                                                                               \
+    objpool__forget(&objpool__p->base, name##_objpool_describe, objpool__o);                                \
+    return objpool__v;                                                                                      \
+  }                                                                                                         \
+  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value name##_guard_extract(name##_guard *objpool__g) {   \
+    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                 \
   }
 #define OBJPOOL__CREATES(T, options) ((options).create)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy)
@@ -779,151 +800,154 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
 
 #define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
 
-#define OBJPOOL__DEFINE(name, T, ...)                                                                                \
-  OBJPOOL__CXX_BEGIN                                                                                                 \
-  typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */       \
-  OBJPOOL__POOL(name)                                                                                                \
-  typedef struct name##_guard {                                                                                      \
-    OBJPOOL__GUARD_TYPES(name)                                                                                       \
-    name##_objpool_value *object;                                                                                    \
-    name##_objpool_pool *pool;                                                                                       \
-  } name##_guard;                                                                                                    \
-  typedef struct name##_objpool_options {                                                                            \
-    bool (*create)(name##_objpool_value *, void *);                                                                  \
-    void (*reset)(name##_objpool_value *, void *);                                                                   \
-    bool (*validate)(name##_objpool_value *, void *);                                                                \
-    void (*destroy)(name##_objpool_value *, void *);                                                                 \
-    void (*on_event)(const objpool_event *, void *);                                                                 \
-    unsigned validate_on;                                                                                            \
-    bool local, wipe;                                                                                                \
-  } name##_objpool_options;                                                                                          \
-  OBJPOOL__OPTIONS_BEGIN                                                                                             \
-  OBJPOOL__INLINE name##_objpool_options name##_objpool_chosen(void) {                                               \
-    name##_objpool_options opt = OBJPOOL__ZERO;                                                                      \
-    __VA_ARGS__;                                                                                                     \
-    return opt;                                                                                                      \
-  }                                                                                                                  \
-  OBJPOOL__OPTIONS_END                                                                                               \
-  static inline __attribute__((unused)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {             \
-    return OBJPOOL__CREATE(name##_objpool_value, name##_objpool_chosen(), (name##_objpool_value *)objpool__o,        \
-                           objpool__c);                                                                              \
-  }                                                                                                                  \
-  static inline __attribute__((unused)) void name##_objpool_reset(void *objpool__o, void *objpool__c) {              \
-    name##_objpool_chosen().reset((name##_objpool_value *)objpool__o, objpool__c);                                   \
-  }                                                                                                                  \
-  static inline __attribute__((unused)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {           \
-    return name##_objpool_chosen().validate((name##_objpool_value *)objpool__o, objpool__c);                         \
-  }                                                                                                                  \
-  static inline __attribute__((unused)) void name##_objpool_destroy(void *objpool__o, void *objpool__c) {            \
-    OBJPOOL__DESTROY(name##_objpool_value, name##_objpool_chosen(), (name##_objpool_value *)objpool__o, objpool__c); \
-  }                                                                                                                  \
-  OBJPOOL__INLINE objpool__description name##_objpool_is(void) {                                                     \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
-    objpool__description objpool__d = OBJPOOL__ZERO;                                                                 \
-    objpool__d.type.size = sizeof(name##_objpool_value);                                                             \
-    objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                   \
-    objpool__d.type.create = OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? name##_objpool_create : NULL;      \
-    objpool__d.type.reset = objpool__s.reset ? name##_objpool_reset : NULL;                                          \
-    objpool__d.type.validate = objpool__s.validate ? name##_objpool_validate : NULL;                                 \
-    objpool__d.type.destroy = OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? name##_objpool_destroy : NULL;   \
-    objpool__d.type.validate_on =                                                                                    \
-        objpool__s.validate_on ? objpool__s.validate_on : (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE;         \
-    objpool__d.type.local = objpool__s.local;                                                                        \
-    objpool__d.type.wipe = objpool__s.wipe;                                                                          \
-    objpool__d.on_event = objpool__s.on_event;                                                                       \
-    return objpool__d;                                                                                               \
-  }                                                                                                                  \
-  static __attribute__((unused)) void name##_objpool_describe(objpool__description *objpool__d) {                    \
-    *objpool__d = name##_objpool_is();                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__INLINE bool name##_init(name##_objpool_pool *objpool__p, const objpool_config *objpool__c) {              \
-    return objpool__init(&objpool__p->base, name##_objpool_describe, objpool__c);                                    \
-  }                                                                                                                  \
-  OBJPOOL__INLINE void name##_destroy(name##_objpool_pool *objpool__p) { objpool_destroy(&objpool__p->base); }       \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value *name##_acquire(name##_objpool_pool *objpool__p) {          \
-    return (name##_objpool_value *)objpool__acquire_as(&objpool__p->base, name##_objpool_is(),                       \
-                                                       name##_objpool_describe, OBJPOOL__ACQUIRE, 0);                \
-  }                                                                                                                  \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value *name##_try_acquire(name##_objpool_pool *objpool__p) {      \
-    return (name##_objpool_value *)objpool__acquire_as(&objpool__p->base, name##_objpool_is(),                       \
-                                                       name##_objpool_describe, OBJPOOL__TRY, 0);                    \
-  }                                                                                                                  \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p,        \
-                                                                             int64_t objpool__t) {                   \
-    return (name##_objpool_value *)objpool__acquire_as(&objpool__p->base, name##_objpool_is(),                       \
-                                                       name##_objpool_describe, OBJPOOL__WAIT, objpool__t);          \
-  }                                                                                                                  \
-  OBJPOOL__INLINE void name##_release(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) {           \
-    objpool__release_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                \
-  }                                                                                                                  \
-  OBJPOOL__INLINE void name##_discard(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) {           \
-    objpool__discard_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                \
-  }                                                                                                                  \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE size_t name##_acquire_many(                                                      \
-      name##_objpool_pool *objpool__p, name##_objpool_value **objpool__o, size_t objpool__n) {                       \
-    return objpool__acquire_many(&objpool__p->base, name##_objpool_describe, (void **)objpool__o, objpool__n);       \
-  }                                                                                                                  \
-  OBJPOOL__INLINE void name##_release_many(name##_objpool_pool *objpool__p,                                          \
-                                           name##_objpool_value *const *objpool__o, size_t objpool__n) {             \
-    while (objpool__n-- > 0) name##_release(objpool__p, *objpool__o++);                                              \
-  }                                                                                                                  \
-  OBJPOOL__INLINE size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {                         \
-    return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n) : 0; \
-  }                                                                                                                  \
-  OBJPOOL__INLINE size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {                           \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim(&objpool__p->base, objpool__n) : 0;                                 \
-  }                                                                                                                  \
-  OBJPOOL__INLINE size_t name##_clear(name##_objpool_pool *objpool__p) {                                             \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                                            \
-  }                                                                                                                  \
-  OBJPOOL__INLINE bool name##_resize(name##_objpool_pool *objpool__p, size_t objpool__i, size_t objpool__n) {        \
-    return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                              \
-           objpool_resize(&objpool__p->base, objpool__i, objpool__n);                                                \
-  }                                                                                                                  \
-  OBJPOOL__INLINE bool name##_attach(name##_objpool_pool *objpool__p) {                                              \
-    return objpool__attach(&objpool__p->base, name##_objpool_describe);                                              \
-  }                                                                                                                  \
-  OBJPOOL__INLINE objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                                \
-    objpool_stats objpool__s = objpool_snapshot(&objpool__p->base);                                                  \
-    objpool__s.object_size = sizeof(name##_objpool_value);                                                           \
-    return objpool__s;                                                                                               \
-  }                                                                                                                  \
+#define OBJPOOL__DEFINE(name, T, ...)                                                                                  \
+  OBJPOOL__CXX_BEGIN                                                                                                   \
+  typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */         \
+  OBJPOOL__POOL(name)                                                                                                  \
+  typedef struct name##_guard {                                                                                        \
+    OBJPOOL__GUARD_TYPES(name)                                                                                         \
+    name##_objpool_value *object;                                                                                      \
+    name##_objpool_pool *pool;                                                                                         \
+  } name##_guard;                                                                                                      \
+  typedef struct name##_objpool_options {                                                                              \
+    bool (*create)(name##_objpool_value *, void *);                                                                    \
+    void (*reset)(name##_objpool_value *, void *);                                                                     \
+    bool (*validate)(name##_objpool_value *, void *);                                                                  \
+    void (*destroy)(name##_objpool_value *, void *);                                                                   \
+    void (*on_event)(const objpool_event *, void *);                                                                   \
+    unsigned validate_on;                                                                                              \
+    bool local, wipe;                                                                                                  \
+  } name##_objpool_options;                                                                                            \
+  OBJPOOL__OPTIONS_BEGIN                                                                                               \
+  OBJPOOL__INLINE name##_objpool_options name##_objpool_chosen(void) {                                                 \
+    name##_objpool_options opt = OBJPOOL__ZERO;                                                                        \
+    __VA_ARGS__;                                                                                                       \
+    return opt;                                                                                                        \
+  }                                                                                                                    \
+  OBJPOOL__OPTIONS_END                                                                                                 \
+  static inline __attribute__((unused)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {               \
+    return OBJPOOL__CREATE(name##_objpool_value, name##_objpool_chosen(), (name##_objpool_value *)objpool__o,          \
+                           objpool__c);                                                                                \
+  }                                                                                                                    \
+  static inline __attribute__((unused)) void name##_objpool_reset(void *objpool__o, void *objpool__c) {                \
+    name##_objpool_chosen().reset((name##_objpool_value *)objpool__o, objpool__c);                                     \
+  }                                                                                                                    \
+  static inline __attribute__((unused)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {             \
+    return name##_objpool_chosen().validate((name##_objpool_value *)objpool__o, objpool__c);                           \
+  }                                                                                                                    \
+  static inline __attribute__((unused)) void name##_objpool_destroy(void *objpool__o, void *objpool__c) {              \
+    OBJPOOL__DESTROY(name##_objpool_value, name##_objpool_chosen(), (name##_objpool_value *)objpool__o, objpool__c);   \
+  }                                                                                                                    \
+  OBJPOOL__INLINE objpool__description name##_objpool_is(void) {                                                       \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    objpool__description objpool__d = OBJPOOL__ZERO;                                                                   \
+    objpool__d.type.size = sizeof(name##_objpool_value);                                                               \
+    objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                     \
+    objpool__d.type.create = OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? name##_objpool_create : NULL;        \
+    objpool__d.type.reset = objpool__s.reset ? name##_objpool_reset : NULL;                                            \
+    objpool__d.type.validate = objpool__s.validate ? name##_objpool_validate : NULL;                                   \
+    objpool__d.type.destroy = OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? name##_objpool_destroy : NULL;     \
+    objpool__d.type.validate_on =                                                                                      \
+        objpool__s.validate_on ? objpool__s.validate_on : (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE;           \
+    objpool__d.type.local = objpool__s.local;                                                                          \
+    objpool__d.type.wipe = objpool__s.wipe;                                                                            \
+    objpool__d.on_event = objpool__s.on_event;                                                                         \
+    return objpool__d;                                                                                                 \
+  }                                                                                                                    \
+  static __attribute__((unused)) void name##_objpool_describe(objpool__description *objpool__d) {                      \
+    *objpool__d = name##_objpool_is();                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__INLINE bool name##_init(name##_objpool_pool *objpool__p, const objpool_config *objpool__c) {                \
+    return objpool__init(&objpool__p->base, name##_objpool_describe, objpool__c);                                      \
+  }                                                                                                                    \
+  OBJPOOL__INLINE void name##_destroy(name##_objpool_pool *objpool__p) { objpool_destroy(&objpool__p->base); }         \
+  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value *name##_acquire(name##_objpool_pool *objpool__p) {            \
+    return (name##_objpool_value *)objpool__acquire_as(&objpool__p->base, name##_objpool_is(),                         \
+                                                       name##_objpool_describe, OBJPOOL__ACQUIRE, 0);                  \
+  }                                                                                                                    \
+  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value *name##_try_acquire(name##_objpool_pool *objpool__p) {        \
+    return (name##_objpool_value *)objpool__acquire_as(&objpool__p->base, name##_objpool_is(),                         \
+                                                       name##_objpool_describe, OBJPOOL__TRY, 0);                      \
+  }                                                                                                                    \
+  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p,          \
+                                                                             int64_t objpool__t) {                     \
+    return (name##_objpool_value *)objpool__acquire_as(&objpool__p->base, name##_objpool_is(),                         \
+                                                       name##_objpool_describe, OBJPOOL__WAIT, objpool__t);            \
+  }                                                                                                                    \
+  OBJPOOL__INLINE void name##_release(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) {             \
+    objpool__release_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
+  }                                                                                                                    \
+  OBJPOOL__INLINE void name##_discard(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) {             \
+    objpool__discard_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
+  }                                                                                                                    \
+  OBJPOOL__MUST_USE OBJPOOL__INLINE size_t name##_acquire_many(name##_objpool_pool *objpool__p,                        \
+                                                               name##_objpool_value **objpool__o, size_t objpool__n) { \
+    return objpool__acquire_many(&objpool__p->base, name##_objpool_describe, (void **)objpool__o, objpool__n);         \
+  }                                                                                                                    \
+  OBJPOOL__INLINE void name##_release_many(name##_objpool_pool *objpool__p, name##_objpool_value *const *objpool__o,   \
+                                           size_t objpool__n) {                                                        \
+    while (objpool__n-- > 0) name##_release(objpool__p, *objpool__o++);                                                \
+  }                                                                                                                    \
+  OBJPOOL__INLINE size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {                           \
+    return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n)   \
+                                                                     : 0;                                              \
+  }                                                                                                                    \
+  OBJPOOL__INLINE size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {                             \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim(&objpool__p->base, objpool__n) : 0;                    \
+  }                                                                                                                    \
+  OBJPOOL__INLINE size_t name##_clear(name##_objpool_pool *objpool__p) {                                               \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                               \
+  }                                                                                                                    \
+  OBJPOOL__INLINE bool name##_resize(name##_objpool_pool *objpool__p, size_t objpool__i, size_t objpool__n) {          \
+    return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                                \
+           objpool_resize(&objpool__p->base, objpool__i, objpool__n);                                                  \
+  }                                                                                                                    \
+  OBJPOOL__INLINE bool name##_attach(name##_objpool_pool *objpool__p) {                                                \
+    return objpool__attach(&objpool__p->base, name##_objpool_describe);                                                \
+  }                                                                                                                    \
+  OBJPOOL__INLINE objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                                  \
+    objpool_stats objpool__s = objpool_snapshot(&objpool__p->base);                                                    \
+    objpool__s.object_size = sizeof(name##_objpool_value);                                                             \
+    return objpool__s;                                                                                                 \
+  }                                                                                                                    \
   OBJPOOL__INLINE void name##_reset_stats(name##_objpool_pool *objpool__p) { objpool_reset_stats(&objpool__p->base); } \
-  OBJPOOL__INLINE name##_guard name##_guard_acquire(name##_objpool_pool *objpool__p) {                               \
-    name##_guard objpool__g = {name##_acquire(objpool__p), objpool__p};                                              \
-    return objpool__g;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__INLINE name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {       \
-    name##_guard objpool__g = {name##_acquire_for(objpool__p, objpool__t), objpool__p};                              \
-    return objpool__g;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__INLINE name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                                \
-    name##_objpool_value *objpool__o = objpool__g->object;                                                           \
-    objpool__g->object = NULL;                                                                                       \
-    return objpool__o;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__INLINE void name##_guard_release(name##_guard *objpool__g) {                                              \
-    name##_release(objpool__g->pool, name##_guard_take(objpool__g));                                                 \
-  }                                                                                                                  \
-  OBJPOOL__INLINE void name##_guard_discard(name##_guard *objpool__g) {                                              \
-    name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                                                 \
-  }                                                                                                                  \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_guard name##_guard_move(name##_guard *objpool__g) {                       \
-    name##_guard objpool__m = *objpool__g;                                                                           \
-    objpool__g->object = NULL;                                                                                       \
-    return objpool__m;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__INLINE name##_objpool_value const *name##_guard_ref(const name##_guard *objpool__g) {                     \
-    if (OBJPOOL__UNLIKELY(!objpool__g->object)) objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : NULL); \
-    return objpool__g->object;                                                                                       \
-  }                                                                                                                  \
-  OBJPOOL__INLINE name##_objpool_value *name##_guard_mut(name##_guard *objpool__g) {                                 \
-    if (OBJPOOL__UNLIKELY(!objpool__g->object)) objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : NULL); \
-    return objpool__g->object;                                                                                       \
-  }                                                                                                                  \
-  OBJPOOL__EXTRACT(name)                                                                                             \
-  OBJPOOL__CXX_MEMBERS(name)                                                                                         \
-  OBJPOOL__CXX_END                                                                                                   \
+  OBJPOOL__INLINE name##_guard name##_guard_acquire(name##_objpool_pool *objpool__p) {                                 \
+    name##_guard objpool__g = {name##_acquire(objpool__p), objpool__p};                                                \
+    return objpool__g;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__INLINE name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {         \
+    name##_guard objpool__g = {name##_acquire_for(objpool__p, objpool__t), objpool__p};                                \
+    return objpool__g;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__INLINE name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                                  \
+    name##_objpool_value *objpool__o = objpool__g->object;                                                             \
+    objpool__g->object = NULL;                                                                                         \
+    return objpool__o;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__INLINE void name##_guard_release(name##_guard *objpool__g) {                                                \
+    name##_release(objpool__g->pool, name##_guard_take(objpool__g));                                                   \
+  }                                                                                                                    \
+  OBJPOOL__INLINE void name##_guard_discard(name##_guard *objpool__g) {                                                \
+    name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                                                   \
+  }                                                                                                                    \
+  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_guard name##_guard_move(name##_guard *objpool__g) {                         \
+    name##_guard objpool__m = *objpool__g;                                                                             \
+    objpool__g->object = NULL;                                                                                         \
+    return objpool__m;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__INLINE name##_objpool_value const *name##_guard_ref(const name##_guard *objpool__g) {                       \
+    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
+      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : NULL);                                         \
+    return objpool__g->object;                                                                                         \
+  }                                                                                                                    \
+  OBJPOOL__INLINE name##_objpool_value *name##_guard_mut(name##_guard *objpool__g) {                                   \
+    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
+      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : NULL);                                         \
+    return objpool__g->object;                                                                                         \
+  }                                                                                                                    \
+  OBJPOOL__EXTRACT(name)                                                                                               \
+  OBJPOOL__CXX_MEMBERS(name)                                                                                           \
+  OBJPOOL__CXX_END                                                                                                     \
   struct name##_objpool_ends_with_a_semicolon
 
 #define OBJPOOL__JOIN2(a, b) a##b
@@ -1014,17 +1038,17 @@ public:
 }
 
 #define OBJPOOL_SCOPED(...) objpool_scoped<__VA_ARGS__>
-#define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                                                  \
-  for (objpool_scoped<P> guard_(pool_), *once_ = &guard_; once_; once_ = nullptr)                         \
-    for (decltype(guard_.object) variable = guard_.object; once_; once_ = nullptr)                        \
+#define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                           \
+  for (objpool_scoped<P> guard_(pool_), *once_ = &guard_; once_; once_ = nullptr)  \
+    for (decltype(guard_.object) variable = guard_.object; once_; once_ = nullptr) \
       if (variable)
 #else
 /* A guard whose scope gives its object back: OBJPOOL_SCOPED(conn_pool) guard = conn_pool_guard_acquire(&pool); */
 #define OBJPOOL_SCOPED(P) __attribute__((__cleanup__(P##_guard_release), __unused__)) P##_guard
-#define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                                                               \
+#define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                                                              \
   for (P##_guard guard_ __attribute__((__cleanup__(P##_guard_release))) = P##_guard_acquire(pool_), *once_ = &guard_; \
-       once_; once_ = NULL)                                                                                            \
-    for (P##_objpool_value *variable = guard_.object; once_; once_ = NULL)                                             \
+       once_; once_ = NULL)                                                                                           \
+    for (P##_objpool_value *variable = guard_.object; once_; once_ = NULL)                                            \
       if (variable)
 #endif
 
@@ -1146,19 +1170,27 @@ static void objpool__set_thread_index(unsigned index) { objpool__thread_row = in
 
 /* All state outside the pools, but for the registry. */
 static struct objpool__process {
-  objpool__mutex lock;              /* above every lock of a pool */
-  struct objpool__state *states;    /* every bound pool */
-  bool prepared, membarrier;        /* written once, under the lock */
-  uint64_t keys;                    /* pools bound so far */
-  unsigned forks;                   /* this process is so many forks away from the first */
+  objpool__mutex lock;           /* above every lock of a pool */
+  struct objpool__state *states; /* every bound pool */
+  bool prepared, membarrier;     /* written once, under the lock */
+  uint64_t keys;                 /* pools bound so far */
+  unsigned forks;                /* this process is so many forks away from the first */
 #ifndef OBJPOOL_NO_THREADS
   bool has_key;
-  pthread_key_t key;                /* its destructor gives a thread's index back */
+  pthread_key_t key;                               /* its destructor gives a thread's index back */
   uint64_t taken[(OBJPOOL_MAX_THREADS + 63) / 64]; /* a bit per index in use */
 #endif
-} objpool__process = {OBJPOOL__UNLOCKED, NULL, false, false, 0, 0
+} objpool__process = {OBJPOOL__UNLOCKED,
+                      NULL,
+                      false,
+                      false,
+                      0,
+                      0
 #ifndef OBJPOOL_NO_THREADS
-                      , false, 0, {0}
+                      ,
+                      false,
+                      0,
+                      {0}
 #endif
 };
 
@@ -1182,10 +1214,10 @@ static __attribute__((unused)) bool objpool__membarrier(bool registering) {
 /* ---- room: state. What a pool in use consists of. */
 
 typedef struct objpool__magazine {
-  uint32_t next;        /* number of the one below in its stack; 0: none */
+  uint32_t next; /* number of the one below in its stack; 0: none */
   uint32_t number;
-  uint64_t depth;       /* of the stack, this one included */
-  void *objects[1];     /* `rounds` of them */
+  uint64_t depth;   /* of the stack, this one included */
+  void *objects[1]; /* `rounds` of them */
 } objpool__magazine;
 
 /* Open: the owner's fast paths work. Closing: revoked, its objects still there. Closed: empty, all goes to the commons. */
@@ -1193,9 +1225,23 @@ typedef enum objpool__openness { OBJPOOL__CLOSED, OBJPOOL__CLOSING, OBJPOOL__OPE
 
 /* Counts that slow paths make; a slot's are written by its owner alone. */
 typedef enum objpool__counter {
-  OBJPOOL__MISSES, OBJPOOL__CREATED, OBJPOOL__DESTROYED, OBJPOOL__EXTRACTED, OBJPOOL__OVERFLOWED, OBJPOOL__INVALID,
-  OBJPOOL__FAILURES, OBJPOOL__EXHAUSTED, OBJPOOL__TIMEOUTS, OBJPOOL__WAITS, OBJPOOL__WAIT_NS, OBJPOOL__REFILLS,
-  OBJPOOL__FLUSHES, OBJPOOL__REVOCATIONS, OBJPOOL__ACQUIRES, OBJPOOL__RELEASES, OBJPOOL__COUNTERS
+  OBJPOOL__MISSES,
+  OBJPOOL__CREATED,
+  OBJPOOL__DESTROYED,
+  OBJPOOL__EXTRACTED,
+  OBJPOOL__OVERFLOWED,
+  OBJPOOL__INVALID,
+  OBJPOOL__FAILURES,
+  OBJPOOL__EXHAUSTED,
+  OBJPOOL__TIMEOUTS,
+  OBJPOOL__WAITS,
+  OBJPOOL__WAIT_NS,
+  OBJPOOL__REFILLS,
+  OBJPOOL__FLUSHES,
+  OBJPOOL__REVOCATIONS,
+  OBJPOOL__ACQUIRES,
+  OBJPOOL__RELEASES,
+  OBJPOOL__COUNTERS
 } objpool__counter;
 
 typedef struct objpool__strip { /* fresh cells set aside for one thread: they count as used in their block */
@@ -1209,30 +1255,30 @@ typedef struct objpool__cache { /* what stands behind a slot of the table */
   char locked;                  /* a spin lock: held for a few dozen instructions, or while objects are counted over */
   char openness;
   bool previous_full;
-  bool peak_pending;            /* a new peak of in_use may have begun: limit is drawn in to see its end */
-  uintptr_t bottom;             /* open: start of the current magazine; closed: where the revoker stopped */
+  bool peak_pending;                     /* a new peak of in_use may have begun: limit is drawn in to see its end */
+  uintptr_t bottom;                      /* open: start of the current magazine; closed: where the revoker stopped */
   objpool__magazine *current, *previous; /* previous is full or empty */
-  objpool__strip strip;         /* open: may hold cells; under the slot's lock */
-  uint64_t others;              /* what others had done to the pool when last looked */
-  unsigned unseen;              /* acquires since then that did not look */
+  objpool__strip strip;                  /* open: may hold cells; under the slot's lock */
+  uint64_t others;                       /* what others had done to the pool when last looked */
+  unsigned unseen;                       /* acquires since then that did not look */
   uint64_t counts[OBJPOOL__ACQUIRES];
-  struct objpool__cache *next;  /* in the pool's list */
+  struct objpool__cache *next; /* in the pool's list */
 } objpool__cache;
 
 typedef struct objpool__block { /* memory of `cells` cells, the first at `first`; sorted by address in the state */
   size_t bytes, cells, fresh, used, idle; /* fresh: cells never used; used: cells that hold an object, or
                                            will at once; idle: the trimmer's scratch */
   char *first;
-  void *free;                   /* cells given back, linked through their tag words */
-  bool clear;                   /* fresh cells are known to be zero */
+  void *free; /* cells given back, linked through their tag words */
+  bool clear; /* fresh cells are known to be zero */
 } objpool__block;
 
 typedef enum objpool__progress { OBJPOOL__AWAKE, OBJPOOL__ASLEEP, OBJPOOL__SERVED } objpool__progress;
 
 typedef struct objpool__waiter { /* lies on the stack of a waiting thread */
   struct objpool__waiter *next, *previous;
-  uint32_t progress;            /* objpool__progress; when served, object or permit was handed over */
-  void *object;                 /* an object, or NULL with the permit to create one */
+  uint32_t progress; /* objpool__progress; when served, object or permit was handed over */
+  void *object;      /* an object, or NULL with the permit to create one */
 #if !defined(__linux__) && !defined(OBJPOOL_NO_THREADS)
   pthread_mutex_t lock;
   pthread_cond_t wake;
@@ -1256,61 +1302,61 @@ typedef struct objpool__state {
   /* fixed while the pool lives */
   objpool *pool;
   objpool__description as;
-  objpool__describe *describe;   /* NULL: made by objpool_init */
-  const void *home;              /* the copy of the implementation that made it */
+  objpool__describe *describe; /* NULL: made by objpool_init */
+  const void *home;            /* the copy of the implementation that made it */
   objpool__engine engine;
   char *name;
   objpool_config config;
-  size_t stride, cell_offset, size; /* of a cell; of the first object in a block; bytes of T, rounded up to 8 */
-  size_t rounds;                 /* objects per magazine */
+  size_t stride, cell_offset, size;    /* of a cell; of the first object in a block; bytes of T, rounded up to 8 */
+  size_t rounds;                       /* objects per magazine */
   struct objpool__state *next, **link; /* in objpool__process */
-  struct objpool__state *registered; /* next in the registry */
-  uint64_t serial;               /* in the order pools were bound */
-  unsigned visits;               /* by monitors that maintain it; under the registry's lock */
-  void *raw;                     /* local pools: the array behind pool->own */
+  struct objpool__state *registered;   /* next in the registry */
+  uint64_t serial;                     /* in the order pools were bound */
+  unsigned visits;                     /* by monitors that maintain it; under the registry's lock */
+  void *raw;                           /* local pools: the array behind pool->own */
   size_t raw_capacity;
 
   OBJPOOL__ALONE uint64_t full;  /* depot: heads of the stacks of full … */
   OBJPOOL__ALONE uint64_t empty; /* … and empty magazines: a tag of 40 bits, a number of 24 */
 
-  OBJPOOL__ALONE size_t alive;   /* objects reserved, built or being taken down */
-  size_t in_use;                 /* uncached pools with statistics: exact */
-  int64_t room;                  /* bounded idle: max_idle - idle objects - capacity granted to open slots */
+  OBJPOOL__ALONE size_t alive; /* objects reserved, built or being taken down */
+  size_t in_use;               /* uncached pools with statistics: exact */
+  int64_t room;                /* bounded idle: max_idle - idle objects - capacity granted to open slots */
 
   OBJPOOL__ALONE size_t max_idle, max_objects; /* 0: none; written under the commons lock */
-  bool bounded;                  /* idle objects must be counted: max_idle is below what may be alive */
-  bool surplus;                  /* more are alive than a resize allows */
+  bool bounded;                                /* idle objects must be counted: max_idle is below what may be alive */
+  bool surplus;                                /* more are alive than a resize allows */
   bool destroying;
-  bool gathering;                /* a trim has popped what it will push back */
-  size_t hold;                   /* > 0: no slot may open */
+  bool gathering; /* a trim has popped what it will push back */
+  size_t hold;    /* > 0: no slot may open */
   size_t open_slots;
   size_t waiting;
-  uint32_t calm_in;              /* > 0: this many operations until slots may open again */
-  uint32_t calm_span;            /* what calm_in starts from */
+  uint32_t calm_in;   /* > 0: this many operations until slots may open again */
+  uint32_t calm_span; /* what calm_in starts from */
 
   OBJPOOL__ALONE objpool__mutex commons_lock; /* guards the seven below; below a slot's lock, above blocks_lock */
   objpool__magazine *commons;
   size_t commons_count;
   objpool__waiter *first_waiter, *last_waiter;
-  void *aside;                   /* idle objects that maintenance is validating one by one, linked */
+  void *aside; /* idle objects that maintenance is validating one by one, linked */
   size_t aside_count;
   uint64_t shared_counts[OBJPOOL__COUNTERS]; /* of threads without a slot; by atomic add */
-  size_t peak_in_use, peak_idle; /* raised by compare-and-swap */
+  size_t peak_in_use, peak_idle;             /* raised by compare-and-swap */
 
-  objpool__mutex revoke_lock;    /* one revoker at a time; above the slots' locks */
-  uint64_t revoked_ns;           /* when the last one was; under its lock */
-  objpool__cache *fork_locked;   /* the slots a fork in progress has locked */
+  objpool__mutex revoke_lock;     /* one revoker at a time; above the slots' locks */
+  uint64_t revoked_ns;            /* when the last one was; under its lock */
+  objpool__cache *fork_locked;    /* the slots a fork in progress has locked */
   objpool__cache *caches, *spare; /* pushed under blocks_lock, never removed; one in reserve */
   size_t cache_count;
 
-  objpool__mutex blocks_lock;    /* guards all below; nothing is locked under it */
+  objpool__mutex blocks_lock;        /* guards all below; nothing is locked under it */
   objpool__block **blocks, *filling; /* filling: new objects go there while it has free cells */
   size_t block_count, block_capacity, cells, next_cells;
-  size_t magazine_count;         /* made so far */
-  char *magazines[32];           /* chunk k holds 32 << k */
-  size_t memory_bytes;           /* read without the lock */
+  size_t magazine_count;                          /* made so far */
+  char *magazines[32];                            /* chunk k holds 32 << k */
+  size_t memory_bytes;                            /* read without the lock */
   uint64_t baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
-  objpool__demand learned;       /* by maintenance, of which there is one at a time */
+  objpool__demand learned;                        /* by maintenance, of which there is one at a time */
   char maintaining;
   objpool__slot *table[OBJPOOL_MAX_THREADS + 2];
 } objpool__state;
@@ -1329,7 +1375,8 @@ static void objpool__prefer_huge_pages(void *memory, size_t size) {
 #if defined(__linux__) && defined(SYS_madvise)
   if (size < (size_t)4 << 20) return;
   int saved = errno;
-  uintptr_t page = 65536, first = ((uintptr_t)memory + page - 1) & ~(page - 1), end = ((uintptr_t)memory + size) & ~(page - 1);
+  uintptr_t page = 65536, first = ((uintptr_t)memory + page - 1) & ~(page - 1),
+            end = ((uintptr_t)memory + size) & ~(page - 1);
   syscall(SYS_madvise, first, end - first, 14L); /* MADV_HUGEPAGE */
   errno = saved;
 #else
@@ -1381,7 +1428,8 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
 
 static void *objpool__allocate_for(objpool__state *state, size_t size, size_t alignment, bool *clear) {
   void *memory = objpool__allocate(state->config.allocator, size, alignment, clear);
-  if (memory) OBJPOOL__STORE(state->memory_bytes, state->memory_bytes + size); /* under blocks_lock, or alone; others read */
+  if (memory)
+    OBJPOOL__STORE(state->memory_bytes, state->memory_bytes + size); /* under blocks_lock, or alone; others read */
   return memory;
 }
 
@@ -1417,9 +1465,7 @@ static void objpool__add(objpool__state *state, objpool__cache *cache, objpool__
 /* Raises a peak that others may be raising; relaxed: a count. */
 static void objpool__raise(size_t *peak, size_t value) {
   size_t seen = OBJPOOL__LOAD(*peak);
-  while (seen < value &&
-         !__atomic_compare_exchange_n(peak, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-  }
+  while (seen < value && !__atomic_compare_exchange_n(peak, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
 }
 
 OBJPOOL_API void objpool__emit(const objpool *pool, void (*on_event)(const objpool_event *, void *),
@@ -1478,7 +1524,8 @@ OBJPOOL_API void objpool__empty_guard(const objpool *pool) {
 #define OBJPOOL__NUMBER_MAX ((1u << OBJPOOL__NUMBER_BITS) - 1)
 
 static size_t objpool__magazine_bytes(const objpool__state *state) {
-  return (offsetof(objpool__magazine, objects) + state->rounds * sizeof(void *) + 7) & ~(size_t)7; /* depth is aligned */
+  return (offsetof(objpool__magazine, objects) + state->rounds * sizeof(void *) + 7) &
+         ~(size_t)7; /* depth is aligned */
 }
 
 static objpool__magazine *objpool__magazine_at(objpool__state *state, uint32_t number) {
@@ -1509,7 +1556,7 @@ static bool objpool__depot_push(objpool__state *state, uint64_t *stack, objpool_
       head = again;
       continue;
     }
-    OBJPOOL__STORE(magazine->next, below);       /* published by the compare-and-swap */
+    OBJPOOL__STORE(magazine->next, below); /* published by the compare-and-swap */
     OBJPOOL__STORE(magazine->depth, depth + 1);
     /* release: publishes the magazine's objects to the pop; seq_cst: and stands before a look for waiters */
     if (__atomic_compare_exchange_n(stack, &head, objpool__successor(head, magazine->number), true, __ATOMIC_SEQ_CST,
@@ -1622,7 +1669,8 @@ static objpool__block *objpool__block_of(const objpool__state *state, const void
 static objpool__block *objpool__grow(objpool__state *state, size_t wanted) {
   size_t cells = state->next_cells > wanted ? state->next_cells : wanted, bytes;
   size_t cap = OBJPOOL__LOAD(state->max_objects); /* may change meanwhile: then the block is larger than needed */
-  if (cap && cells > cap - (state->cells < cap ? state->cells : cap - 1)) cells = cap > state->cells ? cap - state->cells : 1;
+  if (cap && cells > cap - (state->cells < cap ? state->cells : cap - 1))
+    cells = cap > state->cells ? cap - state->cells : 1;
   if (state->block_count == state->block_capacity) {
     size_t capacity = state->block_capacity ? state->block_capacity * 2 : 8;
     objpool__block **wider =
@@ -1680,12 +1728,13 @@ static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__s
   if (!best)
     for (size_t i = 0; i < state->block_count; i++) {
       objpool__block *block = state->blocks[i];
-      if (block->used < block->cells && (!best || (double)block->used * (double)best->cells >
-                                                      (double)best->used * (double)block->cells))
+      if (block->used < block->cells &&
+          (!best || (double)block->used * (double)best->cells > (double)best->used * (double)block->cells))
         best = block;
     }
   if (!best) {
-    while (!(best = objpool__grow(state, 1)) && state->next_cells > 1) state->next_cells /= 2; /* a smaller one may fit */
+    while (!(best = objpool__grow(state, 1)) && state->next_cells > 1)
+      state->next_cells /= 2; /* a smaller one may fit */
     if (best) *grown = best->cells;
   }
   state->filling = best;
@@ -1921,7 +1970,8 @@ static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
     syscall(SYS_futex, word, 137L, (long)OBJPOOL__ASLEEP, endless ? NULL : &until, NULL, 0xffffffffL);
 #else
     int64_t until[2] = {(int64_t)(deadline / 1000000000u), (int64_t)(deadline % 1000000000u)};
-    syscall(SYS_futex_time64, word, 137L, (long)OBJPOOL__ASLEEP, deadline == UINT64_MAX ? NULL : until, NULL, 0xffffffffL);
+    syscall(SYS_futex_time64, word, 137L, (long)OBJPOOL__ASLEEP, deadline == UINT64_MAX ? NULL : until, NULL,
+            0xffffffffL);
 #endif
   }
   return true;
@@ -2104,7 +2154,7 @@ static void objpool__hold(objpool__state *state, objpool__cache *mine) {
 }
 
 static void objpool__unhold(objpool__state *state) {
-  if (!OBJPOOL__LOAD(state->hold)) return; /* this is a child that was forked meanwhile */
+  if (!OBJPOOL__LOAD(state->hold)) return;               /* this is a child that was forked meanwhile */
   __atomic_fetch_sub(&state->hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
@@ -2117,7 +2167,8 @@ static void objpool__keep_closed(objpool__state *state) {
 
 /* Opening counts first and looks for holders then; a holder does it the other way round (Dekker, seq_cst). */
 static bool objpool__may_open(objpool__state *state) {
-  if (state->engine != OBJPOOL__CACHED || !OBJPOOL__LOAD(objpool__process.membarrier) || state->destroying) return false;
+  if (state->engine != OBJPOOL__CACHED || !OBJPOOL__LOAD(objpool__process.membarrier) || state->destroying)
+    return false;
   uint32_t calm_in = OBJPOOL__LOAD(state->calm_in);
   if (calm_in) {
     OBJPOOL__STORE(state->calm_in, calm_in - 1); /* a hint: lost updates do no harm */
@@ -2157,9 +2208,11 @@ static bool objpool__open(objpool__state *state, objpool__cache *cache) {
 
 static uint64_t objpool__in_use_now(objpool__state *state) {
   uint64_t out = __atomic_load_n(&state->shared_counts[OBJPOOL__ACQUIRES], __ATOMIC_ACQUIRE), in;
-  objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with its release in objpool__cache_of */
+  objpool__cache *all =
+      __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with its release in objpool__cache_of */
   /* acquire, here and below: pairs with the release of each count */
-  for (objpool__cache *cache = all; cache; cache = cache->next) out += __atomic_load_n(&cache->slot.acquires, __ATOMIC_ACQUIRE);
+  for (objpool__cache *cache = all; cache; cache = cache->next)
+    out += __atomic_load_n(&cache->slot.acquires, __ATOMIC_ACQUIRE);
   all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* again: releases of slots made since count too */
   in = __atomic_load_n(&state->shared_counts[OBJPOOL__RELEASES], __ATOMIC_ACQUIRE) +
        __atomic_load_n(&state->shared_counts[OBJPOOL__EXTRACTED], __ATOMIC_ACQUIRE);
@@ -2171,9 +2224,10 @@ static uint64_t objpool__in_use_now(objpool__state *state) {
 
 /* What all threads but the slot's owner have done so far: unchanged since the last look, the owner was alone. */
 static uint64_t objpool__others(objpool__state *state, const objpool__cache *mine) {
-  uint64_t sum = OBJPOOL__LOAD(state->shared_counts[OBJPOOL__ACQUIRES]) +
-                 OBJPOOL__LOAD(state->shared_counts[OBJPOOL__RELEASES]);
-  objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with its release in objpool__cache_of */
+  uint64_t sum =
+      OBJPOOL__LOAD(state->shared_counts[OBJPOOL__ACQUIRES]) + OBJPOOL__LOAD(state->shared_counts[OBJPOOL__RELEASES]);
+  objpool__cache *all =
+      __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with its release in objpool__cache_of */
   for (const objpool__cache *cache = all; cache; cache = cache->next)
     if (cache != mine) sum += OBJPOOL__LOAD(cache->slot.acquires) + OBJPOOL__LOAD(cache->slot.releases); /* counts */
   return sum;
@@ -2288,7 +2342,7 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
   bool done = false, peak_ended = false;
   objpool__spin_lock(cache);
   uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
-  if (given == OBJPOOL__STORED_REVOKED) { /* counted already */
+  if (given == OBJPOOL__STORED_REVOKED) {   /* counted already */
     if (cache->openness == OBJPOOL__OPEN) { /* no: a reset of the statistics drew base up */
       objpool__spin_unlock(cache);
       return true;
@@ -2406,7 +2460,7 @@ static bool objpool__prepare_spare(objpool__state *state) {
   if (!spare) return false;
   spare->slot.base = OBJPOOL__REVOKED;
   spare->slot.top = spare->bottom = (uintptr_t)spare; /* any address: a claim lowers it, and must not wrap */
-  OBJPOOL__STORE(state->spare, spare); /* atomic for those who look without the lock */
+  OBJPOOL__STORE(state->spare, spare);                /* atomic for those who look without the lock */
   return true;
 }
 
@@ -2465,8 +2519,8 @@ static void *objpool__create(objpool__state *state, objpool__cache *cache, void 
     if (strip.cells) objpool__strip_keep(state, cache, &strip);
   } else
 #endif
-    if (!object)
-      object = objpool__cell_take(state, &grown, NULL);
+      if (!object)
+    object = objpool__cell_take(state, &grown, NULL);
   if (grown) objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, grown);
   if (object && state->as.type.create && !state->as.type.create(object, state->config.context)) {
     if (state->as.type.wipe) objpool__wipe(object, state->size);
@@ -2536,7 +2590,8 @@ static bool objpool__valid(const objpool_config *config) {
   return !(idle && least > idle) && !(objects && least > objects) && !(objects && idle > objects) &&
          (config->growth_factor == 0 || (config->growth_factor >= 1 && config->growth_factor <= 1.7e308)) &&
          config->shrink_threshold >= 0 && config->shrink_threshold <= 1 &&
-         !config->allocator.allocate == !config->allocator.deallocate && (unsigned)config->on_leak <= OBJPOOL_LEAK_IGNORE;
+         !config->allocator.allocate == !config->allocator.deallocate &&
+         (unsigned)config->on_leak <= OBJPOOL_LEAK_IGNORE;
 }
 
 /* How many objects a magazine holds; 0: the pool has no thread caches. A thread has at most two magazines. */
@@ -2564,7 +2619,8 @@ static void objpool__state_free(objpool__state *state) {
   objpool__deallocate_for(state, state->blocks, state->block_capacity * sizeof *state->blocks, sizeof(void *) * 2);
   objpool__deallocate_for(state, state->raw, state->raw_capacity * sizeof(void *), sizeof(void *) * 2);
   for (unsigned i = 0; i < 32; i++)
-    objpool__deallocate_for(state, state->magazines[i], ((size_t)32 << i) * objpool__magazine_bytes(state), sizeof(void *) * 2);
+    objpool__deallocate_for(state, state->magazines[i], ((size_t)32 << i) * objpool__magazine_bytes(state),
+                            sizeof(void *) * 2);
 #ifndef OBJPOOL_NO_THREADS
   objpool__deallocate_for(state, state->spare, sizeof(objpool__cache), OBJPOOL_CACHE_LINE);
   for (objpool__cache *cache = state->caches, *next; cache; cache = next) {
@@ -2753,7 +2809,8 @@ static void objpool__count_out(objpool__state *state, objpool__cache *cache, boo
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
       return;
     }
-    if (OBJPOOL__LOAD(state->cache_count) == 1 && OBJPOOL__LOAD(cache->slot.top) == cache->bottom) { /* nothing to watch over */
+    if (OBJPOOL__LOAD(state->cache_count) == 1 &&
+        OBJPOOL__LOAD(cache->slot.top) == cache->bottom) { /* nothing to watch over */
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
       cache->others = objpool__others(state, cache);
       return;
@@ -2821,7 +2878,8 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__how
     uint64_t head = __atomic_load_n(&state->full, __ATOMIC_SEQ_CST); /* in one order with the loads below */
     *object = objpool__shared_pop(state);
     if (*object) return OBJPOOL__OBJECT;
-    bool gathering = __atomic_load_n(&state->gathering, __ATOMIC_SEQ_CST); /* what is idle may be in a trimmer's hands */
+    bool gathering =
+        __atomic_load_n(&state->gathering, __ATOMIC_SEQ_CST); /* what is idle may be in a trimmer's hands */
     if (gathering || __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST)) { /* or set aside */
       objpool__lock(&state->commons_lock);
       *object = objpool__aside_pop(state);
@@ -2843,7 +2901,7 @@ static objpool__found objpool__cached_find(objpool__state *state, objpool__cache
   if (how != OBJPOOL__TRY && !OBJPOOL__LOAD(state->max_objects) && !OBJPOOL__LOAD(state->commons_count) &&
       !objpool__number(OBJPOOL__LOAD(state->full)) && objpool__reserve(state))
     return OBJPOOL__PERMIT;
-  for (;;) { /* once as things are, once with every idle object in sight */
+  for (;;) {               /* once as things are, once with every idle object in sight */
     objpool__serve(state); /* those who wait came first */
     objpool__lock(&state->commons_lock);
     if (!state->first_waiter) {
@@ -2922,7 +2980,7 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
 #endif
   uint64_t deadline = how != OBJPOOL__WAIT || timeout_ns < 0 ? UINT64_MAX : objpool__now_ns() + (uint64_t)timeout_ns;
   bool permit = false; /* the reservation of an object that proved invalid: enough for a new one */
-  for (;;) { /* until an object is valid, or there is none */
+  for (;;) {           /* until an object is valid, or there is none */
     objpool__found found;
     bool from_own_slot = false;
     objpool__how now = permit ? OBJPOOL__TRY : how;
@@ -3049,7 +3107,8 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
     if (__atomic_load_n(&state->surplus, __ATOMIC_SEQ_CST)) { /* set by resize before it looks at the stack */
       objpool__lock(&state->commons_lock);
       bool surplus = state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects;
-      if (!surplus) __atomic_store_n(&state->surplus, false, __ATOMIC_SEQ_CST); /* as above; under the lock, as resize */
+      if (!surplus)
+        __atomic_store_n(&state->surplus, false, __ATOMIC_SEQ_CST); /* as above; under the lock, as resize */
       objpool__unlock(&state->commons_lock);
       if (surplus) return false;
     }
@@ -3346,7 +3405,8 @@ static void objpool__fork_child(void) {
 /* How many objects are idle outside of open slots; cached pools: under commons_lock. */
 static size_t objpool__count_shared(objpool__state *state) {
   size_t aside = OBJPOOL__LOAD(state->aside_count);
-  if (!objpool__shared(state)) return (OBJPOOL__LOAD(state->pool->own.top) - (uintptr_t)state->raw) / sizeof(void *) + aside;
+  if (!objpool__shared(state))
+    return (OBJPOOL__LOAD(state->pool->own.top) - (uintptr_t)state->raw) / sizeof(void *) + aside;
   size_t magazines = (size_t)objpool__depot_depth(state, &state->full);
   return state->engine == OBJPOOL__UNCACHED ? magazines + aside
                                             : state->commons_count + magazines * state->rounds + aside;
@@ -3549,13 +3609,15 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
     OBJPOOL__STORE(state->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
     if (state->engine == OBJPOOL__CACHED) {
       size_t idle = objpool__count_shared(state);
-      __atomic_store_n(&state->room, (int64_t)config.max_idle - (int64_t)idle, __ATOMIC_RELEASE); /* as objpool__room_give */
+      __atomic_store_n(&state->room, (int64_t)config.max_idle - (int64_t)idle,
+                       __ATOMIC_RELEASE); /* as objpool__room_give */
     }
     size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST); /* after the new limit: see objpool__put */
     bool surplus = config.max_objects && alive > config.max_objects;
     if (surplus && !state->surplus && state->engine == OBJPOOL__CACHED)
       __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST); /* till it is gone */
-    if (surplus) __atomic_store_n(&state->surplus, true, __ATOMIC_SEQ_CST); /* before the look at the idle objects below */
+    if (surplus)
+      __atomic_store_n(&state->surplus, true, __ATOMIC_SEQ_CST); /* before the look at the idle objects below */
     if (surplus) excess = alive - config.max_objects;
   }
   if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
@@ -3744,7 +3806,8 @@ static uint64_t objpool__sum(objpool__state *state, objpool__counter counter) {
     return sum;
   }
   for (objpool__cache *cache = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); cache; cache = cache->next)
-    sum += counter == OBJPOOL__ACQUIRES   ? OBJPOOL__LOAD(cache->slot.acquires) /* acquire: pairs with objpool__cache_of */
+    sum += counter == OBJPOOL__ACQUIRES
+               ? OBJPOOL__LOAD(cache->slot.acquires) /* acquire: pairs with objpool__cache_of */
            : counter == OBJPOOL__RELEASES ? OBJPOOL__LOAD(cache->slot.releases)
                                           : OBJPOOL__LOAD(cache->counts[counter]);
   return sum;
@@ -3825,8 +3888,7 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
 OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || !objpool__verify(state, NULL)) return;
-  for (int i = 0; i < OBJPOOL__COUNTERS; i++)
-    /* release: pairs with objpool_snapshot, whose sum is then no smaller */
+  for (int i = 0; i < OBJPOOL__COUNTERS; i++) /* release: pairs with objpool_snapshot, whose sum is then no smaller */
     __atomic_store_n(&state->baseline[i], objpool__sum(state, (objpool__counter)i), __ATOMIC_RELEASE);
   OBJPOOL__STORE(state->since_ns, objpool__now_ns());
   OBJPOOL__STORE(state->peak_in_use, 0);
@@ -4004,7 +4066,10 @@ static void objpool__fixed(objpool__writer *out, uint64_t number, unsigned decim
 static unsigned objpool__utf8(const unsigned char *text) {
   unsigned char first = text[0];
   if (first < 0x80) return 1;
-  unsigned more = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+  unsigned more = first >= 0xc2 && first <= 0xdf   ? 1
+                  : first >= 0xe0 && first <= 0xef ? 2
+                  : first >= 0xf0 && first <= 0xf4 ? 3
+                                                   : 0;
   for (unsigned i = 1; i <= more; i++) {
     unsigned char low = 0x80, high = 0xbf;
     if (i == 1) {
@@ -4023,13 +4088,17 @@ static void objpool__quote(objpool__writer *out, const char *name, objpool_forma
   const unsigned char *text = (const unsigned char *)name;
   while (*text) {
     unsigned bytes = objpool__utf8(text);
-    if (!bytes) objpool__text(out, "\xef\xbf\xbd"), bytes = 1;
-    else if (kind != OBJPOOL_TEXT && (*text == '"' || *text == '\\')) objpool__text(out, "\\"), objpool__write(out, (const char *)text, 1);
-    else if (kind != OBJPOOL_TEXT && *text == '\n') objpool__text(out, "\\n");
+    if (!bytes)
+      objpool__text(out, "\xef\xbf\xbd"), bytes = 1;
+    else if (kind != OBJPOOL_TEXT && (*text == '"' || *text == '\\'))
+      objpool__text(out, "\\"), objpool__write(out, (const char *)text, 1);
+    else if (kind != OBJPOOL_TEXT && *text == '\n')
+      objpool__text(out, "\\n");
     else if (kind == OBJPOOL_JSON && *text < 0x20) {
       char escape[7] = {'\\', 'u', '0', '0', (char)('0' + (*text >> 4)), "0123456789abcdef"[*text & 15], 0};
       objpool__text(out, escape);
-    } else objpool__write(out, (const char *)text, bytes);
+    } else
+      objpool__write(out, (const char *)text, bytes);
     text += bytes;
   }
 }
@@ -4039,16 +4108,43 @@ typedef struct objpool__shown {
   objpool_stats stats;
 } objpool__shown;
 
-static uint64_t objpool__per_million(uint64_t part, uint64_t whole) { return whole ? (uint64_t)((double)part * 1e6 / (double)whole + 0.5) : 0; }
+static uint64_t objpool__per_million(uint64_t part, uint64_t whole) {
+  return whole ? (uint64_t)((double)part * 1e6 / (double)whole + 0.5) : 0;
+}
 
 static void objpool__format_json(objpool__writer *out, const objpool__shown *row) {
   const objpool_stats *s = &row->stats;
-  const struct { const char *key; uint64_t value; } fields[] = {
-    {"acquires", s->acquires}, {"releases", s->releases}, {"hits", s->hits}, {"misses", s->misses}, {"created", s->created}, {"destroyed", s->destroyed},
-    {"extracted", s->extracted}, {"overflowed", s->overflowed}, {"invalid", s->invalid}, {"create_failures", s->create_failures}, {"exhausted", s->exhausted},
-    {"timeouts", s->timeouts}, {"waits", s->waits}, {"wait_ns", s->wait_ns}, {"waiting", s->waiting}, {"in_use", s->in_use}, {"idle", s->idle},
-    {"peak_in_use", s->peak_in_use}, {"peak_idle", s->peak_idle}, {"refills", s->refills}, {"flushes", s->flushes}, {"revocations", s->revocations},
-    {"object_size", s->object_size}, {"memory_bytes", s->memory_bytes}, {"max_idle", s->max_idle}, {"max_objects", s->max_objects}, {"since_ns", s->since_ns}, {"now_ns", s->now_ns}};
+  const struct {
+    const char *key;
+    uint64_t value;
+  } fields[] = {{"acquires", s->acquires},
+                {"releases", s->releases},
+                {"hits", s->hits},
+                {"misses", s->misses},
+                {"created", s->created},
+                {"destroyed", s->destroyed},
+                {"extracted", s->extracted},
+                {"overflowed", s->overflowed},
+                {"invalid", s->invalid},
+                {"create_failures", s->create_failures},
+                {"exhausted", s->exhausted},
+                {"timeouts", s->timeouts},
+                {"waits", s->waits},
+                {"wait_ns", s->wait_ns},
+                {"waiting", s->waiting},
+                {"in_use", s->in_use},
+                {"idle", s->idle},
+                {"peak_in_use", s->peak_in_use},
+                {"peak_idle", s->peak_idle},
+                {"refills", s->refills},
+                {"flushes", s->flushes},
+                {"revocations", s->revocations},
+                {"object_size", s->object_size},
+                {"memory_bytes", s->memory_bytes},
+                {"max_idle", s->max_idle},
+                {"max_objects", s->max_objects},
+                {"since_ns", s->since_ns},
+                {"now_ns", s->now_ns}};
   objpool__text(out, "{\"name\":\"");
   objpool__quote(out, row->name, OBJPOOL_JSON);
   objpool__text(out, "\"");
@@ -4074,28 +4170,34 @@ typedef struct objpool__metric {
 
 #define OBJPOOL__FIELD(field) offsetof(objpool_stats, field)
 static const objpool__metric objpool__metrics[] = {
-  {"objpool_objects", "gauge", "Objects alive, by state.", "state", "idle", OBJPOOL__FIELD(idle), 0},
-  {"objpool_objects", "gauge", "", "state", "used", OBJPOOL__FIELD(in_use), 0},
-  {"objpool_objects_max", "gauge", "Objects allowed alive at once, 0 for no limit.", NULL, NULL, OBJPOOL__FIELD(max_objects), 0},
-  {"objpool_idle_max", "gauge", "Idle objects kept, 0 for no limit.", NULL, NULL, OBJPOOL__FIELD(max_idle), 0},
-  {"objpool_objects_peak", "gauge", "Most objects in use at once since the last reset.", NULL, NULL, OBJPOOL__FIELD(peak_in_use), 0},
-  {"objpool_acquires_total", "counter", "Attempts to acquire, by result.", "result", "hit", OBJPOOL__FIELD(hits), 0},
-  {"objpool_acquires_total", "counter", "", "result", "miss", OBJPOOL__FIELD(misses), 0},
-  {"objpool_acquires_total", "counter", "", "result", "exhausted", OBJPOOL__FIELD(exhausted), 0},
-  {"objpool_acquires_total", "counter", "", "result", "timeout", OBJPOOL__FIELD(timeouts), 0},
-  {"objpool_acquires_total", "counter", "", "result", "failed", OBJPOOL__FIELD(create_failures), 0},
-  {"objpool_releases_total", "counter", "Objects given back.", NULL, NULL, OBJPOOL__FIELD(releases), 0},
-  {"objpool_created_objects_total", "counter", "Objects built.", NULL, NULL, OBJPOOL__FIELD(created), 0},
-  {"objpool_destroyed_objects_total", "counter", "Objects taken down, by reason.", "reason", "invalid", OBJPOOL__FIELD(invalid), 0},
-  {"objpool_destroyed_objects_total", "counter", "", "reason", "overflow", OBJPOOL__FIELD(overflowed), 0},
-  {"objpool_destroyed_objects_total", "counter", "", "reason", "cleared", SIZE_MAX, 0}, /* the rest of destroyed */
-  {"objpool_extracted_objects_total", "counter", "Objects moved out for good.", NULL, NULL, OBJPOOL__FIELD(extracted), 0},
-  {"objpool_wait_seconds_total", "counter", "Time spent waiting for an object.", NULL, NULL, OBJPOOL__FIELD(wait_ns), 9},
-  {"objpool_waits_total", "counter", "Acquires that waited.", NULL, NULL, OBJPOOL__FIELD(waits), 0},
-  {"objpool_memory_bytes", "gauge", "Bytes held from the allocator.", NULL, NULL, OBJPOOL__FIELD(memory_bytes), 0},
-  {"objpool_cache_operations_total", "counter", "Traffic between thread caches and the shared part, by kind.", "kind", "refill", OBJPOOL__FIELD(refills), 0},
-  {"objpool_cache_operations_total", "counter", "", "kind", "flush", OBJPOOL__FIELD(flushes), 0},
-  {"objpool_cache_operations_total", "counter", "", "kind", "revocation", OBJPOOL__FIELD(revocations), 0}};
+    {"objpool_objects", "gauge", "Objects alive, by state.", "state", "idle", OBJPOOL__FIELD(idle), 0},
+    {"objpool_objects", "gauge", "", "state", "used", OBJPOOL__FIELD(in_use), 0},
+    {"objpool_objects_max", "gauge", "Objects allowed alive at once, 0 for no limit.", NULL, NULL,
+     OBJPOOL__FIELD(max_objects), 0},
+    {"objpool_idle_max", "gauge", "Idle objects kept, 0 for no limit.", NULL, NULL, OBJPOOL__FIELD(max_idle), 0},
+    {"objpool_objects_peak", "gauge", "Most objects in use at once since the last reset.", NULL, NULL,
+     OBJPOOL__FIELD(peak_in_use), 0},
+    {"objpool_acquires_total", "counter", "Attempts to acquire, by result.", "result", "hit", OBJPOOL__FIELD(hits), 0},
+    {"objpool_acquires_total", "counter", "", "result", "miss", OBJPOOL__FIELD(misses), 0},
+    {"objpool_acquires_total", "counter", "", "result", "exhausted", OBJPOOL__FIELD(exhausted), 0},
+    {"objpool_acquires_total", "counter", "", "result", "timeout", OBJPOOL__FIELD(timeouts), 0},
+    {"objpool_acquires_total", "counter", "", "result", "failed", OBJPOOL__FIELD(create_failures), 0},
+    {"objpool_releases_total", "counter", "Objects given back.", NULL, NULL, OBJPOOL__FIELD(releases), 0},
+    {"objpool_created_objects_total", "counter", "Objects built.", NULL, NULL, OBJPOOL__FIELD(created), 0},
+    {"objpool_destroyed_objects_total", "counter", "Objects taken down, by reason.", "reason", "invalid",
+     OBJPOOL__FIELD(invalid), 0},
+    {"objpool_destroyed_objects_total", "counter", "", "reason", "overflow", OBJPOOL__FIELD(overflowed), 0},
+    {"objpool_destroyed_objects_total", "counter", "", "reason", "cleared", SIZE_MAX, 0}, /* the rest of destroyed */
+    {"objpool_extracted_objects_total", "counter", "Objects moved out for good.", NULL, NULL, OBJPOOL__FIELD(extracted),
+     0},
+    {"objpool_wait_seconds_total", "counter", "Time spent waiting for an object.", NULL, NULL, OBJPOOL__FIELD(wait_ns),
+     9},
+    {"objpool_waits_total", "counter", "Acquires that waited.", NULL, NULL, OBJPOOL__FIELD(waits), 0},
+    {"objpool_memory_bytes", "gauge", "Bytes held from the allocator.", NULL, NULL, OBJPOOL__FIELD(memory_bytes), 0},
+    {"objpool_cache_operations_total", "counter", "Traffic between thread caches and the shared part, by kind.", "kind",
+     "refill", OBJPOOL__FIELD(refills), 0},
+    {"objpool_cache_operations_total", "counter", "", "kind", "flush", OBJPOOL__FIELD(flushes), 0},
+    {"objpool_cache_operations_total", "counter", "", "kind", "revocation", OBJPOOL__FIELD(revocations), 0}};
 #undef OBJPOOL__FIELD
 
 static uint64_t objpool__metric_value(const objpool__metric *metric, const objpool_stats *stats) {
@@ -4112,20 +4214,34 @@ static void objpool__format_prometheus(objpool__writer *out, const objpool__show
   const size_t metrics = sizeof objpool__metrics / sizeof *objpool__metrics;
   for (size_t begin = 0, end; begin < metrics; begin = end) {
     const objpool__metric *family = &objpool__metrics[begin];
-    for (end = begin + 1; end < metrics && objpool__metrics[end].family == family->family; end++) { }
-    objpool__text(out, "# HELP "); objpool__text(out, family->family); objpool__text(out, " "); objpool__text(out, family->help);
-    objpool__text(out, "\n# TYPE "); objpool__text(out, family->family); objpool__text(out, " "); objpool__text(out, family->type); objpool__text(out, "\n");
+    for (end = begin + 1; end < metrics && objpool__metrics[end].family == family->family; end++) {}
+    objpool__text(out, "# HELP ");
+    objpool__text(out, family->family);
+    objpool__text(out, " ");
+    objpool__text(out, family->help);
+    objpool__text(out, "\n# TYPE ");
+    objpool__text(out, family->family);
+    objpool__text(out, " ");
+    objpool__text(out, family->type);
+    objpool__text(out, "\n");
     for (size_t row = 0; row < count; row++) {
       for (size_t i = begin; i < end; i++) {
         const objpool__metric *metric = &objpool__metrics[i];
         objpool__text(out, metric->family);
         objpool__text(out, "{pool=\"");
         objpool__quote(out, rows[row].name, OBJPOOL_PROMETHEUS);
-        if (metric->label) { objpool__text(out, "\","); objpool__text(out, metric->label); objpool__text(out, "=\""); objpool__text(out, metric->label_value); }
+        if (metric->label) {
+          objpool__text(out, "\",");
+          objpool__text(out, metric->label);
+          objpool__text(out, "=\"");
+          objpool__text(out, metric->label_value);
+        }
         objpool__text(out, "\"} ");
         uint64_t value = objpool__metric_value(metric, &rows[row].stats);
-        if (metric->decimals) objpool__fixed(out, value, metric->decimals);
-        else objpool__decimal(out, value, 1);
+        if (metric->decimals)
+          objpool__fixed(out, value, metric->decimals);
+        else
+          objpool__decimal(out, value, 1);
         objpool__text(out, "\n");
       }
     }
@@ -4135,10 +4251,15 @@ static void objpool__format_prometheus(objpool__writer *out, const objpool__show
 static void objpool__format_text(objpool__writer *out, const objpool__shown *row) {
   const objpool_stats *s = &row->stats;
   objpool__quote(out, row->name, OBJPOOL_TEXT);
-  objpool__text(out, ": "); objpool__decimal(out, s->in_use, 1); objpool__text(out, " in use, ");
-  objpool__decimal(out, s->idle, 1); objpool__text(out, " idle, hit rate ");
-  objpool__fixed(out, objpool__per_million(s->hits, s->acquires) / 1000, 1); objpool__text(out, " %, ");
-  objpool__decimal(out, s->memory_bytes, 1); objpool__text(out, " bytes\n");
+  objpool__text(out, ": ");
+  objpool__decimal(out, s->in_use, 1);
+  objpool__text(out, " in use, ");
+  objpool__decimal(out, s->idle, 1);
+  objpool__text(out, " idle, hit rate ");
+  objpool__fixed(out, objpool__per_million(s->hits, s->acquires) / 1000, 1);
+  objpool__text(out, " %, ");
+  objpool__decimal(out, s->memory_bytes, 1);
+  objpool__text(out, " bytes\n");
 }
 
 static int objpool__finish(objpool__writer *out) {
@@ -4153,7 +4274,10 @@ static int objpool__finish(objpool__writer *out) {
 /* The length of the text, which is written as far as it fits; negative with ENOMEM or EINVAL. */
 OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, char *buffer, size_t size) {
   objpool__writer out = {buffer, buffer ? size : 0, 0};
-  if (kind != OBJPOOL_TEXT && kind != OBJPOOL_JSON && kind != OBJPOOL_PROMETHEUS) { errno = EINVAL; return -1; }
+  if (kind != OBJPOOL_TEXT && kind != OBJPOOL_JSON && kind != OBJPOOL_PROMETHEUS) {
+    errno = EINVAL;
+    return -1;
+  }
   objpool__shown one;
   memset(&one, 0, sizeof one);
   objpool__shown *rows = &one;
@@ -4166,20 +4290,27 @@ OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, ch
     count = 0;
     for (objpool__state *state = objpool__registry.first; state; state = state->registered) count++;
     rows = (objpool__shown *)malloc((count + 1) * sizeof *rows);
-    if (!rows) { objpool__registry_leave(); errno = ENOMEM; return -1; }
+    if (!rows) {
+      objpool__registry_leave();
+      errno = ENOMEM;
+      return -1;
+    }
     count = 0;
     for (objpool__state *state = objpool__registry.first; state; state = state->registered) {
       rows[count].name = state->name;
       rows[count++].stats = objpool_snapshot(state->pool);
     }
   }
-  if (kind == OBJPOOL_PROMETHEUS) objpool__format_prometheus(&out, rows, count);
+  if (kind == OBJPOOL_PROMETHEUS)
+    objpool__format_prometheus(&out, rows, count);
   else {
     if (!pool && kind == OBJPOOL_JSON) objpool__text(&out, "{\"pools\":[");
     for (size_t i = 0; i < count; i++) {
       if (i && kind == OBJPOOL_JSON) objpool__text(&out, ",");
-      if (kind == OBJPOOL_JSON) objpool__format_json(&out, &rows[i]);
-      else objpool__format_text(&out, &rows[i]);
+      if (kind == OBJPOOL_JSON)
+        objpool__format_json(&out, &rows[i]);
+      else
+        objpool__format_text(&out, &rows[i]);
     }
     if (!pool && kind == OBJPOOL_JSON) objpool__text(&out, "]}");
   }
@@ -4189,7 +4320,7 @@ OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, ch
 }
 
 static void objpool__percent(objpool__writer *out, uint64_t part, uint64_t whole) {
-  objpool__fixed(out, objpool__per_million(part, whole) / 1000, 1);
+  objpool__fixed(out, (objpool__per_million(part, whole) + 500) / 1000, 1);
   objpool__text(out, " %");
 }
 
@@ -4214,6 +4345,8 @@ static void objpool__recommend(objpool__writer *out, const objpool_stats *s) {
     objpool__line(out, "warm up ", peak, " objects: more than one acquire in ten created one.");
   else if (s->idle + s->in_use > 4 * ample)
     objpool__line(out, "set max_idle to ", ample, ", or trim: most objects were never in use at once.");
+  else if (!s->misses)
+    objpool__text(out, "keep the size: every acquire found an idle object.");
   else
     objpool__line(out, "keep the size; warm up ", peak, " objects to avoid the first misses.");
   objpool__text(out, "\n");
@@ -4271,7 +4404,10 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
 #define OBJPOOL__PRESSURE_ROOT "" /* where tests put files of their own */
 #endif
 
-static struct { objpool_pressure (*read)(void *); void *user; } objpool__pressure_source; /* under the registry's lock */
+static struct {
+  objpool_pressure (*read)(void *);
+  void *user;
+} objpool__pressure_source; /* under the registry's lock */
 
 #if defined(__linux__)
 #ifdef O_CLOEXEC
@@ -4285,13 +4421,16 @@ static size_t objpool__read_file(const char *directory, const char *name, char *
   char path[512];
   objpool__writer out = {path, sizeof path, 0};
   text[0] = 0;
-  objpool__text(&out, OBJPOOL__PRESSURE_ROOT); objpool__text(&out, directory); objpool__text(&out, name);
+  objpool__text(&out, OBJPOOL__PRESSURE_ROOT);
+  objpool__text(&out, directory);
+  objpool__text(&out, name);
   if (out.length >= sizeof path) return 0;
   path[out.length] = 0;
   int file = open(path, O_RDONLY | OBJPOOL__CLOEXEC);
   if (file < 0) return 0;
   size_t length = 0;
-  for (ssize_t got; length < size - 1 && (got = read(file, text + length, size - 1 - length)) > 0;) length += (size_t)got;
+  for (ssize_t got; length < size - 1 && (got = read(file, text + length, size - 1 - length)) > 0;)
+    length += (size_t)got;
   close(file);
   text[length] = 0;
   return length;
@@ -4304,8 +4443,10 @@ static objpool_pressure objpool__pressure_of(const char *text) {
     bool full = !strncmp(line, "full avg10=", 11);
     if (!full && strncmp(line, "some avg10=", 11)) continue;
     unsigned percent = 0;
-    for (const char *digit = line + 11; *digit >= '0' && *digit <= '9' && percent < 1000; digit++) percent = percent * 10 + (unsigned)(*digit - '0');
-    if (percent >= 10 && (full || found == OBJPOOL_PRESSURE_NONE)) found = full ? OBJPOOL_PRESSURE_FULL : OBJPOOL_PRESSURE_SOME;
+    for (const char *digit = line + 11; *digit >= '0' && *digit <= '9' && percent < 1000; digit++)
+      percent = percent * 10 + (unsigned)(*digit - '0');
+    if (percent >= 10 && (full || found == OBJPOOL_PRESSURE_NONE))
+      found = full ? OBJPOOL_PRESSURE_FULL : OBJPOOL_PRESSURE_SOME;
   }
   return found;
 }
@@ -4313,7 +4454,8 @@ static objpool_pressure objpool__pressure_of(const char *text) {
 static uint64_t objpool__parse(const char *text) {
   uint64_t number = 0;
   if (*text < '0' || *text > '9') return UINT64_MAX; /* "max", or nothing */
-  for (; *text >= '0' && *text <= '9'; text++) number = number > UINT64_MAX / 10 - 1 ? UINT64_MAX / 10 - 1 : number * 10 + (uint64_t)(*text - '0');
+  for (; *text >= '0' && *text <= '9'; text++)
+    number = number > UINT64_MAX / 10 - 1 ? UINT64_MAX / 10 - 1 : number * 10 + (uint64_t)(*text - '0');
   return number;
 }
 
@@ -4330,7 +4472,8 @@ static objpool_pressure objpool__pressure_read(void) {
   objpool__write(&out, line + 3, strcspn(line + 3, "\n"));
   if (out.length >= sizeof group) return worst;
   group[out.length] = 0;
-  if (objpool__read_file(group, "/memory.pressure", text, sizeof text) && (found = objpool__pressure_of(text)) > worst) worst = found;
+  if (objpool__read_file(group, "/memory.pressure", text, sizeof text) && (found = objpool__pressure_of(text)) > worst)
+    worst = found;
   if (worst == OBJPOOL_PRESSURE_NONE && objpool__read_file(group, "/memory.max", text, sizeof text)) {
     uint64_t most = objpool__parse(text);
     if (most != UINT64_MAX && objpool__read_file(group, "/memory.current", text, sizeof text)) {
@@ -4378,7 +4521,8 @@ static size_t objpool__validate_idle(objpool__state *state, objpool__cache *cach
 #endif
   objpool__gather_begin(state);
   for (void *object; (object = objpool__pop_any(state)) != NULL; count++) {
-    if (state->engine == OBJPOOL__CACHED) (void)objpool__room_take(state, 1); /* what popping gave back: set aside, it is idle still */
+    if (state->engine == OBJPOOL__CACHED)
+      (void)objpool__room_take(state, 1); /* what popping gave back: set aside, it is idle still */
     *objpool__link(object) = all;
     all = object;
   }
@@ -4394,7 +4538,8 @@ static size_t objpool__validate_idle(objpool__state *state, objpool__cache *cach
     OBJPOOL__SHOW(object, state->as.type.size);
     bool valid = state->as.type.validate(object, state->config.context);
     OBJPOOL__HIDE(object, state->as.type.size);
-    if (valid && (objpool__shared(state) ? objpool__put(state, cache, object) : objpool__push_back(state, object))) continue;
+    if (valid && (objpool__shared(state) ? objpool__put(state, cache, object) : objpool__push_back(state, object)))
+      continue;
     objpool__take_down(state, cache, object, valid ? OBJPOOL__DESTROYED : OBJPOOL__INVALID);
     destroyed++;
   }
@@ -4471,10 +4616,10 @@ typedef struct objpool__monitoring {
   size_t watched_count, watched_room;
 #ifndef OBJPOOL_NO_THREADS
   pthread_t thread;
-  objpool__waiter stop;      /* served when the thread shall end */
+  objpool__waiter stop; /* served when the thread shall end */
   uint64_t interval_ns;
-  unsigned forks;            /* of the process, when the thread was started: in a child it is not there */
-  bool running;              /* written by start and stop, which are one thread's business at a time */
+  unsigned forks; /* of the process, when the thread was started: in a child it is not there */
+  bool running;   /* written by start and stop, which are one thread's business at a time */
 #endif
 } objpool__monitoring;
 
@@ -4510,16 +4655,26 @@ OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_th
 static void objpool__alert_message(objpool_alert *alert) {
   static const char *const what[] = {"hit rate", "miss rate", "memory", "objects", "utilization"};
   objpool__writer out = {alert->message, sizeof alert->message, 0};
-  bool rate = alert->kind == OBJPOOL_ALERT_HIT_RATE || alert->kind == OBJPOOL_ALERT_MISS_RATE || alert->kind == OBJPOOL_ALERT_UTILIZATION;
-  objpool__text(&out, what[alert->kind]); objpool__text(&out, " ");
+  bool rate = alert->kind == OBJPOOL_ALERT_HIT_RATE || alert->kind == OBJPOOL_ALERT_MISS_RATE ||
+              alert->kind == OBJPOOL_ALERT_UTILIZATION;
+  objpool__text(&out, what[alert->kind]);
+  objpool__text(&out, " ");
   for (int i = 0; i < 2; i++) {
     double number = i ? alert->threshold : alert->value;
-    if (rate) objpool__fixed(&out, (uint64_t)(number * 1000 + 0.5), 1), objpool__text(&out, " %");
-    else objpool__decimal(&out, (uint64_t)number, 1), objpool__text(&out, alert->kind == OBJPOOL_ALERT_MEMORY ? " bytes" : "");
-    if (!i) objpool__text(&out, alert->recovered ? ", back within the limit of " : alert->kind == OBJPOOL_ALERT_HIT_RATE ? ", below the limit of " : ", above the limit of ");
+    if (rate)
+      objpool__fixed(&out, (uint64_t)(number * 1000 + 0.5), 1), objpool__text(&out, " %");
+    else
+      objpool__decimal(&out, (uint64_t)number, 1),
+          objpool__text(&out, alert->kind == OBJPOOL_ALERT_MEMORY ? " bytes" : "");
+    if (!i)
+      objpool__text(&out, alert->recovered                        ? ", back within the limit of "
+                          : alert->kind == OBJPOOL_ALERT_HIT_RATE ? ", below the limit of "
+                                                                  : ", above the limit of ");
   }
-  objpool__text(&out, ": "); objpool__quote(&out, alert->pool_name, OBJPOOL_TEXT);
-  alert->message[out.length < sizeof alert->message ? out.length : sizeof alert->message - 1] = 0; /* a cut may leave half a character */
+  objpool__text(&out, ": ");
+  objpool__quote(&out, alert->pool_name, OBJPOOL_TEXT);
+  alert->message[out.length < sizeof alert->message ? out.length : sizeof alert->message - 1] =
+      0; /* a cut may leave half a character */
 }
 
 static objpool__watched *objpool__watched_as(objpool__monitoring *monitor, uint64_t serial) {
@@ -4556,8 +4711,8 @@ static size_t objpool__poll_pool(objpool__monitoring *monitor, objpool__watched 
       {enough, (double)misses / whole, limits->max_miss_rate, false, OBJPOOL_WARNING},
       {true, (double)now.memory_bytes, (double)limits->max_memory_bytes, false, OBJPOOL_ERROR},
       {true, (double)(now.in_use + now.idle), (double)limits->max_objects, false, OBJPOOL_WARNING},
-      {now.max_objects > 0, now.max_objects ? (double)now.in_use / (double)now.max_objects : 0,
-       limits->max_utilization, false, now.in_use >= now.max_objects ? OBJPOOL_CRITICAL : OBJPOOL_ERROR}};
+      {now.max_objects > 0, now.max_objects ? (double)now.in_use / (double)now.max_objects : 0, limits->max_utilization,
+       false, now.in_use >= now.max_objects ? OBJPOOL_CRITICAL : OBJPOOL_ERROR}};
   size_t reported = 0;
   for (int kind = 0; kind < OBJPOOL__ALERTS; kind++) {
     if (!conditions[kind].known) continue; /* too few samples tell neither that it began nor that it ended */

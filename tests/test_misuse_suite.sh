@@ -65,6 +65,9 @@ for way in plain asan msan tsan valgrind compile link; do
   compile $way c "$work/implementation-$way-c.o" "$work/implementation.c" &
   compile $way c++ "$work/implementation-$way-c++.o" "$work/implementation.c" &
   wait
+  for lang in c c++; do
+    [ -e "$work/implementation-$way-$lang.o" ] || { echo "FAILED: the implementation does not build as $lang for $way (see above)" >&2; exit 1; }
+  done
 done
 
 fail() { # NAME WAY LANGUAGE WHAT [FILE]
