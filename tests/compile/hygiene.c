@@ -61,12 +61,12 @@ int main(void) {
   config_release(&configs, call);
   value_release(&values, held);
   data_release(&datas, datum);
-  OBJPOOL_WITH(ints, object, &int_pool) sum += *object;
-  OBJPOOL_WITH(ints, guard, &int_pool) sum += *guard;
-  OBJPOOL_WITH(ints, pool, &int_pool) sum += *pool;
+  OBJPOOL_WITH(ints, result, &int_pool) sum += *result;
+  OBJPOOL_WITH(ints, once, &int_pool) sum += *once;
+  OBJPOOL_WITH(ints, item, &int_pool) sum += *item;
   {
-    OBJPOOL_SCOPED(ints) opt = ints_guard_acquire(&int_pool);
-    if (opt.object) sum += *opt.object;
+    OBJPOOL_SCOPED(ints) scope = ints_guard_acquire(&int_pool);
+    if (scope.object) sum += *scope.object;
   }
   pool_destroy(&pools);
   config_destroy(&configs);

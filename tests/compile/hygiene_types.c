@@ -28,8 +28,8 @@ static bool create(struct pool *object, void *pool) {
   object->pool = 1;
   return pool == NULL;
 }
-static void reset(T *context, void *object) {
-  context->opt = 0;
+static void reset(T *pool, void *object) {
+  pool->opt = 0;
   (void)object;
 }
 

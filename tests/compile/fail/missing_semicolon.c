@@ -1,4 +1,4 @@
-/* error: expected */
+/* error: expected|two or more data types|cannot combine */
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 OBJPOOL_DEFINE(int_pool, int)
