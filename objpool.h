@@ -726,27 +726,30 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
   {}
 #define OBJPOOL__CXX_BEGIN extern "C++" {
 #define OBJPOOL__CXX_END }
-#define OBJPOOL__POOL(name)                                        \
-  struct name##_guard;                                             \
-  struct name {                                                    \
-    objpool base;                                                  \
-    typedef name##_objpool_value value_type;                       \
-    typedef name##_guard guard;                                    \
-    static value_type *acquire(name *objpool__p);                  \
-    static void release(name *objpool__p, value_type *objpool__o); \
-    static guard guard_acquire(name *objpool__p);                  \
-    static void guard_release(guard *objpool__g);                  \
-  };                                                               \
-  typedef name name##_objpool_pool;
-#define OBJPOOL__CXX_MEMBERS(name)                                                                                   \
-  inline name##_objpool_value *name::acquire(name##_objpool_pool *objpool__p) { return name##_acquire(objpool__p); } \
-  inline void name::release(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) {                     \
-    name##_release(objpool__p, objpool__o);                                                                          \
-  }                                                                                                                  \
-  inline name##_guard name::guard_acquire(name##_objpool_pool *objpool__p) {                                         \
-    return name##_guard_acquire(objpool__p);                                                                         \
-  }                                                                                                                  \
-  inline void name::guard_release(name##_guard *objpool__g) { name##_guard_release(objpool__g); }
+/* a tag of its own: the pool may be called guard, or as one of its members */
+#define OBJPOOL__POOL(name)                                                       \
+  struct name##_guard;                                                            \
+  struct name##_objpool_pool {                                                    \
+    objpool base;                                                                 \
+    typedef name##_objpool_value value_type;                                      \
+    typedef name##_guard guard;                                                   \
+    static value_type *acquire(name##_objpool_pool *objpool__p);                  \
+    static void release(name##_objpool_pool *objpool__p, value_type *objpool__o); \
+    static guard objpool__acquire(name##_objpool_pool *objpool__p);               \
+    static void objpool__release(guard *objpool__g);                              \
+  };                                                                              \
+  typedef name##_objpool_pool name;
+#define OBJPOOL__CXX_MEMBERS(name)                                                                              \
+  inline name##_objpool_value *name##_objpool_pool::acquire(name##_objpool_pool *objpool__p) {                  \
+    return name##_acquire(objpool__p);                                                                          \
+  }                                                                                                             \
+  inline void name##_objpool_pool::release(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) { \
+    name##_release(objpool__p, objpool__o);                                                                     \
+  }                                                                                                             \
+  inline name##_guard name##_objpool_pool::objpool__acquire(name##_objpool_pool *objpool__p) {                  \
+    return name##_guard_acquire(objpool__p);                                                                    \
+  }                                                                                                             \
+  inline void name##_objpool_pool::objpool__release(name##_guard *objpool__g) { name##_guard_release(objpool__g); }
 /* templates: there only when used, since an immovable T has no extract */
 #define OBJPOOL__EXTRACT(name)                                                                            \
   template <class objpool__value = name##_objpool_value>                                                  \
@@ -948,8 +951,13 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
   OBJPOOL__EXTRACT(name)                                                                                               \
   OBJPOOL__CXX_MEMBERS(name)                                                                                           \
   OBJPOOL__CXX_END                                                                                                     \
-  struct name##_objpool_ends_with_a_semicolon
+  OBJPOOL__STATIC_ASSERT(sizeof(name##_objpool_pool) == sizeof(objpool), "OBJPOOL_DEFINE(...) ends with a semicolon")
 
+#ifdef __cplusplus
+#define OBJPOOL__STATIC_ASSERT static_assert
+#else
+#define OBJPOOL__STATIC_ASSERT _Static_assert
+#endif
 #define OBJPOOL__JOIN2(a, b) a##b
 #define OBJPOOL__JOIN(a, b) OBJPOOL__JOIN2(a, b)
 
@@ -1016,12 +1024,12 @@ template <class T> struct objpool__cxx {
 template <class P> class objpool_scoped : public P::guard {
 public:
   objpool_scoped() noexcept : P::guard() {}
-  explicit objpool_scoped(P *from) : P::guard(P::guard_acquire(from)) {}
+  explicit objpool_scoped(P *from) : P::guard(P::objpool__acquire(from)) {}
   objpool_scoped(const typename P::guard &held) noexcept : P::guard(held) {}
   objpool_scoped(objpool_scoped &&other) noexcept : P::guard(other) { other.object = nullptr; }
   objpool_scoped &operator=(objpool_scoped &&other) noexcept {
     if (this != &other) {
-      P::guard_release(this);
+      P::objpool__release(this);
       this->object = other.object;
       this->pool = other.pool;
       other.object = nullptr;
@@ -1030,7 +1038,7 @@ public:
   }
   objpool_scoped(const objpool_scoped &) = delete;
   objpool_scoped &operator=(const objpool_scoped &) = delete;
-  ~objpool_scoped() { P::guard_release(this); }
+  ~objpool_scoped() { P::objpool__release(this); }
   typename P::value_type *operator->() const noexcept { return this->object; }
   typename P::value_type &operator*() const noexcept { return *this->object; }
   explicit operator bool() const noexcept { return this->object != nullptr; }
@@ -2840,9 +2848,9 @@ typedef enum objpool__found { OBJPOOL__OBJECT, OBJPOOL__PERMIT, OBJPOOL__NOTHING
 static void objpool__local_settle(objpool__state *state) {
   objpool__slot *own = &state->pool->own;
   uintptr_t raw = (uintptr_t)state->raw;
-  size_t idle = (own->top - raw) / sizeof(void *);
   size_t most = state->max_idle && state->max_idle < state->raw_capacity ? state->max_idle : state->raw_capacity;
 #if OBJPOOL__COUNTED
+  size_t idle = (own->top - raw) / sizeof(void *);
   size_t in_use = (size_t)(own->acquires - own->releases - state->shared_counts[OBJPOOL__EXTRACTED]);
   if (state->peak_in_use < in_use) OBJPOOL__STORE(state->peak_in_use, in_use); /* others read, here and below */
   if (state->peak_idle < idle) OBJPOOL__STORE(state->peak_idle, idle);
@@ -2981,7 +2989,7 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
   uint64_t deadline = how != OBJPOOL__WAIT || timeout_ns < 0 ? UINT64_MAX : objpool__now_ns() + (uint64_t)timeout_ns;
   bool permit = false; /* the reservation of an object that proved invalid: enough for a new one */
   for (;;) {           /* until an object is valid, or there is none */
-    objpool__found found;
+    objpool__found found = OBJPOOL__NOTHING;
     bool from_own_slot = false;
     objpool__how now = permit ? OBJPOOL__TRY : how;
     if (!objpool__shared(state)) {
@@ -3063,12 +3071,14 @@ OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *descri
                                         int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (state) return objpool__acquire_from(state, objpool__has_claimed(state), how, timeout_ns);
+#ifndef OBJPOOL_NO_THREADS
   if (pool->state && objpool__has_claimed(pool->state) && pool->state->home == &objpool__process) {
     objpool__cache *cache = (objpool__cache *)(void *)pool->state->table[objpool__thread_index()];
     objpool__spin_lock(cache); /* after a panic that returned: the lowered top goes back */
     OBJPOOL__STORE(cache->slot.top, cache->slot.top + sizeof(void *));
     objpool__spin_unlock(cache);
   }
+#endif
   if (how == OBJPOOL__TRY && errno == ENOMEM) errno = EAGAIN; /* a pool that cannot even begin has nothing idle */
   return NULL;
 }

@@ -44,6 +44,8 @@ compile() { # WAY LANGUAGE OUTPUT SOURCE FLAGS...
   "$(compiler_for "$way" "$lang")" $options -fexceptions $strict ${!flags} -I. -Itests/misuse -pthread "$@" -c "$source" -o "$output"
 }
 
+cp objpool.h "$work/" # the file as it is now, whatever happens to it meanwhile
+
 have() { # WAY: can this way be built and run here?
   case $1 in
   valgrind) command -v valgrind >/dev/null && [ -e /usr/include/valgrind/memcheck.h ] ;;
