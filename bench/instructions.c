@@ -7,10 +7,10 @@
 #include <string.h>
 
 #ifndef LOCAL
-# define LOCAL false
+#define LOCAL false
 #endif
 #ifndef CACHE_SIZE
-# define CACHE_SIZE 0
+#define CACHE_SIZE 0
 #endif
 
 #define OBJPOOL_IMPLEMENTATION

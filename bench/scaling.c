@@ -6,7 +6,7 @@
  *          ring     the even threads take, each passes all to the odd thread after it, which gives them back
  *          cap      the threads take turns; each takes every object there is, and gives them back */
 #ifndef _GNU_SOURCE
-# define _GNU_SOURCE
+#define _GNU_SOURCE
 #endif
 #include <errno.h>
 #include <inttypes.h>

@@ -14,7 +14,7 @@
  * Exit status: 0 done, 77 this contender has no such workload, 2 wrong usage, anything else a failure. An object's first
  * word is written after every take, so a contender that runs out crashes, and the timing with it. */
 #ifndef _GNU_SOURCE
-# define _GNU_SOURCE
+#define _GNU_SOURCE
 #endif
 #include <errno.h>
 #include <pthread.h>
@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #ifndef OBJECT_SIZE
-# define OBJECT_SIZE 64
+#define OBJECT_SIZE 64
 #endif
 
 typedef struct object {
@@ -66,7 +66,7 @@ static inline void pause_a_little(int *rounds) {
 #include CONTENDER
 
 #ifndef contender_thread_start
-# define contender_thread_start(contender) ((void)(contender))
+#define contender_thread_start(contender) ((void)(contender))
 #endif
 
 /* ---- threads: each on a processor of its own, in turn over those the process was given ---- */

@@ -17,7 +17,7 @@ writes_zeros() { # PROGRAM FUNCTION...
   local program=$1 function code
   shift
   for function; do
-    code=$(awk -v "name=$function" '$2 ~ "^<(_ZL[0-9]+)?" name "[_.a-z0-9]*>:$" { inside = 1 } /^$/ { inside = 0 } inside' "$work/code")
+    code=$(awk -v "name=$function" '$2 ~ "^<(_ZL[0-9]+)?" name "[_.A-Za-z0-9]*>:$" { inside = 1 } /^$/ { inside = 0 } inside' "$work/code")
     [ -n "$code" ] || { echo "no function $function"; return 1; }
     case $code in
     *memset* | *"rep stos"*) ;;

@@ -23,6 +23,6 @@ static inline void give(contender *from, object *given) {
 }
 
 #ifndef contender_trim
-# include <malloc.h>
-# define contender_trim(from) ((void)(from), malloc_trim(0))
+#include <malloc.h>
+#define contender_trim(from) ((void)(from), malloc_trim(0))
 #endif

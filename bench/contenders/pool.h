@@ -4,11 +4,11 @@
 #define CONTENDER_KEEPS 1
 #define CONTENDER_CAPPED POOL_SHARED
 #ifndef POOL_LOCAL
-# define POOL_LOCAL false
-# define POOL_SHARED 1
+#define POOL_LOCAL false
+#define POOL_SHARED 1
 #endif
 #ifndef POOL_CACHE_SIZE
-# define POOL_CACHE_SIZE 0
+#define POOL_CACHE_SIZE 0
 #endif
 
 #define OBJPOOL_IMPLEMENTATION
