@@ -36,8 +36,8 @@
       >>types           public types
       >>core            the inline fast paths
       >>define          OBJPOOL_DEFINE and the guards
-      >>implementation  rooms: system, threads, state, depot, blocks, revocation, waiting, acquiring, releasing, life,
-                        statistics, local pools, registry, output, pressure, maintenance, monitor
+      >>implementation  rooms: system, threads, state, depot, blocks, limits, commons, waiting, revocation, objects,
+                        acquiring, releasing, fork, life, statistics, registry, output, pressure, maintenance, monitor
 
    SWITCHES                                                                                                     >>switches
 
@@ -170,12 +170,10 @@
 #ifdef OBJPOOL_STATIC
 #undef OBJPOOL_API
 #define OBJPOOL_API static __attribute__((unused))
-#define OBJPOOL__DATA static __attribute__((unused))
 #else
 #ifndef OBJPOOL_API
 #define OBJPOOL_API extern
 #endif
-#define OBJPOOL__DATA extern
 #endif
 
 /* The switches that change layout or protocol are part of every slow path's symbol: files that differ do not link. */
@@ -1219,7 +1217,7 @@ static __attribute__((unused)) bool objpool__membarrier(bool registering) {
 #endif
 }
 
-/* ---- room: state. What a pool in use consists of. */
+/* ---- room: state. What a pool in use consists of. Magazines and depot are those of Bonwick and Adams (2001). */
 
 typedef struct objpool__magazine {
   uint32_t next; /* number of the one below in its stack; 0: none */
