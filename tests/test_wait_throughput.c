@@ -46,16 +46,16 @@ typedef struct turn {
   thing *object;
   struct turn *next;
 } turn;
-static turn *first, *last;
+static turn *first_turn, *last_turn;
 static thing *ordered_take(void) {
   thing *object;
   pthread_mutex_lock(&lock);
-  if (idle_count > 0 && !first) {
+  if (idle_count > 0 && !first_turn) {
     object = idle[--idle_count];
   } else {
     turn mine = {PTHREAD_COND_INITIALIZER, NULL, NULL};
-    *(first ? &last->next : &first) = &mine;
-    last = &mine;
+    *(first_turn ? &last_turn->next : &first_turn) = &mine;
+    last_turn = &mine;
     while (!mine.object) pthread_cond_wait(&mine.served, &lock);
     object = mine.object;
     pthread_cond_destroy(&mine.served);
@@ -65,10 +65,10 @@ static thing *ordered_take(void) {
 }
 static void ordered_give(thing *object) {
   pthread_mutex_lock(&lock);
-  if (first) {
-    first->object = object;
-    pthread_cond_signal(&first->served);
-    first = first->next;
+  if (first_turn) {
+    first_turn->object = object;
+    pthread_cond_signal(&first_turn->served);
+    first_turn = first_turn->next;
   } else {
     idle[idle_count++] = object;
   }
