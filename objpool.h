@@ -220,6 +220,12 @@
 #if __has_feature(memory_sanitizer)
 #define OBJPOOL__MSAN 1
 #endif
+#if __has_feature(thread_sanitizer)
+#define OBJPOOL__TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) && !defined(OBJPOOL__TSAN)
+#define OBJPOOL__TSAN 1
 #endif
 #ifdef __cplusplus
 extern "C" {
@@ -529,8 +535,8 @@ OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *descr
 #define OBJPOOL__LOAD(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
 #define OBJPOOL__STORE(word, value) __atomic_store_n(&(word), (value), __ATOMIC_RELAXED)
 
-#if defined(__x86_64__) && defined(__LP64__) && defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(OBJPOOL__ASAN) && !defined(OBJPOOL__MSAN)
+#if defined(__x86_64__) && defined(__LP64__) && defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(OBJPOOL__ASAN) && \
+    !defined(OBJPOOL__MSAN) && !defined(OBJPOOL__TSAN)
 #define OBJPOOL__X86_64 /* single instructions stand for relaxed accesses; the sanitizers see the accesses instead */
 #endif
 
