@@ -340,13 +340,16 @@ typedef struct objpool_event {
   uint64_t time_ns; /* monotonic */
 } objpool_event;
 
+/* 64 bits that are read and written at once: i386 would align a plain uint64_t in a structure to 4 bytes. */
+typedef uint64_t __attribute__((aligned(8))) objpool__uint64;
+
 /* Where idle objects lie within one thread's reach. `top` is the address just above the last idle pointer. The owner
    alone writes top and the two counters; base, limit and all else are written under the slot's lock. */
 typedef struct objpool__slot {
-  uintptr_t top;               /* what the owner may take next lies below it; lowered below base, it is a claim */
-  uintptr_t base;              /* the owner may take down to here without asking; OBJPOOL__REVOKED: must ask */
-  uintptr_t limit;             /* the owner may store below this; 0: must ask */
-  uint64_t acquires, releases; /* by the owner of the slot, fast and slow */
+  uintptr_t top;   /* what the owner may take next lies below it; lowered below base, it is a claim */
+  uintptr_t base;  /* the owner may take down to here without asking; OBJPOOL__REVOKED: must ask */
+  uintptr_t limit; /* the owner may store below this; 0: must ask */
+  objpool__uint64 acquires, releases; /* by the owner of the slot, fast and slow */
 } objpool__slot;
 
 #define OBJPOOL__REVOKED UINTPTR_MAX
@@ -541,7 +544,7 @@ OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *descr
 #endif
 
 /* One more: the owner of the slot alone writes, any thread may read. Not a locked instruction. */
-OBJPOOL__INLINE void objpool__count(uint64_t *counter) {
+OBJPOOL__INLINE void objpool__count(objpool__uint64 *counter) {
 #if !OBJPOOL__COUNTED
   (void)counter;
 #elif defined(OBJPOOL__X86_64)
@@ -1117,6 +1120,9 @@ struct objpool__kernel_time { /* what the kernel's old calls take: longs, whatev
   long seconds, nanoseconds;
 };
 #endif
+#if defined(__EMSCRIPTEN__) && !defined(CLOCK_MONOTONIC)
+extern int clock_gettime(int clock, struct timespec *now); /* its clockid_t is an int, 1: CLOCK_MONOTONIC */
+#endif
 
 static uint64_t objpool__now_ns(void) {
 #if defined(_WIN32)
@@ -1131,7 +1137,11 @@ static uint64_t objpool__now_ns(void) {
   return (uint64_t)now.seconds * 1000000000u + (uint64_t)now.nanoseconds;
 #else
   struct timespec now;
+#if defined(__EMSCRIPTEN__) && !defined(CLOCK_MONOTONIC)
+  clock_gettime(1, &now);
+#else
   clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 #endif
 }
@@ -1228,8 +1238,8 @@ static __attribute__((unused)) bool objpool__membarrier(bool registering) {
 typedef struct objpool__magazine {
   uint32_t next; /* number of the one below in its stack; 0: none */
   uint32_t number;
-  uint64_t depth;   /* of the stack, this one included */
-  void *objects[1]; /* `rounds` of them */
+  objpool__uint64 depth; /* of the stack, this one included */
+  void *objects[1];      /* `rounds` of them */
 } objpool__magazine;
 
 /* Open: the owner's fast paths work. Closing: revoked, its objects still there. Closed: empty, all goes to the commons. */
@@ -1273,7 +1283,7 @@ typedef struct objpool__cache { /* what stands behind a slot of the table */
   objpool__strip strip;                  /* open: may hold cells; under the slot's lock */
   uint64_t others;                       /* what others had done to the pool when last looked */
   unsigned unseen;                       /* acquires since then that did not look */
-  uint64_t counts[OBJPOOL__ACQUIRES];
+  objpool__uint64 counts[OBJPOOL__ACQUIRES];
   struct objpool__cache *next; /* in the pool's list */
 } objpool__cache;
 
@@ -1328,8 +1338,8 @@ typedef struct objpool__state {
   void *raw;                           /* local pools: the array behind pool->own */
   size_t raw_capacity;
 
-  OBJPOOL__ALONE uint64_t full;  /* depot: heads of the stacks of full … */
-  OBJPOOL__ALONE uint64_t empty; /* … and empty magazines: a tag of 40 bits, a number of 24 */
+  OBJPOOL__ALONE objpool__uint64 full;  /* depot: heads of the stacks of full … */
+  OBJPOOL__ALONE objpool__uint64 empty; /* … and empty magazines: a tag of 40 bits, a number of 24 */
 
   OBJPOOL__ALONE size_t alive; /* objects reserved, built or being taken down */
   size_t in_use;               /* uncached pools with statistics: exact */
@@ -1352,8 +1362,8 @@ typedef struct objpool__state {
   objpool__waiter *first_waiter, *last_waiter;
   void *aside; /* idle objects that maintenance is validating one by one, linked */
   size_t aside_count;
-  uint64_t shared_counts[OBJPOOL__COUNTERS]; /* of threads without a slot; by atomic add */
-  size_t peak_in_use, peak_idle;             /* raised by compare-and-swap */
+  objpool__uint64 shared_counts[OBJPOOL__COUNTERS]; /* of threads without a slot; by atomic add */
+  size_t peak_in_use, peak_idle;                    /* raised by compare-and-swap */
 
   objpool__mutex revoke_lock;     /* one revoker at a time; above the slots' locks */
   uint64_t revoked_ns;            /* when the last one was; under its lock */
@@ -1364,11 +1374,11 @@ typedef struct objpool__state {
   objpool__mutex blocks_lock;        /* guards all below; nothing is locked under it */
   objpool__block **blocks, *filling; /* filling: new objects go there while it has free cells */
   size_t block_count, block_capacity, cells, next_cells;
-  size_t magazine_count;                          /* made so far */
-  char *magazines[32];                            /* chunk k holds 32 << k */
-  size_t memory_bytes;                            /* read without the lock */
-  uint64_t baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
-  objpool__demand learned;                        /* by maintenance, of which there is one at a time */
+  size_t magazine_count;                                 /* made so far */
+  char *magazines[32];                                   /* chunk k holds 32 << k */
+  size_t memory_bytes;                                   /* read without the lock */
+  objpool__uint64 baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
+  objpool__demand learned;                               /* by maintenance, of which there is one at a time */
   char maintaining;
   objpool__slot *table[OBJPOOL_MAX_THREADS + 2];
 } objpool__state;
@@ -1464,9 +1474,9 @@ static void objpool__add(objpool__state *state, objpool__cache *cache, objpool__
   else if (!cache)
     __atomic_fetch_add(&state->shared_counts[counter], amount, __ATOMIC_RELEASE); /* as in objpool__count */
   else {
-    uint64_t *count = counter == OBJPOOL__ACQUIRES   ? &cache->slot.acquires
-                      : counter == OBJPOOL__RELEASES ? &cache->slot.releases
-                                                     : &cache->counts[counter];
+    objpool__uint64 *count = counter == OBJPOOL__ACQUIRES   ? &cache->slot.acquires
+                             : counter == OBJPOOL__RELEASES ? &cache->slot.releases
+                                                            : &cache->counts[counter];
     __atomic_store_n(count, OBJPOOL__LOAD(*count) + amount, __ATOMIC_RELEASE); /* one writer: the owner */
   }
 #else
@@ -1556,7 +1566,8 @@ static uint32_t objpool__number(uint64_t head) { return (uint32_t)(head & OBJPOO
 
 /* Pushes unless the stack is `most` deep already (0: no limit). The depth is the head's own word, and the
    compare-and-swap fails if the head changed since: so the limit is exact. */
-static bool objpool__depot_push(objpool__state *state, uint64_t *stack, objpool__magazine *magazine, uint64_t most) {
+static bool objpool__depot_push(objpool__state *state, objpool__uint64 *stack, objpool__magazine *magazine,
+                                uint64_t most) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head: its depth is there */
   for (;;) {
     uint32_t below = objpool__number(head);
@@ -1577,7 +1588,7 @@ static bool objpool__depot_push(objpool__state *state, uint64_t *stack, objpool_
   }
 }
 
-static objpool__magazine *objpool__depot_pop(objpool__state *state, uint64_t *stack) {
+static objpool__magazine *objpool__depot_pop(objpool__state *state, objpool__uint64 *stack) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_SEQ_CST); /* acquire: the push's objects; seq_cst: after waiting++ */
   for (;;) {
     uint32_t number = objpool__number(head);
@@ -1590,7 +1601,7 @@ static objpool__magazine *objpool__depot_pop(objpool__state *state, uint64_t *st
   }
 }
 
-static uint64_t objpool__depot_depth(objpool__state *state, uint64_t *stack) {
+static uint64_t objpool__depot_depth(objpool__state *state, objpool__uint64 *stack) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head */
   for (;;) {
     uint32_t number = objpool__number(head);
@@ -2021,7 +2032,11 @@ static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
     if (now >= deadline) break;
     left = deadline - now < 50000000u ? deadline - now : 50000000u;
     struct timespec until; /* steps of at most 50 ms: changes of the wall clock are harmless */
+#ifdef TIME_UTC
     timespec_get(&until, TIME_UTC);
+#else /* mingw with the old C library */
+    clock_gettime(CLOCK_REALTIME, &until);
+#endif
     until.tv_nsec += (long)left;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -2660,9 +2675,11 @@ static bool objpool__make_locks(objpool__state *state) {
   return true;
 }
 
+#ifndef _WIN32
 static void objpool__fork_prepare(void);
 static void objpool__fork_parent(void);
 static void objpool__fork_child(void);
+#endif
 #endif
 
 /* What the process needs once. Under its lock. */
@@ -2960,16 +2977,15 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__cache 
       __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST) || __atomic_load_n(&state->gathering, __ATOMIC_SEQ_CST) ||
       __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST) < OBJPOOL__LOAD(state->max_objects))
     objpool__serve(state);
-  if (!objpool__is_served(&waiter)) {
-    objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
-    if (!objpool__wait(&waiter, deadline)) {
-      objpool__lock(&state->commons_lock);
-      if (!objpool__is_served(&waiter)) objpool__unqueue(state, &waiter);
-      objpool__unlock(&state->commons_lock);
-    }
-    objpool__add(state, cache, OBJPOOL__WAITS, 1);
-    objpool__add(state, cache, OBJPOOL__WAIT_NS, objpool__now_ns() - began);
+  objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
+  if (!objpool__is_served(&waiter) && !objpool__wait(&waiter, deadline)) {
+    objpool__lock(&state->commons_lock);
+    if (!objpool__is_served(&waiter)) objpool__unqueue(state, &waiter);
+    objpool__unlock(&state->commons_lock);
   }
+  /* counted even if it was served at once: others may have seen it wait */
+  objpool__add(state, cache, OBJPOOL__WAITS, 1);
+  objpool__add(state, cache, OBJPOOL__WAIT_NS, objpool__now_ns() - began);
   objpool__waiter_unmake(&waiter);
   *object = waiter.object;
   return !objpool__is_served(&waiter) ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
