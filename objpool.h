@@ -1340,6 +1340,7 @@ typedef struct objpool__state {
 
   OBJPOOL__ALONE objpool__uint64 full;  /* depot: heads of the stacks of full … */
   OBJPOOL__ALONE objpool__uint64 empty; /* … and empty magazines: a tag of 40 bits, a number of 24 */
+  uint32_t magazines_begun;             /* numbers given out so far: what was never used was never touched */
 
   OBJPOOL__ALONE size_t alive; /* objects reserved, built or being taken down */
   size_t in_use;               /* uncached pools with statistics: exact */
@@ -1374,7 +1375,7 @@ typedef struct objpool__state {
   objpool__mutex blocks_lock;        /* guards all below; nothing is locked under it */
   objpool__block **blocks, *filling; /* filling: new objects go there while it has free cells */
   size_t block_count, block_capacity, cells, next_cells;
-  size_t magazine_count;                                 /* made so far */
+  size_t magazine_count;                                 /* there is memory for */
   char *magazines[32];                                   /* chunk k holds 32 << k */
   size_t memory_bytes;                                   /* read without the lock */
   objpool__uint64 baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
@@ -1463,7 +1464,8 @@ static void objpool__deallocate_for(objpool__state *state, void *memory, size_t 
 
 /* ---- counting */
 
-static void objpool__add(objpool__state *state, objpool__cache *cache, objpool__counter counter, uint64_t amount) {
+OBJPOOL__INLINE void objpool__add(objpool__state *state, objpool__cache *cache, objpool__counter counter,
+                                  uint64_t amount) {
 #if OBJPOOL__COUNTED
   if (!objpool__shared(state) && counter == OBJPOOL__ACQUIRES)
     OBJPOOL__STORE(state->pool->own.acquires, state->pool->own.acquires + amount);
@@ -1601,6 +1603,23 @@ static objpool__magazine *objpool__depot_pop(objpool__state *state, objpool__uin
   }
 }
 
+/* An empty magazine. By objpool__provide there always is one: on the stack, never used yet, or, with every number given
+   out, on its way back to the stack in the hands of another thread. */
+static objpool__magazine *objpool__magazine_take(objpool__state *state) {
+  for (;;) {
+    objpool__magazine *magazine = objpool__depot_pop(state, &state->empty);
+    if (magazine) return magazine;
+    uint32_t begun = OBJPOOL__LOAD(state->magazines_begun); /* a counter: whoever raises it has the number alone */
+    if (begun < __atomic_load_n(&state->magazine_count, __ATOMIC_ACQUIRE) && /* pairs with objpool__provide */
+        __atomic_compare_exchange_n(&state->magazines_begun, &begun, begun + 1, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED)) {
+      magazine = objpool__magazine_at(state, begun + 1);
+      magazine->number = begun + 1;
+      return magazine;
+    }
+  }
+}
+
 static uint64_t objpool__depot_depth(objpool__state *state, objpool__uint64 *stack) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head */
   for (;;) {
@@ -1625,20 +1644,19 @@ static bool objpool__provide(objpool__state *state, size_t cells, size_t caches)
     errno = ENOMEM;
     return false;
   }
-  while (state->magazine_count < wanted) {
-    uint32_t number = (uint32_t)state->magazine_count + 1, place = number - 1 + 32;
-    uint32_t chunk = 31u - (uint32_t)__builtin_clz(place) - 5u;
+  size_t count = state->magazine_count;
+  while (count < wanted) {
+    uint32_t chunk = 31u - (uint32_t)__builtin_clz((uint32_t)count + 32) - 5u;
     if (!state->magazines[chunk]) {
       char *memory = (char *)objpool__allocate_for(state, ((size_t)32 << chunk) * objpool__magazine_bytes(state),
                                                    sizeof(void *) * 2, NULL);
       if (!memory) return false;
       __atomic_store_n(&state->magazines[chunk], memory, __ATOMIC_RELEASE); /* pairs with objpool__magazine_at */
     }
-    objpool__magazine *magazine = objpool__magazine_at(state, number);
-    magazine->number = number;
-    state->magazine_count++;
-    objpool__depot_push(state, &state->empty, magazine, 0);
+    count = ((size_t)64 << chunk) - 32;
   }
+  /* release: a number below it is seen after its chunk; pairs with objpool__magazine_take */
+  if (state->magazine_count < wanted) __atomic_store_n(&state->magazine_count, wanted, __ATOMIC_RELEASE);
   return true;
 }
 
@@ -1893,7 +1911,7 @@ static __attribute__((unused)) void objpool__commons_push(objpool__state *state,
     state->commons = NULL;
   }
   if (!state->commons) {
-    state->commons = objpool__depot_pop(state, &state->empty);
+    state->commons = objpool__magazine_take(state);
     OBJPOOL__STORE(state->commons_count, 0);
   }
   state->commons->objects[state->commons_count] = object;
@@ -2223,8 +2241,8 @@ static void objpool__load(objpool__state *state, objpool__cache *cache, objpool_
 /* Opens a closed slot, empty. Under its lock, by its owner. */
 static bool objpool__open(objpool__state *state, objpool__cache *cache) {
   if (!objpool__may_open(state)) return false;
-  if (!cache->current) cache->current = objpool__depot_pop(state, &state->empty);
-  if (!cache->previous) cache->previous = objpool__depot_pop(state, &state->empty);
+  if (!cache->current) cache->current = objpool__magazine_take(state);
+  if (!cache->previous) cache->previous = objpool__magazine_take(state);
   cache->openness = OBJPOOL__OPEN;
   objpool__load(state, cache, cache->current, 0);
   return true;
@@ -2405,7 +2423,7 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
         other = cache->previous;
       } else if (objpool__room_take(state, state->rounds)) {
         objpool__depot_push(state, &state->full, cache->previous, 0);
-        other = objpool__depot_pop(state, &state->empty);
+        other = objpool__magazine_take(state);
         objpool__add(state, cache, OBJPOOL__FLUSHES, 1);
       }
       if (other) {
@@ -2584,8 +2602,6 @@ static void objpool__take_down(objpool__state *state, objpool__cache *cache, voi
 }
 
 /* ---- the state of a pool: found, verified or made */
-
-static objpool__state *objpool__state_of(objpool *pool, objpool__describe *describe);
 
 static bool objpool__same_options(const objpool__description *a, const objpool__description *b) {
   return a->type.size == b->type.size && a->type.alignment == b->type.alignment &&
@@ -2788,10 +2804,9 @@ static void objpool__publish(objpool__state *state) {
   __atomic_store_n(&pool->state, state, __ATOMIC_RELEASE); /* pairs with objpool__state_of */
 }
 
-static objpool__state *objpool__state_of(objpool *pool, objpool__describe *describe) {
+static objpool__state *objpool__state_bind(objpool *pool, objpool__describe *describe) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  if (OBJPOOL__LIKELY(state != NULL)) {
-    if (OBJPOOL__LIKELY(state->home == &objpool__process && (!describe || describe == state->describe))) return state;
+  if (state) {
     if (objpool__verify(state, describe)) return state;
     errno = EINVAL;
     return NULL;
@@ -2810,6 +2825,14 @@ static objpool__state *objpool__state_of(objpool *pool, objpool__describe *descr
   }
   objpool__unlock(&objpool__process.lock);
   return state;
+}
+
+/* The pool's state, made when the pool is all zero; NULL with errno, for a pool that is not what it is taken for. */
+OBJPOOL__INLINE objpool__state *objpool__state_of(objpool *pool, objpool__describe *describe) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (OBJPOOL__LIKELY(state && state->home == &objpool__process && (!describe || describe == state->describe)))
+    return state;
+  return objpool__state_bind(pool, describe);
 }
 
 OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe) {
@@ -3077,6 +3100,37 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
   return NULL;
 }
 
+#ifndef OBJPOOL_NO_THREADS
+/* The commonest miss in one go: nothing idle within reach of a pool without limits and hooks, and the slot, whose top a
+   fast acquire has lowered, holds a fresh cell. NULL: nothing was done, it is for objpool__acquire_from. */
+static void *objpool__acquire_fresh(objpool__state *state) {
+  objpool__cache *cache = (objpool__cache *)(void *)state->table[objpool__thread_index()];
+  char *object = NULL;
+  bool clear = false;
+  /* relaxed looks: what comes meanwhile came after this acquire */
+  if (state->as.type.create || state->as.on_event || OBJPOOL__LOAD(state->max_objects) ||
+      OBJPOOL__LOAD(state->commons_count) || objpool__number(OBJPOOL__LOAD(state->full)))
+    return NULL;
+  objpool__spin_lock(cache);
+  if (cache->openness == OBJPOOL__OPEN && OBJPOOL__LOAD(cache->slot.top) < cache->bottom && !cache->previous_full &&
+      !cache->peak_pending && cache->strip.cells && objpool__reserve(state)) {
+    OBJPOOL__STORE(cache->slot.top, cache->bottom); /* there was nothing to claim */
+    object = cache->strip.next;
+    clear = cache->strip.block->clear;
+    cache->strip.next += state->stride;
+    cache->strip.cells--;
+  }
+  objpool__spin_unlock(cache);
+  if (!object) return NULL;
+  objpool__cell_ready(state, object, clear);
+  *objpool__tag(object) = state->pool->key ^ (uintptr_t)object;
+  objpool__add(state, cache, OBJPOOL__CREATED, 1);
+  objpool__add(state, cache, OBJPOOL__MISSES, 1);
+  objpool__count_out(state, cache, false);
+  return object;
+}
+#endif
+
 /* Whether the failed fast path worked on a slot of this thread: it then left a lowered top behind. */
 static bool objpool__has_claimed(const objpool__state *state) {
 #ifdef OBJPOOL_NO_THREADS
@@ -3090,7 +3144,14 @@ static bool objpool__has_claimed(const objpool__state *state) {
 OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
                                         int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, describe);
-  if (state) return objpool__acquire_from(state, objpool__has_claimed(state), how, timeout_ns);
+  if (state) {
+    bool claimed = objpool__has_claimed(state);
+#ifndef OBJPOOL_NO_THREADS
+    void *object = claimed && how != OBJPOOL__TRY ? objpool__acquire_fresh(state) : NULL;
+    if (object) return object;
+#endif
+    return objpool__acquire_from(state, claimed, how, timeout_ns);
+  }
 #ifndef OBJPOOL_NO_THREADS
   if (pool->state && objpool__has_claimed(pool->state) && pool->state->home == &objpool__process) {
     objpool__cache *cache = (objpool__cache *)(void *)pool->state->table[objpool__thread_index()];
@@ -3122,7 +3183,7 @@ OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *descr
 #ifndef OBJPOOL_NO_THREADS
 /* Uncached pools: onto the stack of idle objects, unless max_idle lie there. */
 static bool objpool__stack_push(objpool__state *state, void *object) {
-  objpool__magazine *node = objpool__depot_pop(state, &state->empty); /* there is one for every object */
+  objpool__magazine *node = objpool__magazine_take(state); /* there is one for every object */
   node->objects[0] = object;
   if (objpool__depot_push(state, &state->full, node, OBJPOOL__LOAD(state->max_idle))) return true;
   objpool__depot_push(state, &state->empty, node, 0);
