@@ -1621,7 +1621,8 @@ static objpool__magazine *objpool__magazine_take(objpool__state *state) {
 }
 
 static uint64_t objpool__depot_depth(objpool__state *state, objpool__uint64 *stack) {
-  uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head */
+  uint64_t head =
+      __atomic_load_n(stack, __ATOMIC_SEQ_CST); /* pairs with the push of the head; for resize, after its store */
   for (;;) {
     uint32_t number = objpool__number(head);
     /* acquire: the look at the head again comes after it */
@@ -2330,6 +2331,7 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
   void *object = NULL;
   bool clear = false;
   objpool__spin_lock(cache);
+  bool closes = cache->openness == OBJPOOL__CLOSING;
   if (claimed) {
     object = objpool__settle_claim(state, cache);
     if (object && cache->openness == OBJPOOL__OPEN) { /* it is a new peak: all below is one until the next release */
@@ -2378,6 +2380,7 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
     }
   }
   objpool__spin_unlock(cache);
+  if (closes) objpool__serve(state); /* as in objpool__give_slow */
   if (cell && *cell) objpool__cell_ready(state, *cell, clear);
   return object;
 }
@@ -2459,6 +2462,7 @@ static void objpool__leave(objpool__state *state, unsigned index) {
   if (cache->openness == OBJPOOL__CLOSING) objpool__collect(state, cache);
   OBJPOOL__STORE(cache->slot.top, cache->bottom);
   objpool__spin_unlock(cache);
+  objpool__serve(state);
 }
 
 /* At thread exit. The thread may release and acquire still, in other destructors: as a guest, without an index. */
@@ -2904,8 +2908,9 @@ static void objpool__local_settle(objpool__state *state) {
 #else
   OBJPOOL__STORE(own->base, raw);
 #endif
-  /* more alive than a resize allows: releases must ask */
-  OBJPOOL__STORE(own->limit, state->max_objects && state->alive > state->max_objects ? 0 : raw + most * sizeof(void *));
+  /* more alive than a resize allows, or idle objects set aside, which count too: releases must ask */
+  bool ask = state->aside_count || (state->max_objects && state->alive > state->max_objects);
+  OBJPOOL__STORE(own->limit, ask ? 0 : raw + most * sizeof(void *));
 }
 
 static objpool__found objpool__local_find(objpool__state *state, objpool__how how, void **object) {
@@ -3168,7 +3173,14 @@ OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *descri
 OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *describe, void *invalid, objpool__how how,
                                          int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, describe);
-  if (!state) return NULL;
+  if (!state) { /* after a panic that returned: it goes back */
+    state = pool->state;
+    objpool__mark(invalid);
+    OBJPOOL__HIDE(invalid, state->as.type.size);
+    objpool__give(pool, invalid, state->as.type.local, state->describe);
+    errno = EINVAL;
+    return NULL;
+  }
   objpool__cache *cache = NULL;
 #ifndef OBJPOOL_NO_THREADS
   if (objpool__shared(state)) cache = objpool__cache_of(state, false);
@@ -3185,11 +3197,18 @@ OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *descr
 static bool objpool__stack_push(objpool__state *state, void *object) {
   objpool__magazine *node = objpool__magazine_take(state); /* there is one for every object */
   node->objects[0] = object;
-  if (objpool__depot_push(state, &state->full, node, OBJPOOL__LOAD(state->max_idle))) return true;
+  for (;;) { /* what maintenance set aside is idle too */
+    size_t most = OBJPOOL__LOAD(state->max_idle), aside = __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST);
+    if ((!most || aside < most) && objpool__depot_push(state, &state->full, node, most ? most - aside : 0)) return true;
+    if (aside == __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST))
+      break; /* seq_cst: around the look at the stack */
+  }
   objpool__depot_push(state, &state->empty, node, 0);
   return false;
 }
 #endif
+
+static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, size_t keep);
 
 /* Leaves an idle object where others find it, or hands it to the first waiter; false: the pool is full. */
 static bool objpool__put(objpool__state *state, objpool__cache *cache, void *object) {
@@ -3212,8 +3231,12 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
       objpool__waiter_wake(sleeper);
       if (handed) return true;
     }
+    size_t most = OBJPOOL__LOAD(state->max_idle), now; /* a hint: the look after the push decides */
     if (!objpool__stack_push(state, object)) return false;
     objpool__serve(state);
+    /* seq_cst: resize lowers the limit before it looks at the stack, so that one of the two sees the other */
+    now = __atomic_load_n(&state->max_idle, __ATOMIC_SEQ_CST);
+    if (OBJPOOL__UNLIKELY(now && (!most || now < most))) objpool__trim_held(state, cache, now);
     return true;
   }
   for (bool held = false;; held = true) {
@@ -3271,7 +3294,7 @@ OBJPOOL_API void objpool__give_slow(objpool *pool, objpool__describe *describe, 
   objpool__counter why = OBJPOOL__OVERFLOWED;
   if (!objpool__shared(state)) {
     objpool__slot *own = &pool->own;
-    size_t idle = (own->top - (uintptr_t)state->raw) / sizeof(void *);
+    size_t idle = (own->top - (uintptr_t)state->raw) / sizeof(void *) + state->aside_count;
     objpool__count_in(state, NULL, OBJPOOL__RELEASES);
     bool surplus = state->max_objects && state->alive > state->max_objects;
     if (surplus || (state->max_idle && idle >= state->max_idle)) {
@@ -3289,6 +3312,7 @@ OBJPOOL_API void objpool__give_slow(objpool *pool, objpool__describe *describe, 
   cache = objpool__cache_of(state, false);
   if (state->engine == OBJPOOL__CACHED && cache) {
     if (objpool__cache_give(state, cache, object, given)) {
+      objpool__serve(state); /* it may have closed the slot in the place of a revoker whom the system refused */
       errno = saved;
       return;
     }
@@ -3525,6 +3549,7 @@ static size_t objpool__count_idle(objpool__state *state) {
 }
 
 static size_t objpool__look(objpool__state *state, size_t *idle);
+static bool objpool__push_back(objpool__state *state, void *object);
 
 /* Creates until `idle` objects are idle; returns how many it created, errno telling why no more. */
 OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
@@ -3533,7 +3558,12 @@ OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
   objpool__cache *cache = objpool__cache_if_any(state);
   size_t created = 0, most = OBJPOOL__LOAD(state->max_idle);
   if (most && idle > most) idle = most;
-  size_t has = objpool__count_idle(state);
+  size_t has = objpool__count_idle(state), cap = OBJPOOL__LOAD(state->max_objects);
+  if ((cap && cap < idle ? cap : idle) >
+      PTRDIFF_MAX / state->stride) { /* none rather than all that there is memory for */
+    errno = ENOMEM;
+    return 0;
+  }
   for (size_t missing = has < idle ? idle - has : 0; missing > 0 && !state->destroying; missing--) {
     if (!objpool__reserve(state)) {
       errno = EAGAIN;
@@ -3544,14 +3574,11 @@ OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
     created++;
     objpool__mark(object);
     OBJPOOL__HIDE(object, state->as.type.size);
-    if (!objpool__shared(state)) {
-      *(void **)pool->own.top = object;
-      OBJPOOL__STORE(pool->own.top, pool->own.top + sizeof(void *));
-      objpool__local_settle(state);
-    } else if (!objpool__put(state, cache, object)) { /* others filled the pool meanwhile */
-      objpool__take_down(state, cache, object, OBJPOOL__DESTROYED);
-      break;
-    }
+    /* others, or create, may have filled the pool meanwhile, or lowered its limit */
+    bool kept = objpool__shared(state) ? objpool__put(state, cache, object) : objpool__push_back(state, object);
+    if (!kept) objpool__take_down(state, cache, object, OBJPOOL__DESTROYED);
+    if (!objpool__shared(state)) objpool__local_settle(state);
+    if (!kept) break;
   }
 #if OBJPOOL__COUNTED
   objpool__look(state, &has);
@@ -3608,6 +3635,7 @@ static bool objpool__push_back(objpool__state *state, void *object) {
     return true;
   }
 #endif
+  if (state->max_idle && objpool__count_shared(state) >= state->max_idle) return false;
   *(void **)state->pool->own.top = object;
   OBJPOOL__STORE(state->pool->own.top, state->pool->own.top + sizeof(void *));
   return true;
@@ -3694,8 +3722,8 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
   bool valid = objpool__valid(&config);
   size_t excess = 0;
   if (valid) {
-    /* read without the lock by those for whom the old value will do: relaxed */
-    OBJPOOL__STORE(state->max_idle, config.max_idle);
+    __atomic_store_n(&state->max_idle, config.max_idle,
+                     __ATOMIC_SEQ_CST); /* before the look at the stack: see objpool__put */
     __atomic_store_n(&state->max_objects, config.max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
     OBJPOOL__STORE(state->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
     if (state->engine == OBJPOOL__CACHED) {
@@ -4545,8 +4573,10 @@ static objpool_pressure objpool__pressure_of(const char *text) {
 static uint64_t objpool__parse(const char *text) {
   uint64_t number = 0;
   if (*text < '0' || *text > '9') return UINT64_MAX; /* "max", or nothing */
-  for (; *text >= '0' && *text <= '9'; text++)
-    number = number > UINT64_MAX / 10 - 1 ? UINT64_MAX / 10 - 1 : number * 10 + (uint64_t)(*text - '0');
+  for (; *text >= '0' && *text <= '9'; text++) {
+    if (number > UINT64_MAX / 10 - 1) return UINT64_MAX - 1; /* more than any machine has */
+    number = number * 10 + (uint64_t)(*text - '0');
+  }
   return number;
 }
 
@@ -4620,6 +4650,7 @@ static size_t objpool__validate_idle(objpool__state *state, objpool__cache *cach
   state->aside = all;
   __atomic_store_n(&state->aside_count, count, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
   objpool__gather_end(state);
+  if (!objpool__shared(state)) objpool__local_settle(state); /* releases must ask */
   for (;;) { /* others may take from those set aside meanwhile; only one at a time is out of their reach */
     if (objpool__shared(state)) objpool__lock(&state->commons_lock);
     void *object = objpool__aside_pop(state);
