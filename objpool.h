@@ -1277,7 +1277,8 @@ typedef struct objpool__cache { /* what stands behind a slot of the table */
   char locked;                  /* a spin lock: held for a few dozen instructions, or while objects are counted over */
   char openness;
   bool previous_full;
-  bool peak_pending;                     /* a new peak of in_use may have begun: limit is drawn in to see its end */
+  bool peak_pending;                     /* a new peak of in_use may last: limit is drawn in to see its end */
+  bool idle_pending;                     /* a new peak of idle may last: base is drawn up to see its end */
   uintptr_t bottom;                      /* open: start of the current magazine; closed: where the revoker stopped */
   objpool__magazine *current, *previous; /* previous is full or empty */
   objpool__strip strip;                  /* open: may hold cells; under the slot's lock */
@@ -1409,16 +1410,15 @@ static void objpool__prefer_huge_pages(void *memory, size_t size) {
 
 static void *objpool__default_allocate(size_t size, size_t alignment, void *context) {
   (void)context;
-  size_t total, slack = alignment > sizeof(void *) * 2 ? alignment + sizeof(void *) : 0;
+  size_t slack = alignment > sizeof(void *) * 2 ? alignment + sizeof(void *) : 0;
   if (!slack) {
     void *memory = calloc(1, size);
     if (memory) objpool__prefer_huge_pages(memory, size);
     return memory;
   }
-  if (__builtin_add_overflow(size, slack, &total)) return NULL;
-  char *raw = (char *)calloc(1, total);
+  char *raw = (char *)calloc(1, size + slack); /* size is at most PTRDIFF_MAX: see objpool__allocate */
   if (!raw) return NULL;
-  objpool__prefer_huge_pages(raw, total);
+  objpool__prefer_huge_pages(raw, size + slack);
   uintptr_t aligned = ((uintptr_t)raw + slack) & ~(uintptr_t)(alignment - 1);
   ((void **)aligned)[-1] = raw;
   return (void *)aligned;
@@ -1567,9 +1567,9 @@ static uint64_t objpool__successor(uint64_t head, uint32_t number) {
 static uint32_t objpool__number(uint64_t head) { return (uint32_t)(head & OBJPOOL__NUMBER_MAX); }
 
 /* Pushes unless the stack is `most` deep already (0: no limit). The depth is the head's own word, and the
-   compare-and-swap fails if the head changed since: so the limit is exact. */
-static bool objpool__depot_push(objpool__state *state, objpool__uint64 *stack, objpool__magazine *magazine,
-                                uint64_t most) {
+   compare-and-swap fails if the head changed since: so the limit is exact. Returns how deep it is now; 0: not pushed. */
+static uint64_t objpool__depot_push(objpool__state *state, objpool__uint64 *stack, objpool__magazine *magazine,
+                                    uint64_t most) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head: its depth is there */
   for (;;) {
     uint32_t below = objpool__number(head);
@@ -1577,7 +1577,7 @@ static bool objpool__depot_push(objpool__state *state, objpool__uint64 *stack, o
     /* stale if head changed; acquire: the look at the head again comes after it */
     if (most && depth >= most) {
       uint64_t again = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* as above: was that the depth? */
-      if (again == head) return false;
+      if (again == head) return 0;
       head = again;
       continue;
     }
@@ -1586,7 +1586,7 @@ static bool objpool__depot_push(objpool__state *state, objpool__uint64 *stack, o
     /* release: publishes the magazine's objects to the pop; seq_cst: and stands before a look for waiters */
     if (__atomic_compare_exchange_n(stack, &head, objpool__successor(head, magazine->number), true, __ATOMIC_SEQ_CST,
                                     __ATOMIC_ACQUIRE))
-      return true;
+      return depth + 1;
   }
 }
 
@@ -1665,12 +1665,8 @@ static bool objpool__provide(objpool__state *state, size_t cells, size_t caches)
 static bool objpool__widen(objpool__state *state, size_t cells) {
   if (state->engine != OBJPOOL__LOCAL || cells <= state->raw_capacity) return true;
   objpool__slot *own = &state->pool->own;
-  size_t bytes;
-  if (!objpool__multiply(cells, sizeof(void *), &bytes)) {
-    errno = ENOMEM;
-    return false;
-  }
-  void *wider = objpool__allocate_for(state, bytes, sizeof(void *) * 2, NULL);
+  /* no overflow: there is memory for all cells, and each is larger than a pointer */
+  void *wider = objpool__allocate_for(state, cells * sizeof(void *), sizeof(void *) * 2, NULL);
   if (!wider) return false;
   uintptr_t moved = (uintptr_t)wider - (uintptr_t)state->raw;
   if (state->raw) memcpy(wider, state->raw, own->top - (uintptr_t)state->raw);
@@ -1932,6 +1928,16 @@ static void *objpool__aside_pop(objpool__state *state) {
   return object;
 }
 
+/* How many objects are idle outside of open slots; cached pools: under commons_lock. */
+static size_t objpool__count_shared(objpool__state *state) {
+  size_t aside = OBJPOOL__LOAD(state->aside_count);
+  if (!objpool__shared(state))
+    return (OBJPOOL__LOAD(state->pool->own.top) - (uintptr_t)state->raw) / sizeof(void *) + aside;
+  size_t magazines = (size_t)objpool__depot_depth(state, &state->full);
+  return state->engine == OBJPOOL__UNCACHED ? magazines + aside
+                                            : state->commons_count + magazines * state->rounds + aside;
+}
+
 /* An idle object from the shared part. Cached pools: under commons_lock. */
 static void *objpool__shared_pop(objpool__state *state) {
   if (state->engine == OBJPOOL__UNCACHED) {
@@ -2129,7 +2135,7 @@ static void objpool__spin_unlock(objpool__cache *cache) {
   __atomic_clear(&cache->locked, __ATOMIC_RELEASE); /* pairs with objpool__spin_lock */
 }
 
-static uint64_t objpool__in_use_now(objpool__state *state);
+static void objpool__settle_peaks(objpool__state *state, objpool__cache *cache);
 
 /* The owner's or the revoker's half of closing: moves what lies in the slot to the shared part. Under its lock, after
    its owner can no longer take from it unseen. */
@@ -2148,7 +2154,7 @@ static void objpool__collect(objpool__state *state, objpool__cache *cache) {
   objpool__unlock(&state->commons_lock);
   objpool__strip_give(state, &cache->strip);
   cache->previous_full = false;
-  if (cache->peak_pending) objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
+  objpool__settle_peaks(state, cache);
   cache->peak_pending = false;
   if (top > bottom) cache->bottom = top;
   cache->openness = OBJPOOL__CLOSED;
@@ -2213,8 +2219,7 @@ static void objpool__keep_closed(objpool__state *state) {
 
 /* Opening counts first and looks for holders then; a holder does it the other way round (Dekker, seq_cst). */
 static bool objpool__may_open(objpool__state *state) {
-  if (state->engine != OBJPOOL__CACHED || !OBJPOOL__LOAD(objpool__process.membarrier) || state->destroying)
-    return false;
+  if (!OBJPOOL__LOAD(objpool__process.membarrier) || state->destroying) return false;
   uint32_t calm_in = OBJPOOL__LOAD(state->calm_in);
   if (calm_in) {
     OBJPOOL__STORE(state->calm_in, calm_in - 1); /* a hint: lost updates do no harm */
@@ -2235,8 +2240,9 @@ static void objpool__load(objpool__state *state, objpool__cache *cache, objpool_
   cache->bottom = bottom;
   __atomic_store_n(&cache->slot.top, bottom + objects * sizeof(void *), __ATOMIC_RELEASE); /* as in objpool__give */
   OBJPOOL__STORE(cache->slot.base, bottom); /* nobody but the owner reads it without the lock */
-  OBJPOOL__STORE(cache->slot.limit, bottom + state->rounds * sizeof(void *));
-  cache->peak_pending = false;
+  /* with statistics the first release asks, and is watched */
+  OBJPOOL__STORE(cache->slot.limit, bottom + (OBJPOOL__COUNTED ? 0 : state->rounds * sizeof(void *)));
+  cache->peak_pending = cache->idle_pending = false;
 }
 
 /* Opens a closed slot, empty. Under its lock, by its owner. */
@@ -2279,29 +2285,50 @@ static uint64_t objpool__others(objpool__state *state, const objpool__cache *min
   return sum;
 }
 
-/* Notes the peak, and sets base where in_use would pass it, so that a new peak is noticed without a test in the fast
-   path. With others busy the counts move anyway: then the peak is looked at now and then. Under the slot's lock, by its
+/* Notes the peaks that may last until now; that of idle ends. Under the slot's lock. */
+static void objpool__settle_peaks(objpool__state *state, objpool__cache *cache) {
+  if (!cache->peak_pending && !cache->idle_pending) return;
+  size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->alive);
+  bool alone = objpool__others(state, cache) == cache->others; /* else alive may count what another is building */
+  if (cache->peak_pending) objpool__raise(&state->peak_in_use, in_use);
+  if (cache->idle_pending && alone && alive > in_use) objpool__raise(&state->peak_idle, alive - in_use);
+  cache->idle_pending = false;
+}
+
+/* Notes the peaks, and sets base where in_use would pass its own and limit where idle would, so that a new one is noticed
+   without a test in the fast path. A new peak of idle lasts until the next acquire, which a base above all sees. With
+   others busy the counts move anyway: then the peak of in_use is looked at now and then. Under the slot's lock, by its
    owner; `top` is known to be settled. */
 static void objpool__watch(objpool__state *state, objpool__cache *cache) {
 #if OBJPOOL__COUNTED
   uint64_t others = objpool__others(state, cache);
-  bool alone = others == cache->others;
+  bool alone = others == cache->others, open = cache->openness == OBJPOOL__OPEN;
+  uintptr_t top = OBJPOOL__LOAD(cache->slot.top), base = cache->bottom,
+            limit = open ? (uintptr_t)(cache->current->objects + state->rounds) : 0;
   cache->others = others;
-  if (!alone && cache->unseen++ % 16 != 0 && OBJPOOL__LOAD(state->cache_count) > 1) {
-    if (cache->openness == OBJPOOL__OPEN) OBJPOOL__STORE(cache->slot.base, cache->bottom);
-    return;
+  cache->idle_pending = false;
+  if (alone || cache->unseen++ % 16 == 0 || OBJPOOL__LOAD(state->cache_count) == 1) {
+    size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->alive);
+    size_t idle = alive > in_use ? alive - in_use : 0;
+    bool more_idle = alone && idle > OBJPOOL__LOAD(state->peak_idle);
+    objpool__raise(&state->peak_in_use, in_use);
+    if (more_idle) objpool__raise(&state->peak_idle, idle);
+    if (!open) return;
+    size_t peak = OBJPOOL__LOAD(state->peak_in_use), below = peak > in_use ? peak - in_use : 0;
+    size_t peak_idle = OBJPOOL__LOAD(state->peak_idle), above = peak_idle > idle ? peak_idle - idle : 0;
+    if (below < (top - base) / sizeof(void *)) base = top - below * sizeof(void *);
+    cache->peak_pending = false;
+    cache->idle_pending = more_idle;
+    if (more_idle)
+      base = limit;
+    else if (alone && above < (limit - top) / sizeof(void *))
+      limit = top + above * sizeof(void *);
+  } else if (cache->peak_pending) {
+    limit = cache->bottom; /* as it is */
   }
-  size_t in_use = (size_t)objpool__in_use_now(state);
-  size_t alive = OBJPOOL__LOAD(state->alive);
-  objpool__raise(&state->peak_in_use, in_use);
-  if (alone && alive > in_use) objpool__raise(&state->peak_idle, alive - in_use);
-  if (cache->openness != OBJPOOL__OPEN) return;
-  size_t peak = OBJPOOL__LOAD(state->peak_in_use), below = peak > in_use ? peak - in_use : 0;
-  uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
-  size_t objects = (top - cache->bottom) / sizeof(void *);
-  OBJPOOL__STORE(cache->slot.base, below < objects ? top - below * sizeof(void *) : cache->bottom);
-  OBJPOOL__STORE(cache->slot.limit, (uintptr_t)cache->current->objects + state->rounds * sizeof(void *));
-  cache->peak_pending = false;
+  if (!open) return;
+  OBJPOOL__STORE(cache->slot.base, base);
+  OBJPOOL__STORE(cache->slot.limit, limit);
 #else
   (void)state, (void)cache;
 #endif
@@ -2334,10 +2361,9 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
   bool closes = cache->openness == OBJPOOL__CLOSING;
   if (claimed) {
     object = objpool__settle_claim(state, cache);
-    if (object && cache->openness == OBJPOOL__OPEN) { /* it is a new peak: all below is one until the next release */
-      OBJPOOL__STORE(cache->slot.base, cache->bottom);
-      OBJPOOL__STORE(cache->slot.limit, cache->bottom);
-      cache->peak_pending = true;
+    if (object && cache->openness == OBJPOOL__OPEN) { /* a peak begins or ends: it is taken below, and watched */
+      OBJPOOL__STORE(cache->slot.top, OBJPOOL__LOAD(cache->slot.top) + sizeof(void *));
+      object = NULL;
     }
   } else if (cache->openness == OBJPOOL__CLOSING) {
     objpool__collect(state, cache);
@@ -2346,7 +2372,11 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
     uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
     if (top == cache->bottom) {
       objpool__magazine *full = NULL;
-      if (cache->peak_pending) objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
+      objpool__settle_peaks(state, cache);
+      if (OBJPOOL__COUNTED) { /* the next release is watched */
+        OBJPOOL__STORE(cache->slot.base, cache->bottom);
+        OBJPOOL__STORE(cache->slot.limit, cache->bottom);
+      }
       if (cache->previous_full) {
         full = cache->previous;
         cache->previous = cache->current;
@@ -2363,13 +2393,18 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
       }
     }
     if (top > cache->bottom) {
+      if (cache->idle_pending) {
+        objpool__settle_peaks(state, cache);
+        objpool__watch(state, cache);
+      }
       top -= sizeof(void *);
       object = *(void **)top;
-      OBJPOOL__STORE(cache->slot.top, top); /* under the lock: no claim, and revokers come after */
-      if (top < OBJPOOL__LOAD(cache->slot.base)) {
+      OBJPOOL__STORE(cache->slot.top, top);        /* under the lock: no claim, and revokers come after */
+      if (top < OBJPOOL__LOAD(cache->slot.base)) { /* a new peak of in_use: all below is one until the next release */
         OBJPOOL__STORE(cache->slot.base, cache->bottom);
         OBJPOOL__STORE(cache->slot.limit, cache->bottom);
         cache->peak_pending = OBJPOOL__COUNTED;
+        cache->idle_pending = false;
       }
     }
     if (!object && cell && cache->strip.cells) {
@@ -2387,7 +2422,7 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
 
 /* Puts an object into the slot if it is or can be opened. `given`: what the fast path did. True: done. */
 static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, void *object, objpool__given given) {
-  bool done = false, peak_ended = false;
+  bool done = false;
   objpool__spin_lock(cache);
   uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
   if (given == OBJPOOL__STORED_REVOKED) {   /* counted already */
@@ -2405,18 +2440,12 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
     objpool__spin_unlock(cache);
     return done;
   }
+  objpool__settle_peaks(state, cache); /* before it is counted: peaks may end here */
+  cache->peak_pending = false;
   objpool__add(state, cache, OBJPOOL__RELEASES, 1);
   if (cache->openness == OBJPOOL__CLOSING) {
     objpool__collect(state, cache);
     OBJPOOL__STORE(cache->slot.top, cache->bottom);
-  }
-  if (cache->openness == OBJPOOL__OPEN && cache->peak_pending) {
-    /* the first release after a peak: in_use was one more than now */
-    size_t peak = (size_t)objpool__in_use_now(state) + 1;
-    if (objpool__others(state, cache) == cache->others) objpool__raise(&state->peak_in_use, peak);
-    OBJPOOL__STORE(cache->slot.limit, (uintptr_t)(cache->current->objects + state->rounds));
-    cache->peak_pending = false;
-    peak_ended = true;
   }
   if (cache->openness == OBJPOOL__OPEN || objpool__open(state, cache)) {
     top = OBJPOOL__LOAD(cache->slot.top);
@@ -2445,7 +2474,7 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
       *(void **)top = object;
       __atomic_store_n(&cache->slot.top, top + sizeof(void *), __ATOMIC_RELEASE); /* as in objpool__give */
       done = true;
-      if (peak_ended) objpool__watch(state, cache);
+      objpool__watch(state, cache);
     }
   }
   objpool__spin_unlock(cache);
@@ -2620,7 +2649,7 @@ static bool objpool__verify(const objpool__state *state, objpool__describe *desc
     objpool__panic(state, NULL, "is shared between two copies of the implementation");
     return false;
   }
-  if (describe && state->describe && describe != state->describe) {
+  if (describe && state->describe) { /* another one: objpool__state_of has compared them */
     objpool__description other;
     describe(&other);
     if (!objpool__same_options(&other, &state->as)) {
@@ -2729,11 +2758,11 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
     return NULL;
   }
   if (alignment < least) alignment = least;
-  if (!objpool__round_up(as->type.size, least, &size) || size > PTRDIFF_MAX - 8192 ||
-      !objpool__round_up(size + least, alignment, &stride)) {
+  if (!objpool__round_up(as->type.size, least, &size) || size > PTRDIFF_MAX - 8192) {
     errno = ENOMEM;
     return NULL;
   }
+  objpool__round_up(size + least, alignment, &stride); /* no overflow: alignment is at most 4096 */
   objpool__round_up(sizeof(objpool__block) + least, alignment, &offset);
   if (config.growth_factor == 0) config.growth_factor = 2.0;
   if (config.shrink_threshold == 0) config.shrink_threshold = 0.7;
@@ -3118,7 +3147,7 @@ static void *objpool__acquire_fresh(objpool__state *state) {
     return NULL;
   objpool__spin_lock(cache);
   if (cache->openness == OBJPOOL__OPEN && OBJPOOL__LOAD(cache->slot.top) < cache->bottom && !cache->previous_full &&
-      !cache->peak_pending && cache->strip.cells && objpool__reserve(state)) {
+      !cache->peak_pending && !cache->idle_pending && cache->strip.cells && objpool__reserve(state)) {
     OBJPOOL__STORE(cache->slot.top, cache->bottom); /* there was nothing to claim */
     object = cache->strip.next;
     clear = cache->strip.block->clear;
@@ -3199,7 +3228,12 @@ static bool objpool__stack_push(objpool__state *state, void *object) {
   node->objects[0] = object;
   for (;;) { /* what maintenance set aside is idle too */
     size_t most = OBJPOOL__LOAD(state->max_idle), aside = __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST);
-    if ((!most || aside < most) && objpool__depot_push(state, &state->full, node, most ? most - aside : 0)) return true;
+    uint64_t depth =
+        most && aside >= most ? 0 : objpool__depot_push(state, &state->full, node, most ? most - aside : 0);
+    if (depth) {
+      OBJPOOL__IF_COUNTED(objpool__raise(&state->peak_idle, (size_t)depth + aside);)
+      return true;
+    }
     if (aside == __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST))
       break; /* seq_cst: around the look at the stack */
   }
@@ -3252,9 +3286,10 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
       }
       if (state->first_waiter)
         sleeper = objpool__hand_over(state, object);
-      else if (objpool__room_take(state, 1))
+      else if (objpool__room_take(state, 1)) {
         objpool__commons_push(state, object);
-      else
+        OBJPOOL__IF_COUNTED(objpool__raise(&state->peak_idle, objpool__count_shared(state));)
+      } else
         done = false;
     }
     objpool__unlock(&state->commons_lock);
@@ -3277,8 +3312,7 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
 static void objpool__undo_release(objpool__describe *describe, void *object) {
   objpool__description as;
   objpool__mark(object);
-  if (!describe) return;
-  describe(&as);
+  describe(&as); /* a call without the type has found the state just before, and does not come here */
   OBJPOOL__SHOW(object, as.type.size);
 }
 
@@ -3517,16 +3551,6 @@ static void objpool__fork_child(void) {
 
 /* ---- room: life */
 
-/* How many objects are idle outside of open slots; cached pools: under commons_lock. */
-static size_t objpool__count_shared(objpool__state *state) {
-  size_t aside = OBJPOOL__LOAD(state->aside_count);
-  if (!objpool__shared(state))
-    return (OBJPOOL__LOAD(state->pool->own.top) - (uintptr_t)state->raw) / sizeof(void *) + aside;
-  size_t magazines = (size_t)objpool__depot_depth(state, &state->full);
-  return state->engine == OBJPOOL__UNCACHED ? magazines + aside
-                                            : state->commons_count + magazines * state->rounds + aside;
-}
-
 /* How many objects are idle, wherever they are. */
 static size_t objpool__count_idle(objpool__state *state) {
   size_t idle = 0;
@@ -3582,6 +3606,13 @@ OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
   }
 #if OBJPOOL__COUNTED
   objpool__look(state, &has);
+#ifndef OBJPOOL_NO_THREADS
+  if (cache && state->engine == OBJPOOL__CACHED) { /* its limit stands where idle passed the peak before */
+    objpool__spin_lock(cache);
+    objpool__watch(state, cache);
+    objpool__spin_unlock(cache);
+  }
+#endif
 #endif
   return created;
 }
@@ -4023,10 +4054,11 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   for (objpool__cache *cache = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); cache; cache = cache->next) {
     objpool__spin_lock(cache); /* acquire: pairs with objpool__cache_of */
     cache->unseen = 0;
-    /* the next acquire asks, and is the first of a new peak; acquire: pairs with objpool__give */
-    uintptr_t top = __atomic_load_n(&cache->slot.top, __ATOMIC_ACQUIRE);
-    if (cache->openness == OBJPOOL__OPEN && !cache->peak_pending) /* top may be lowered below bottom just now */
-      OBJPOOL__STORE(cache->slot.base, top > cache->bottom ? top : cache->bottom);
+    /* the next acquire asks: it ends a peak of idle, and may begin one of in_use */
+    if (cache->openness == OBJPOOL__OPEN && !cache->peak_pending) {
+      OBJPOOL__STORE(cache->slot.base, (uintptr_t)(cache->current->objects + state->rounds));
+      cache->idle_pending = true;
+    }
     objpool__spin_unlock(cache);
   }
 #endif
@@ -4660,8 +4692,10 @@ static size_t objpool__validate_idle(objpool__state *state, objpool__cache *cach
     OBJPOOL__SHOW(object, state->as.type.size);
     bool valid = state->as.type.validate(object, state->config.context);
     OBJPOOL__HIDE(object, state->as.type.size);
-    if (valid && (objpool__shared(state) ? objpool__put(state, cache, object) : objpool__push_back(state, object)))
-      continue;
+    bool kept =
+        valid && (objpool__shared(state) ? objpool__put(state, cache, object) : objpool__push_back(state, object));
+    if (!objpool__shared(state)) objpool__local_settle(state); /* hooks may have settled it with fewer in its array */
+    if (kept) continue;
     objpool__take_down(state, cache, object, valid ? OBJPOOL__DESTROYED : OBJPOOL__INVALID);
     destroyed++;
   }

@@ -1,0 +1,131 @@
+/* Peaks of a pool that one thread uses: exact whenever they are read, though the fast paths do not look at them. */
+#include "support.h"
+
+#define OBJPOOL_IMPLEMENTATION
+#include "objpool.h"
+
+typedef struct thing {
+  long number;
+} thing;
+
+OBJPOOL_DEFINE(thing_pool, thing);
+
+enum { MOST = 3000, STEPS = 20000 };
+
+typedef struct expected {
+  size_t in_use, idle, peak_in_use, peak_idle;
+} expected;
+
+static void agree(const thing_pool *pool, const expected *should) {
+  objpool_stats is = thing_pool_stats(pool);
+  assert_int_equal(is.in_use, should->in_use);
+  assert_int_equal(is.idle, should->idle);
+  assert_int_equal(is.peak_in_use, should->peak_in_use);
+  assert_int_equal(is.peak_idle, should->peak_idle);
+}
+
+static size_t most_of(size_t limit) { return limit ? limit : SIZE_MAX; }
+static size_t higher(size_t a, size_t b) { return a > b ? a : b; }
+static size_t lower(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Goes up and down at random, in runs, with all else that moves idle objects in between; looks seldom. */
+static void go(const objpool_config *config, uint64_t *random) {
+  static thing *held[MOST];
+  thing_pool pool;
+  expected now = {0, 0, 0, 0};
+  size_t max_objects = most_of(config->max_objects), max_idle = lower(most_of(config->max_idle), max_objects);
+  size_t longest = 1 + random_below(random, 600), left = 0;
+  bool up = true;
+  memset(&pool, 0, sizeof pool);
+  assert_true(thing_pool_init(&pool, config));
+  for (int step = 0; step < STEPS; step++) {
+    if (left-- == 0) {
+      up = random_below(random, 2) == 1;
+      left = random_below(random, longest);
+    }
+    if (up && now.in_use < MOST) {
+      thing *taken = thing_pool_acquire(&pool);
+      assert_true((taken != NULL) == (now.in_use < max_objects));
+      if (taken) {
+        held[now.in_use++] = taken;
+        if (now.idle > 0) now.idle--;
+      }
+    } else if (!up && now.in_use > 0) {
+      size_t which = random_below(random, now.in_use);
+      thing_pool_release(&pool, held[which]);
+      held[which] = held[--now.in_use];
+      if (now.idle < max_idle) now.idle++;
+    }
+    now.peak_in_use = higher(now.peak_in_use, now.in_use);
+    now.peak_idle = higher(now.peak_idle, now.idle);
+    switch (random_below(random, 4000)) {
+    case 0:
+      thing_pool_reset_stats(&pool);
+      now.peak_in_use = now.in_use;
+      now.peak_idle = now.idle;
+      break;
+    case 1:
+      thing_pool_trim(&pool, now.idle / 2);
+      now.idle /= 2;
+      break;
+    case 2: {
+      size_t wanted = lower(now.idle + random_below(random, 20), lower(max_idle, max_objects - now.in_use));
+      thing_pool_warmup(&pool, wanted);
+      now.idle = higher(now.idle, wanted);
+      now.peak_idle = higher(now.peak_idle, now.idle);
+      break;
+    }
+    case 3:
+    case 4:
+    case 5: agree(&pool, &now); break;
+    default: break;
+    }
+  }
+  agree(&pool, &now);
+  while (now.in_use > 0) thing_pool_release(&pool, held[--now.in_use]);
+  thing_pool_destroy(&pool);
+}
+
+static void go_many_times(size_t max_objects, size_t max_idle, size_t cache_size) {
+  uint64_t random = 88172645463325252u;
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.max_objects = max_objects;
+  config.max_idle = max_idle;
+  config.cache_size = cache_size;
+  for (int round = SCALED(20, 3, 1); round > 0; round--) go(&config, &random);
+}
+
+static void peaks_are_exact_without_limits(void **state) { (void)state, go_many_times(0, 0, 0); }
+static void peaks_are_exact_with_small_magazines(void **state) { (void)state, go_many_times(0, 0, 8); }
+static void peaks_are_exact_below_a_large_cap(void **state) { (void)state, go_many_times(1000, 0, 0); }
+static void peaks_are_exact_below_a_small_cap(void **state) { (void)state, go_many_times(50, 0, 0); }
+static void peaks_are_exact_where_releases_overflow(void **state) { (void)state, go_many_times(0, 100, 0); }
+static void peaks_are_exact_where_releases_seldom_overflow(void **state) { (void)state, go_many_times(0, 1000, 0); }
+static void peaks_are_exact_without_caches(void **state) { (void)state, go_many_times(0, 100, OBJPOOL_NO_CACHE); }
+
+static void peak_of_idle_is_remembered_when_objects_are_taken_again(void **state) {
+  static thing_pool pool;
+  thing *held[5];
+  (void)state;
+  for (int i = 0; i < 5; i++) held[i] = thing_pool_acquire(&pool);
+  for (int i = 0; i < 5; i++) thing_pool_release(&pool, held[i]);
+  for (int i = 0; i < 3; i++) held[i] = thing_pool_acquire(&pool);
+  assert_int_equal(thing_pool_stats(&pool).peak_idle, 5);
+  for (int i = 0; i < 3; i++) thing_pool_release(&pool, held[i]);
+  thing_pool_destroy(&pool);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(peak_of_idle_is_remembered_when_objects_are_taken_again),
+      cmocka_unit_test(peaks_are_exact_without_limits),
+      cmocka_unit_test(peaks_are_exact_with_small_magazines),
+      cmocka_unit_test(peaks_are_exact_below_a_large_cap),
+      cmocka_unit_test(peaks_are_exact_below_a_small_cap),
+      cmocka_unit_test(peaks_are_exact_where_releases_overflow),
+      cmocka_unit_test(peaks_are_exact_where_releases_seldom_overflow),
+      cmocka_unit_test(peaks_are_exact_without_caches),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
