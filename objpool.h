@@ -767,6 +767,7 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
   template <class objpool__guard = name##_guard>                                                          \
   OBJPOOL__MUST_USE static inline                                                                         \
       typename objpool__guard::objpool__value name##_guard_extract(objpool__guard *objpool__g) {          \
+    (void)name##_guard_mut(objpool__g); /* panics when it is empty */                                     \
     return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                               \
   }
 #define OBJPOOL__CREATES(T, options) ((options).create || objpool__cxx<T>::builds)
@@ -794,11 +795,13 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
     static name##_objpool_value objpool__zero;                                                              \
     name##_objpool_value objpool__v;                                                                        \
     if (!objpool__extract_begins(&objpool__p->base, objpool__o)) return objpool__zero;                      \
-    objpool__v = *objpool__o;                                                                               \
+    __builtin_memcpy((void *)&objpool__v, objpool__o, sizeof objpool__v); /* T may have const members */    \
     objpool__forget(&objpool__p->base, name##_objpool_describe, objpool__o);                                \
     return objpool__v;                                                                                      \
   }                                                                                                         \
   OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value name##_guard_extract(name##_guard *objpool__g) {   \
+    static name##_objpool_value objpool__zero;                                                              \
+    if (!name##_guard_mut(objpool__g)) return objpool__zero;                                                \
     return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                 \
   }
 #define OBJPOOL__CREATES(T, options) ((options).create)
@@ -935,10 +938,10 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
     return objpool__o;                                                                                                 \
   }                                                                                                                    \
   OBJPOOL__INLINE void name##_guard_release(name##_guard *objpool__g) {                                                \
-    name##_release(objpool__g->pool, name##_guard_take(objpool__g));                                                   \
+    if (objpool__g->object) name##_release(objpool__g->pool, name##_guard_take(objpool__g));                           \
   }                                                                                                                    \
   OBJPOOL__INLINE void name##_guard_discard(name##_guard *objpool__g) {                                                \
-    name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                                                   \
+    if (objpool__g->object) name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                           \
   }                                                                                                                    \
   OBJPOOL__MUST_USE OBJPOOL__INLINE name##_guard name##_guard_move(name##_guard *objpool__g) {                         \
     name##_guard objpool__m = *objpool__g;                                                                             \
@@ -1855,7 +1858,8 @@ static void objpool__blocks_shrink(objpool__state *state) {
   }
   if (kept < state->block_count) {
     double next = (double)largest * state->config.growth_factor;
-    state->next_cells = largest ? (size_t)(next + 0.999999) : objpool__first_cells(state);
+    size_t more = next < (double)(SIZE_MAX / 2) ? (size_t)(next + 0.999999) : largest; /* as in objpool__grow */
+    state->next_cells = largest ? more : objpool__first_cells(state);
   }
   state->block_count = kept;
   state->filling = NULL;
@@ -2664,7 +2668,7 @@ static bool objpool__valid(const objpool_config *config) {
   size_t idle = config->max_idle, objects = config->max_objects;
   size_t least = config->warmup > config->min_idle ? config->warmup : config->min_idle;
   return !(idle && least > idle) && !(objects && least > objects) && !(objects && idle > objects) &&
-         (config->growth_factor == 0 || (config->growth_factor >= 1 && config->growth_factor <= 1.7e308)) &&
+         (config->growth_factor == 0 || (config->growth_factor >= 1 && config->growth_factor <= __DBL_MAX__)) &&
          config->shrink_threshold >= 0 && config->shrink_threshold <= 1 &&
          !config->allocator.allocate == !config->allocator.deallocate &&
          (unsigned)config->on_leak <= OBJPOOL_LEAK_IGNORE;
@@ -2686,7 +2690,7 @@ static size_t objpool__choose_rounds(const objpool_config *config, size_t stride
 }
 
 static bool objpool__is_bounded(size_t max_idle, size_t max_objects) {
-  return max_idle && (!max_objects || max_idle < max_objects);
+  return max_idle && max_idle <= PTRDIFF_MAX && (!max_objects || max_idle < max_objects); /* more cannot be alive */
 }
 
 static void objpool__state_free(objpool__state *state) {
@@ -3109,14 +3113,16 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
     } else {
       objpool__mark(object);
       OBJPOOL__SHOW(object, state->as.type.size);
-      if (state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_ACQUIRE) &&
-          !state->as.type.validate(object, state->config.context)) {
-        objpool__dismantle(state, cache, object, OBJPOOL__INVALID);
-        if (permit || how == OBJPOOL__TRY)
-          objpool__unreserve(state);
-        else
-          permit = true;
-        continue;
+      if (state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_ACQUIRE)) {
+        if (!state->as.type.validate(object, state->config.context)) {
+          objpool__dismantle(state, cache, object, OBJPOOL__INVALID);
+          if (permit || how == OBJPOOL__TRY)
+            objpool__unreserve(state);
+          else
+            permit = true;
+          continue;
+        }
+        from_own_slot = false; /* the hook may have used the pool: base is no longer where this acquire set it */
       }
     }
     if (permit) objpool__unreserve(state);
@@ -3773,6 +3779,7 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
   if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
   if (valid) {
     int saved = errno;
+    if (!objpool__shared(state)) objpool__local_settle(state); /* before hooks run: they may release */
     size_t idle = objpool__count_idle(state), keep = idle > excess ? idle - excess : 0;
     if (config.max_idle && keep > config.max_idle) keep = config.max_idle;
     if (keep < idle) {
