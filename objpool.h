@@ -1879,7 +1879,12 @@ static bool objpool__reserve(objpool__state *state) {
     size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST), most;
     do {
       most = __atomic_load_n(&state->max_objects, __ATOMIC_SEQ_CST);
-      if (most && alive >= most) return false;
+      while (most && alive >= most) { /* refused only if so many are alive while this limit holds: a resize may come */
+        alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST);
+        size_t still = __atomic_load_n(&state->max_objects, __ATOMIC_SEQ_CST);
+        if (alive >= most && still == most) return false;
+        most = still;
+      }
     } while (!__atomic_compare_exchange_n(&state->alive, &alive, alive + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     size_t now = __atomic_load_n(&state->max_objects, __ATOMIC_SEQ_CST); /* resize stores it, then reads alive */
     if (now == most || !now || alive < now) return true;
@@ -4966,8 +4971,10 @@ OBJPOOL_API bool objpool_monitor_start(objpool_monitor *handle, uint64_t interva
     monitor->interval_ns = interval_ns > INT64_MAX / 2 ? INT64_MAX / 2 : interval_ns;
     monitor->forks = objpool__process.forks;
     objpool__waiter_make(&monitor->stop);
+    objpool__registry_enter(); /* the thread polls after this: its alerts find what is written here */
     error = pthread_create(&monitor->thread, NULL, objpool__monitor_run, handle);
     monitor->running = !error;
+    objpool__registry_leave();
   }
   if (error) errno = error;
   return !error;
