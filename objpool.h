@@ -303,7 +303,8 @@ typedef struct objpool_type {
   bool local, wipe;
 } objpool_type;
 
-/* A snapshot. At rest and until the first reset created - destroyed - extracted == in_use + idle. */
+/* A snapshot. At rest and until the first reset created - destroyed - extracted == in_use + idle. Peaks are exact for local
+   pools and while one thread uses a pool; with more they may lag by what the threads' caches hold. */
 typedef struct objpool_stats {
   uint64_t acquires, releases;                   /* objects handed out, and given back */
   uint64_t hits, misses;                         /* acquires = hits (an idle object) + misses (a new one) */
@@ -4822,7 +4823,8 @@ OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_th
 
 static void objpool__alert_message(objpool_alert *alert) {
   static const char *const what[] = {"hit rate", "miss rate", "memory", "objects", "utilization"};
-  objpool__writer out = {alert->message, sizeof alert->message, 0};
+  char whole[sizeof alert->message + 1]; /* one more, to see what a cut cuts */
+  objpool__writer out = {whole, sizeof whole, 0};
   bool rate = alert->kind == OBJPOOL_ALERT_HIT_RATE || alert->kind == OBJPOOL_ALERT_MISS_RATE ||
               alert->kind == OBJPOOL_ALERT_UTILIZATION;
   objpool__text(&out, what[alert->kind]);
@@ -4841,8 +4843,13 @@ static void objpool__alert_message(objpool_alert *alert) {
   }
   objpool__text(&out, ": ");
   objpool__quote(&out, alert->pool_name, OBJPOOL_TEXT);
-  alert->message[out.length < sizeof alert->message ? out.length : sizeof alert->message - 1] =
-      0; /* a cut may leave half a character */
+  size_t end = out.length;
+  if (end >= sizeof alert->message) { /* before a character of UTF-8, not within one */
+    end = sizeof alert->message - 1;
+    while (((unsigned char)whole[end] & 0xc0) == 0x80) end--;
+  }
+  memcpy(alert->message, whole, end);
+  alert->message[end] = '\0';
 }
 
 static objpool__watched *objpool__watched_as(objpool__monitoring *monitor, uint64_t serial) {
