@@ -18,7 +18,7 @@ version   = $(shell awk '/define OBJPOOL_VERSION_(MAJOR|MINOR|PATCH) / { printf 
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test sanitize examples example-packages example-postgres example-http \
-        bench bench-quick bench-instructions matrix fuzz mutate coverage stress install format clean
+        bench bench-quick bench-instructions bench-scaling matrix fuzz mutate coverage stress install format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -64,10 +64,13 @@ bench-instructions: ## count instructions per operation, exactly; memory and cod
 	@bench/instructions
 	@bench/memory
 
+bench-scaling: ## check what bench/scaling.md derives against the counters of pools
+	@bench/scaling
+
 matrix: ## the tests by every compiler, standard and processor claimed; installs them, names what it skips: hours
 	@tests/matrix
 
-fuzz: ## fuzz sequences of calls against a reference model for FUZZ_SECONDS=60, in C and in C++
+fuzz: ## fuzz calls, formats and configurations against reference models for FUZZ_SECONDS=60, in C and in C++
 	@tests/fuzz/run $(FUZZ_SECONDS)
 
 mutate: ## weaken the header in one place after the other; the tests must notice each: an hour or more

@@ -807,8 +807,9 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
   }
 #define OBJPOOL__CREATES(T, options) ((options).create)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy)
-#define OBJPOOL__CREATE(T, options, object, context) (options).create((object), (context))
-#define OBJPOOL__DESTROY(T, options, object, context) (options).destroy((object), (context))
+#define OBJPOOL__CREATE(T, options, object, context) (!(options).create || (options).create((object), (context)))
+#define OBJPOOL__DESTROY(T, options, object, context) \
+  if ((options).destroy) (options).destroy((object), (context))
 #define OBJPOOL__GUARD_TYPES(name)
 #endif
 
@@ -840,17 +841,20 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
   }                                                                                                                    \
   OBJPOOL__OPTIONS_END                                                                                                 \
   static inline __attribute__((unused)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {               \
-    return OBJPOOL__CREATE(name##_objpool_value, name##_objpool_chosen(), (name##_objpool_value *)objpool__o,          \
-                           objpool__c);                                                                                \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    return OBJPOOL__CREATE(name##_objpool_value, objpool__s, (name##_objpool_value *)objpool__o, objpool__c);          \
   }                                                                                                                    \
   static inline __attribute__((unused)) void name##_objpool_reset(void *objpool__o, void *objpool__c) {                \
-    name##_objpool_chosen().reset((name##_objpool_value *)objpool__o, objpool__c);                                     \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    if (objpool__s.reset) objpool__s.reset((name##_objpool_value *)objpool__o, objpool__c);                            \
   }                                                                                                                    \
   static inline __attribute__((unused)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {             \
-    return name##_objpool_chosen().validate((name##_objpool_value *)objpool__o, objpool__c);                           \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    return !objpool__s.validate || objpool__s.validate((name##_objpool_value *)objpool__o, objpool__c);                \
   }                                                                                                                    \
   static inline __attribute__((unused)) void name##_objpool_destroy(void *objpool__o, void *objpool__c) {              \
-    OBJPOOL__DESTROY(name##_objpool_value, name##_objpool_chosen(), (name##_objpool_value *)objpool__o, objpool__c);   \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, (name##_objpool_value *)objpool__o, objpool__c);                \
   }                                                                                                                    \
   OBJPOOL__INLINE objpool__description name##_objpool_is(void) {                                                       \
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
@@ -1535,7 +1539,7 @@ static void objpool__panic(const objpool__state *state, const void *object, cons
   OBJPOOL_PANIC(message);
 #else
 #ifndef OBJPOOL_NO_STDIO
-  fprintf(stderr, "%s\n", message);
+  (void)fprintf(stderr, "%s\n", message); /* nobody is left to tell if it fails */
 #endif
   abort();
 #endif
@@ -3024,6 +3028,14 @@ static objpool__found objpool__find(objpool__state *state, objpool__cache *cache
                                             : objpool__cached_find(state, cache, how, object);
 }
 
+static void objpool__enqueue(objpool__state *state, objpool__waiter *waiter) {
+  waiter->previous = state->last_waiter;
+  *(waiter->previous ? &waiter->previous->next : &state->first_waiter) = waiter;
+  state->last_waiter = waiter;
+  __atomic_fetch_add(&state->waiting, 1, __ATOMIC_SEQ_CST); /* before its look for objects: see objpool__serve */
+  __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST);    /* pairs with objpool__may_open */
+}
+
 /* Waits in the queue for an object or a permit; nothing: time was up. */
 static objpool__found objpool__queue_find(objpool__state *state, objpool__cache *cache, uint64_t deadline,
                                           void **object) {
@@ -3031,11 +3043,7 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__cache 
   objpool__waiter waiter;
   objpool__waiter_make(&waiter);
   objpool__lock(&state->commons_lock);
-  waiter.previous = state->last_waiter;
-  *(waiter.previous ? &waiter.previous->next : &state->first_waiter) = &waiter;
-  state->last_waiter = &waiter;
-  __atomic_fetch_add(&state->waiting, 1, __ATOMIC_SEQ_CST); /* before the look below: see objpool__serve */
-  __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST);    /* pairs with objpool__may_open; down in objpool__unqueue */
+  objpool__enqueue(state, &waiter);
   objpool__unlock(&state->commons_lock);
   if (state->engine == OBJPOOL__CACHED) objpool__revoke_all(state, cache);
   objpool__keep_closed(state);
@@ -3873,8 +3881,8 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
   size_t leaked = state->alive;
   if (leaked && state->config.on_leak != OBJPOOL_LEAK_IGNORE) {
 #ifndef OBJPOOL_NO_STDIO
-    fprintf(stderr, "objpool: pool '%s': destroyed with %llu object%s in use\n", objpool__name_of(state),
-            (unsigned long long)leaked, leaked == 1 ? "" : "s");
+    (void)fprintf(stderr, "objpool: pool '%s': destroyed with %llu object%s in use\n", objpool__name_of(state),
+                  (unsigned long long)leaked, leaked == 1 ? "" : "s");
 #endif
     if (state->config.on_leak == OBJPOOL_LEAK_ABORT) abort();
   }
@@ -4122,7 +4130,7 @@ static void objpool__registry_leave(void) {
 
 static objpool__state **objpool__registry_place(const char *name) {
   objpool__state **link = &objpool__registry.first;
-  while (*link && strcmp((*link)->name, name)) link = &(*link)->registered;
+  while (*link && strcmp((*link)->name, name) != 0) link = &(*link)->registered;
   return link;
 }
 
@@ -4177,10 +4185,10 @@ OBJPOOL_API objpool_stats objpool_registry_snapshot(void) {
   objpool__registry_enter();
   for (objpool__state *state = objpool__registry.first; state; state = state->registered) {
     objpool_stats one = objpool_snapshot(state->pool);
-    uint64_t *into = &sum.acquires;
-    const uint64_t *from = &one.acquires;
+    uint64_t *into = (uint64_t *)(void *)&sum; /* all its fields are uint64_t */
+    const uint64_t *from = (const uint64_t *)(const void *)&one;
     uint64_t since = sum.since_ns && sum.since_ns < one.since_ns ? sum.since_ns : one.since_ns;
-    for (size_t i = 0; i < sizeof sum / sizeof *into; i++) into[i] += from[i]; /* all its fields are uint64_t */
+    for (size_t i = 0; i < sizeof sum / sizeof *into; i++) into[i] += from[i];
     sum.since_ns = since;
     sum.now_ns = one.now_ns;
     any_idle |= !one.max_idle;
@@ -4605,7 +4613,7 @@ static objpool_pressure objpool__pressure_of(const char *text) {
   objpool_pressure found = OBJPOOL_PRESSURE_NONE;
   for (const char *line = text; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
     bool full = !strncmp(line, "full avg10=", 11);
-    if (!full && strncmp(line, "some avg10=", 11)) continue;
+    if (!full && strncmp(line, "some avg10=", 11) != 0) continue;
     unsigned percent = 0;
     for (const char *digit = line + 11; *digit >= '0' && *digit <= '9' && percent < 1000; digit++)
       percent = percent * 10 + (unsigned)(*digit - '0');
@@ -4631,7 +4639,7 @@ static objpool_pressure objpool__pressure_read(void) {
   if (objpool__read_file("/proc/pressure/memory", "", text, sizeof text)) worst = objpool__pressure_of(text);
   if (!objpool__read_file("/proc/self/cgroup", "", text, sizeof text)) return worst;
   const char *line = text;
-  while (line && strncmp(line, "0::", 3)) line = strchr(line, '\n'), line = line ? line + 1 : NULL;
+  while (line && strncmp(line, "0::", 3) != 0) line = strchr(line, '\n'), line = line ? line + 1 : NULL;
   if (!line) return worst;
   objpool__writer out = {group, sizeof group, 0};
   objpool__text(&out, "/sys/fs/cgroup");

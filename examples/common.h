@@ -4,7 +4,7 @@
 #define EXAMPLES_COMMON_H
 
 #ifndef _POSIX_C_SOURCE
-# define _POSIX_C_SOURCE 200809L
+#define _POSIX_C_SOURCE 200809L
 #endif
 
 #include <errno.h>

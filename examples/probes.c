@@ -12,18 +12,18 @@
 #include "common.h"
 
 #if defined(__has_include)
-# if __has_include(<sys/sdt.h>)
-#  include <sys/sdt.h>
-# endif
+#if __has_include(<sys/sdt.h>)
+#include <sys/sdt.h>
+#endif
 #endif
 
 #ifdef DTRACE_PROBE3
 
-# ifdef __clang__ /* the probes' own macros leave a variadic part empty */
-#  pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
-# endif
-# define OBJPOOL_IMPLEMENTATION
-# include "objpool.h"
+#ifdef __clang__ /* the probes' own macros leave a variadic part empty */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
+#define OBJPOOL_IMPLEMENTATION
+#include "objpool.h"
 
 struct packet {
   unsigned length;

@@ -213,9 +213,9 @@ static void set_up(const char *path) {
 
 /* Puts a copy of the database, marked as the next generation, in its place: what restoring a backup does. */
 static void restore(const char *path, int64_t generation) {
-  char copy[300], sql[400];
+  char copy[300], sql[700];
   snprintf(copy, sizeof copy, "%s.copy", path);
-  snprintf(sql, sizeof sql, "VACUUM INTO '%s'", copy);
+  sqlite3_snprintf(sizeof sql, sql, "VACUUM INTO %Q", copy);
   ask(path, sql);
   snprintf(sql, sizeof sql, "UPDATE origin SET generation = %lld", (long long)generation);
   ask(copy, sql);
@@ -228,9 +228,13 @@ int main(int argc, char **argv) {
   size_t transfers = number_argument(argc, argv, 3, "transfers", 4000);
   size_t lookups = transfers * 5;
 
-  char folder[] = "/tmp/sqlite_pool.XXXXXX";
-  if (!mkdtemp(folder)) fail("mkdtemp: %s", strerror(errno));
   struct database database = {.probe_after_ns = 200 * MILLISECONDS};
+  const char *parent = getenv("TMPDIR");
+  if (!parent || !*parent) parent = "/tmp";
+  char folder[sizeof database.path - sizeof "/bank.db"];
+  int length = snprintf(folder, sizeof folder, "%s/sqlite_pool.XXXXXX", parent);
+  if (length < 0 || (size_t)length >= sizeof folder) fail("TMPDIR is too long: %s", parent);
+  if (!mkdtemp(folder)) fail("%s: %s", folder, strerror(errno));
   snprintf(database.path, sizeof database.path, "%s/bank.db", folder);
   set_up(database.path);
 

@@ -68,13 +68,13 @@ static inline void check_failed(const char *condition, const char *file, int lin
 }
 
 /* Waits for another thread to make the condition true, and fails after 30 seconds. */
-#define WAIT_UNTIL(condition) \
-  do { \
+#define WAIT_UNTIL(condition)                             \
+  do {                                                    \
     int64_t give_up_at = now_ns() + INT64_C(30000000000); \
-    while (!(condition)) { \
-      CHECK(now_ns() < give_up_at && #condition); \
-      sleep_ms(1); \
-    } \
+    while (!(condition)) {                                \
+      CHECK(now_ns() < give_up_at && #condition);         \
+      sleep_ms(1);                                        \
+    }                                                     \
   } while (0)
 
 static inline int64_t now_ns(void) {
@@ -87,8 +87,7 @@ static inline void sleep_ms(int milliseconds) {
   struct timespec rest;
   rest.tv_sec = milliseconds / 1000;
   rest.tv_nsec = milliseconds % 1000 * 1000000L;
-  while (nanosleep(&rest, &rest) != 0 && errno == EINTR) {
-  }
+  while (nanosleep(&rest, &rest) != 0 && errno == EINTR) {}
 }
 
 static inline pthread_t start_thread(void *(*body)(void *), void *argument) {
@@ -206,16 +205,17 @@ static inline int in_child(void (*body)(void *), void *argument, char *output, s
   for (;;) {
     char spill[256];
     ssize_t got;
-    if (size > used + 1) got = read(ends[0], output + used, size - used - 1);
-    else got = read(ends[0], spill, sizeof spill);
+    if (size > used + 1)
+      got = read(ends[0], output + used, size - used - 1);
+    else
+      got = read(ends[0], spill, sizeof spill);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
     if (size > used + 1) used += (size_t)got;
   }
   if (size) output[used] = 0;
   close(ends[0]);
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
   return status;
 }
 

@@ -5,32 +5,34 @@
 #include "objpool.h"
 
 /* A type, a pool of it, and the test that its objects are aligned, whole and apart. */
-#define DEFINE_ALIGNED(boundary) \
-  typedef struct aligned_##boundary { \
-    __attribute__((aligned(boundary))) char first; \
-    char rest[2 * boundary - 1]; \
-  } aligned_##boundary; \
-  OBJPOOL_DEFINE(pool_##boundary, aligned_##boundary); \
-  OBJPOOL_DEFINE(local_##boundary, aligned_##boundary, opt.local = true); \
-  static void use_##boundary(void) { \
-    static pool_##boundary pool; \
-    static local_##boundary local; \
-    aligned_##boundary *objects[70]; \
-    for (size_t i = 0; i < COUNT_OF(objects); i++) { \
+#define DEFINE_ALIGNED(boundary)                                                                  \
+  typedef struct aligned_##boundary {                                                             \
+    __attribute__((aligned(boundary))) char first;                                                \
+    char rest[2 * boundary - 1];                                                                  \
+  } aligned_##boundary;                                                                           \
+  OBJPOOL_DEFINE(pool_##boundary, aligned_##boundary);                                            \
+  OBJPOOL_DEFINE(local_##boundary, aligned_##boundary, opt.local = true);                         \
+  static void use_##boundary(void) {                                                              \
+    static pool_##boundary pool;                                                                  \
+    static local_##boundary local;                                                                \
+    aligned_##boundary *objects[70];                                                              \
+    for (size_t i = 0; i < COUNT_OF(objects); i++) {                                              \
       objects[i] = i % 2 ? pool_##boundary##_acquire(&pool) : local_##boundary##_acquire(&local); \
-      assert_non_null(objects[i]); \
-      assert_int_equal((uintptr_t)objects[i] % boundary, 0); \
-      memset((void *)objects[i], (int)i + 1, sizeof *objects[i]); \
-    } \
-    for (size_t i = 0; i < COUNT_OF(objects); i++) { \
-      const unsigned char *bytes = (const unsigned char *)objects[i]; \
-      for (size_t k = 0; k < sizeof *objects[i]; k++) assert_int_equal(bytes[k], i + 1); \
-      if (i % 2) pool_##boundary##_release(&pool, objects[i]); \
-      else local_##boundary##_release(&local, objects[i]); \
-    } \
-    assert_int_equal(pool_##boundary##_stats(&pool).object_size, sizeof(aligned_##boundary)); \
-    pool_##boundary##_destroy(&pool); \
-    local_##boundary##_destroy(&local); \
+      assert_non_null(objects[i]);                                                                \
+      assert_int_equal((uintptr_t)objects[i] % boundary, 0);                                      \
+      memset((void *)objects[i], (int)i + 1, sizeof *objects[i]);                                 \
+    }                                                                                             \
+    for (size_t i = 0; i < COUNT_OF(objects); i++) {                                              \
+      const unsigned char *bytes = (const unsigned char *)objects[i];                             \
+      for (size_t k = 0; k < sizeof *objects[i]; k++) assert_int_equal(bytes[k], i + 1);          \
+      if (i % 2)                                                                                  \
+        pool_##boundary##_release(&pool, objects[i]);                                             \
+      else                                                                                        \
+        local_##boundary##_release(&local, objects[i]);                                           \
+    }                                                                                             \
+    assert_int_equal(pool_##boundary##_stats(&pool).object_size, sizeof(aligned_##boundary));     \
+    pool_##boundary##_destroy(&pool);                                                             \
+    local_##boundary##_destroy(&local);                                                           \
   }
 
 DEFINE_ALIGNED(1)
@@ -49,7 +51,8 @@ DEFINE_ALIGNED(4096)
 
 static void alignment_of_the_type_is_honoured(void **state) {
   (void)state;
-  use_1(), use_2(), use_4(), use_8(), use_16(), use_32(), use_64(), use_128(), use_256(), use_512(), use_1024(), use_2048(), use_4096();
+  use_1(), use_2(), use_4(), use_8(), use_16(), use_32(), use_64(), use_128(), use_256(), use_512(), use_1024(),
+      use_2048(), use_4096();
 }
 
 /* An allocator that aligns exactly as asked for and not a bit more, so that nobody can rely on more. */
@@ -77,7 +80,8 @@ static void deallocate_exactly(void *memory, size_t size, size_t alignment, void
 }
 
 static void every_size_and_alignment_fits_without_waste_or_overlap(void **state) {
-  const size_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 24, 31, 63, 64, 65, 100, 127, 128, 1000, 4095, 4096, 4097, 70000};
+  const size_t sizes[] = {1,  2,  3,  7,   8,   9,   15,   16,   17,   24,   31,
+                          63, 64, 65, 100, 127, 128, 1000, 4095, 4096, 4097, 70000};
   objpool_config config;
   (void)state;
   memset(&config, 0, sizeof config);
@@ -138,8 +142,9 @@ static void huge_objects_are_pooled_like_any(void **state) {
 }
 
 static void sizes_that_overflow_are_out_of_memory(void **state) {
-  const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 7,      SIZE_MAX - 8,     SIZE_MAX - 15,    SIZE_MAX - 64,
-                          SIZE_MAX - 4096, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX / 2 - 64, SIZE_MAX / 3, SIZE_MAX / 16};
+  const size_t sizes[] = {SIZE_MAX,         SIZE_MAX - 1,      SIZE_MAX - 7,    SIZE_MAX - 8,
+                          SIZE_MAX - 15,    SIZE_MAX - 64,     SIZE_MAX - 4096, SIZE_MAX / 2,
+                          SIZE_MAX / 2 + 1, SIZE_MAX / 2 - 64, SIZE_MAX / 3,    SIZE_MAX / 16};
   objpool_config config;
   (void)state;
   memset(&config, 0, sizeof config);
@@ -180,8 +185,10 @@ static void counts_that_overflow_are_out_of_memory(void **state) {
   for (int i = 0; i < 50; i++) {
     object = pool_64_acquire(&pool);
     assert_non_null(object);
-    if (i % 2) pool_64_release(&pool, object);
-    else pool_64_discard(&pool, object);
+    if (i % 2)
+      pool_64_release(&pool, object);
+    else
+      pool_64_discard(&pool, object);
   }
   pool_64_destroy(&pool);
 }

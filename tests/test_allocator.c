@@ -92,7 +92,8 @@ static void every_block_goes_back_as_it_came(void **state) {
   assert_true(thing_pool_init(&pool, &config));
   assert_int_equal(thing_pool_acquire_many(&pool, objects, MANY), MANY);
   for (int i = 0; i < MANY; i++)
-    for (size_t k = 0; k < sizeof objects[i]->text; k += 101) assert_int_equal(objects[i]->text[k], 0); /* zeroed though the memory was not */
+    for (size_t k = 0; k < sizeof objects[i]->text; k += 101)
+      assert_int_equal(objects[i]->text[k], 0); /* zeroed though the memory was not */
   assert_true(book.bytes >= MANY * sizeof(thing));
   assert_int_equal(thing_pool_stats(&pool).memory_bytes, book.bytes);
   thing_pool_release_many(&pool, objects, MANY);
@@ -286,8 +287,10 @@ static void release_allocates_nothing(void **state) {
       for (int round = 0; round < 3; round++) {
         assert_int_equal(thing_pool_acquire_many(&pool, objects, MANY), MANY);
         book.forbidden = true; /* the allocator now ends the program when called */
-        if (elsewhere) in_another_thread(release_all, NULL); /* even a thread the pool has never seen */
-        else (void)release_all(NULL);
+        if (elsewhere)
+          in_another_thread(release_all, NULL); /* even a thread the pool has never seen */
+        else
+          (void)release_all(NULL);
         book.forbidden = false;
         assert_int_equal(thing_pool_stats(&pool).idle, MANY);
       }

@@ -289,6 +289,32 @@ static void wiping_pool_of_a_class_builds_each_object_anew(void **) {
   wiping_pool_destroy(&wiping);
 }
 
+struct moody {
+  static bool throws;
+  std::string text = "content";
+  moody() {
+    if (throws) throw std::runtime_error("not today");
+  }
+};
+bool moody::throws;
+
+OBJPOOL_DEFINE(moody_pool, moody);
+static void constructor_that_throws_is_a_create_that_refuses(void **) {
+  static moody_pool moodies;
+  moody::throws = true;
+  errno = 0;
+  assert_null(moody_pool_acquire(&moodies));
+  assert_int_equal(errno, ECANCELED);
+  assert_int_equal(moody_pool_stats(&moodies).create_failures, 1);
+  assert_int_equal(moody_pool_stats(&moodies).created, 0);
+  moody::throws = false;
+  moody *object = moody_pool_acquire(&moodies);
+  assert_non_null(object);
+  assert_string_equal(object->text.c_str(), "content");
+  moody_pool_release(&moodies, object);
+  moody_pool_destroy(&moodies);
+}
+
 int main() {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(objects_are_built_by_their_constructor_and_taken_down_by_their_destructor, begin, end),
@@ -303,6 +329,7 @@ int main() {
       cmocka_unit_test_setup_teardown(pools_are_template_parameters, begin, end),
       cmocka_unit_test_setup_teardown(create_and_destroy_replace_constructor_and_destructor, begin, end),
       cmocka_unit_test_setup_teardown(wiping_pool_of_a_class_builds_each_object_anew, begin, end),
+      cmocka_unit_test_setup_teardown(constructor_that_throws_is_a_create_that_refuses, begin, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@ failures=0
 run() { # COMPILER FLAGS...
   # shellcheck disable=SC2086
   if "$@" -O2 -g -pthread $warnings -I. tests/test_cplusplus.cpp -lcmocka -o "$work/test" >"$work/log" 2>&1 &&
-    CMOCKA_MESSAGE_OUTPUT=stdout "$work/test" >"$work/log" 2>&1; then
+    CMOCKA_MESSAGE_OUTPUT=stdout tests/steady "$work/test" >"$work/log" 2>&1; then
     echo "ok $*: $(grep -c ' OK ' "$work/log") tests"
   else
     echo "FAILED $*"

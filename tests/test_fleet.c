@@ -366,11 +366,11 @@ static bool has_line(const char *text, const char *line) {
   return false;
 }
 
-#define assert_line(text, line)                                               \
- do {                                                                         \
-  if (!has_line(text, line)) print_error("no line '%s' in:\n%s", line, text); \
-  assert_true(has_line(text, line));                                          \
- } while (0)
+#define assert_line(text, line)                                                 \
+  do {                                                                          \
+    if (!has_line(text, line)) print_error("no line '%s' in:\n%s", line, text); \
+    assert_true(has_line(text, line));                                          \
+  } while (0)
 
 static void output_follows_the_rules_of_snprintf(void **state) {
   static const objpool_format_kind kinds[] = {OBJPOOL_TEXT, OBJPOOL_JSON, OBJPOOL_PROMETHEUS};
@@ -666,36 +666,41 @@ static objpool_thresholds script_thresholds(void) {
   return thresholds;
 }
 
+/* A monitor with the thresholds above, whose alerts go to the list. */
+static void watch(objpool_monitor *monitor, alert_list *list) {
+  objpool_thresholds thresholds = script_thresholds();
+  memset(list, 0, sizeof *list);
+  assert_true(objpool_monitor_init(monitor, &thresholds, note_alert, list));
+}
+
 #define assert_alert(list, position, expected_kind, has_recovered, pool_named, expected_value, expected_threshold) \
- do {                                                                                                              \
-  assert_true((position) < (list)->count);                                                                         \
-  assert_int_equal((list)->alerts[position].kind, expected_kind);                                                  \
-  assert_int_equal((list)->alerts[position].recovered, has_recovered);                                             \
-  assert_string_equal((list)->alerts[position].pool, pool_named);                                                  \
-  assert_true((list)->alerts[position].value > (expected_value)-1e-9 &&                                            \
-              (list)->alerts[position].value < (expected_value) + 1e-9);                                           \
-  assert_true((list)->alerts[position].threshold > (expected_threshold)-1e-9 &&                                    \
-              (list)->alerts[position].threshold < (expected_threshold) + 1e-9);                                   \
- } while (0)
+  do {                                                                                                             \
+    assert_true((position) < (list)->count);                                                                       \
+    assert_int_equal((list)->alerts[position].kind, expected_kind);                                                \
+    assert_int_equal((list)->alerts[position].recovered, has_recovered);                                           \
+    assert_string_equal((list)->alerts[position].pool, pool_named);                                                \
+    assert_true((list)->alerts[position].value > (expected_value)-1e-9 &&                                          \
+                (list)->alerts[position].value < (expected_value) + 1e-9);                                         \
+    assert_true((list)->alerts[position].threshold > (expected_threshold)-1e-9 &&                                  \
+                (list)->alerts[position].threshold < (expected_threshold) + 1e-9);                                 \
+  } while (0)
 
 static void a_scripted_load_raises_exactly_these_alerts(void **state) {
   static thing_pool alpha, beta;
   static huge_pool gamma;
   objpool_config config;
-  objpool_thresholds thresholds = script_thresholds();
   objpool_monitor monitor;
   alert_list list;
   thing *held[10];
   double memory;
   (void)state;
-  memset(&list, 0, sizeof list);
   init_named(&alpha, "alpha");
   config = named("beta");
   config.max_objects = 10;
   assert_true(thing_pool_init(&beta, &config));
   config = named("gamma");
   assert_true(huge_pool_init(&gamma, &config));
-  assert_true(objpool_monitor_init(&monitor, &thresholds, note_alert, &list));
+  watch(&monitor, &list);
 
   assert_int_equal(objpool_monitor_poll(&monitor), 0); /* nothing happened yet */
   cycle(&alpha, 200);
@@ -799,14 +804,12 @@ static void thresholds_left_at_zero_have_the_documented_defaults(void **state) {
 
 static void the_first_poll_looks_back_to_the_pools_init(void **state) {
   static thing_pool pool;
-  objpool_thresholds thresholds = script_thresholds();
   objpool_monitor monitor;
   alert_list list;
   (void)state;
-  memset(&list, 0, sizeof list);
   init_named(&pool, "old");
   miss(&pool, 100);
-  assert_true(objpool_monitor_init(&monitor, &thresholds, note_alert, &list));
+  watch(&monitor, &list);
   assert_int_equal(objpool_monitor_poll(&monitor), 2);
   objpool_monitor_destroy(&monitor);
   thing_pool_destroy(&pool);
@@ -814,13 +817,11 @@ static void the_first_poll_looks_back_to_the_pools_init(void **state) {
 
 static void a_reset_between_polls_raises_nothing_false(void **state) {
   static thing_pool pool;
-  objpool_thresholds thresholds = script_thresholds();
   objpool_monitor monitor;
   alert_list list;
   (void)state;
-  memset(&list, 0, sizeof list);
   init_named(&pool, "reset");
-  assert_true(objpool_monitor_init(&monitor, &thresholds, note_alert, &list));
+  watch(&monitor, &list);
   cycle(&pool, 1000);
   assert_int_equal(objpool_monitor_poll(&monitor), 0);
   thing_pool_reset_stats(&pool);
@@ -859,12 +860,10 @@ static void several_monitors_each_report_what_they_see(void **state) {
 
 static void destroying_a_pool_ends_its_alerts_silently(void **state) {
   static thing_pool pool;
-  objpool_thresholds thresholds = script_thresholds();
   objpool_monitor monitor;
   alert_list list;
   (void)state;
-  memset(&list, 0, sizeof list);
-  assert_true(objpool_monitor_init(&monitor, &thresholds, note_alert, &list));
+  watch(&monitor, &list);
   init_named(&pool, "phoenix");
   miss(&pool, 100);
   assert_int_equal(objpool_monitor_poll(&monitor), 2);
@@ -908,7 +907,7 @@ static void an_alert_handler_may_read_and_trim_pools(void **state) {
 
 /* A create that cannot end before another thread has asked the registry. */
 typedef struct asked_registry {
-  long creating, answered;
+  long creating, answered, gave_up;
 } asked_registry;
 
 static bool create_when_answered(thing *object, void *context) {
@@ -916,7 +915,8 @@ static bool create_when_answered(thing *object, void *context) {
   int tries;
   object->number = 1;
   count_set(&shared->creating, 1);
-  for (tries = 0; tries < 5000 && !count_read(&shared->answered); tries++) sleep_ms(1);
+  for (tries = 0; tries < 20000 && !count_read(&shared->answered); tries++) sleep_ms(1);
+  count_add(&shared->gave_up, !count_read(&shared->answered));
   return true;
 }
 OBJPOOL_DEFINE(slow_pool, thing, opt.create = create_when_answered);
@@ -935,7 +935,6 @@ static void the_monitors_thread_runs_hooks_outside_the_registry(void **state) {
   objpool_monitor monitor;
   asked_registry shared;
   pthread_t asker;
-  int64_t begin = now_ns(); /* then how long it took */
   (void)state;
   memset(&shared, 0, sizeof shared);
   config.min_idle = 1;
@@ -945,10 +944,9 @@ static void the_monitors_thread_runs_hooks_outside_the_registry(void **state) {
   asker = start_thread(ask_registry, &shared);
   assert_true(objpool_monitor_start(&monitor, 1000000));
   join_thread(asker);
-  begin = now_ns() - begin;
   objpool_monitor_destroy(&monitor);
   slow_pool_destroy(&pool);
-  assert_true(begin < INT64_C(4000000000)); /* not only when create gave up */
+  assert_int_equal(shared.gave_up, 0); /* the answer came while create ran, not only when it gave up */
 }
 
 static void count_alert(const objpool_alert *alert, void *user) {
@@ -994,8 +992,8 @@ static void the_monitors_thread_stops_at_once_when_asked(void **state) {
   sleep_ms(20); /* it sleeps for an hour now */
   begin = now_ns();
   objpool_monitor_stop(&monitor);
-  assert_true(now_ns() - begin < INT64_C(2000000000));
-  objpool_monitor_stop(&monitor); /* harmless */
+  assert_true(now_ns() - begin < INT64_C(60000000000)); /* far from an hour, however busy the machine */
+  objpool_monitor_stop(&monitor);                       /* harmless */
   objpool_monitor_destroy(&monitor);
 }
 
@@ -1522,8 +1520,10 @@ static void put_file(const char *path, const char *text) {
 static int make_kernel_files(void **state) {
   (void)state;
   objpool_set_pressure_source(NULL, NULL);
-  strcpy(kernel_files, "/tmp/objpool_pressure_XXXXXX");
-  return mkdtemp(kernel_files) ? 0 : -1;
+  const char *folder = getenv("TMPDIR");
+  if (!folder || !*folder) folder = "/tmp";
+  int length = snprintf(kernel_files, sizeof kernel_files, "%s/objpool_pressure_XXXXXX", folder);
+  return length > 0 && (size_t)length < sizeof kernel_files && mkdtemp(kernel_files) ? 0 : -1;
 }
 
 static int remove_kernel_files(void **state) {

@@ -219,12 +219,12 @@ static void child_may_start_threads_and_fork_again(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(child_uses_its_copy_of_the_pool),
-      cmocka_unit_test(idle_objects_of_other_threads_can_be_had_and_held_ones_stay_in_use),
-      cmocka_unit_test(fork_amid_the_activity_of_other_threads_leaves_a_usable_child),
-      cmocka_unit_test(any_thread_may_fork),
+    cmocka_unit_test(child_uses_its_copy_of_the_pool),
+    cmocka_unit_test(idle_objects_of_other_threads_can_be_had_and_held_ones_stay_in_use),
+    cmocka_unit_test(fork_amid_the_activity_of_other_threads_leaves_a_usable_child),
+    cmocka_unit_test(any_thread_may_fork),
 #if !THREAD_SANITIZED
-      cmocka_unit_test(child_may_start_threads_and_fork_again),
+    cmocka_unit_test(child_may_start_threads_and_fork_again),
 #endif
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,7 @@ static void guard_releases_on_break_and_continue(void **state) {
 static void guard_releases_on_goto(void **state) {
   int rounds = 0;
   (void)state;
-again: {
+again : {
   OBJPOOL_SCOPED(thing_pool) guard = thing_pool_guard_acquire(&pool);
   assert_non_null(guard.object);
   if (++rounds < 4) goto again;
@@ -135,8 +135,9 @@ static void with_runs_its_block_with_an_object_and_releases_it(void **state) {
     object->n = 1;
     ran++;
     assert_int_equal(in_use(), 1);
+  } else {
+    missed++;
   }
-  else { missed++; }
   assert_int_equal(ran, 1);
   assert_int_equal(missed, 0);
   assert_int_equal(in_use(), 0);
@@ -151,8 +152,7 @@ static void with_runs_else_when_there_is_no_object(void **state) {
   OBJPOOL_WITH(thing_pool, object, &pool) {
     object->n = 1;
     ran++;
-  }
-  else {
+  } else {
     missed++;
     assert_int_equal(errno, EAGAIN);
   }
@@ -218,11 +218,17 @@ static void with_nests_and_serves_as_the_branch_of_an_if(void **state) {
     OBJPOOL_WITH(thing_pool, second, &pool) {
       assert_ptr_not_equal(first, second);
       assert_int_equal(in_use(), 2);
-      OBJPOOL_WITH(thing_pool, third, &pool) { third->n = 0; }
-      else { ran++; }
+      OBJPOOL_WITH(thing_pool, third, &pool) {
+        third->n = 0;
+      } else {
+        ran++;
+      }
     }
   }
-  if (ran == 1) OBJPOOL_WITH(thing_pool, only, &pool) { only->n = 0, ran++; }
+  if (ran == 1)
+    OBJPOOL_WITH(thing_pool, only, &pool) {
+      only->n = 0, ran++;
+    }
   assert_int_equal(ran, 2);
   assert_int_equal(in_use(), 0);
 }

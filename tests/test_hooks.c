@@ -363,7 +363,8 @@ typedef struct nested {
 
 static void use_pool_inside(nested *inner, int hook) {
   void *object;
-  if (inner->depth > 0 || inner->uses[hook] >= 40) return; /* a destroy that always leaves a new object would never end a clear */
+  if (inner->depth > 0 || inner->uses[hook] >= 40)
+    return; /* a destroy that always leaves a new object would never end a clear */
   inner->depth++;
   object = objpool_acquire(inner->base);
   CHECK(object);
@@ -424,8 +425,10 @@ static void hooks_may_use_the_same_pool(void **state) {
     for (int hook = 0; hook < 4; hook++) assert_true(inner.uses[hook] > 0);
     assert_int_equal(objpool_snapshot(base).in_use, 0);
     inner.depth = 1; /* while the pool is destroyed, hooks may not acquire */
-    if (variant < 3) nested_pool_destroy(&shared);
-    else nested_local_pool_destroy(&local);
+    if (variant < 3)
+      nested_pool_destroy(&shared);
+    else
+      nested_local_pool_destroy(&local);
   }
 }
 
@@ -613,24 +616,24 @@ static void search_for_secrets_finds_them_where_nothing_wipes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(each_hook_runs_once_per_occasion_and_in_order, begin, end),
-      cmocka_unit_test_setup_teardown(hooks_of_many_run_once_for_each, begin, end),
-      cmocka_unit_test_setup_teardown(refused_release_destroys_after_reset, begin, end),
-      cmocka_unit_test_setup_teardown(overflowing_release_resets_once_and_destroys, begin, end),
+    cmocka_unit_test_setup_teardown(each_hook_runs_once_per_occasion_and_in_order, begin, end),
+    cmocka_unit_test_setup_teardown(hooks_of_many_run_once_for_each, begin, end),
+    cmocka_unit_test_setup_teardown(refused_release_destroys_after_reset, begin, end),
+    cmocka_unit_test_setup_teardown(overflowing_release_resets_once_and_destroys, begin, end),
 #if !ADDRESS_SANITIZED
-      cmocka_unit_test_setup_teardown(broken_idle_objects_are_destroyed_and_never_handed_out, begin, end),
-      cmocka_unit_test_setup_teardown(try_acquire_fails_when_all_idle_objects_are_broken, begin, end),
-      cmocka_unit_test_setup_teardown(broken_object_at_the_cap_makes_room_for_a_new_one, begin, end),
+    cmocka_unit_test_setup_teardown(broken_idle_objects_are_destroyed_and_never_handed_out, begin, end),
+    cmocka_unit_test_setup_teardown(try_acquire_fails_when_all_idle_objects_are_broken, begin, end),
+    cmocka_unit_test_setup_teardown(broken_object_at_the_cap_makes_room_for_a_new_one, begin, end),
 #endif
-      cmocka_unit_test_setup_teardown(validate_on_chooses_the_occasions, begin, end),
-      cmocka_unit_test_setup_teardown(refused_create_is_ecanceled_and_nothing_was_built, begin, end),
-      cmocka_unit_test_setup_teardown(refused_create_gives_its_reservation_back, begin, end),
-      cmocka_unit_test_setup_teardown(create_may_fail_at_any_position_of_many, begin, end),
-      cmocka_unit_test_setup_teardown(create_refused_during_init_undoes_the_warmup, begin, end),
-      cmocka_unit_test_setup_teardown(hooks_may_use_the_same_pool, begin, end),
-      cmocka_unit_test(destroy_hook_may_release_while_the_pool_is_destroyed),
-      cmocka_unit_test(wiping_pool_leaves_no_byte_of_an_object),
-      cmocka_unit_test(search_for_secrets_finds_them_where_nothing_wipes),
+    cmocka_unit_test_setup_teardown(validate_on_chooses_the_occasions, begin, end),
+    cmocka_unit_test_setup_teardown(refused_create_is_ecanceled_and_nothing_was_built, begin, end),
+    cmocka_unit_test_setup_teardown(refused_create_gives_its_reservation_back, begin, end),
+    cmocka_unit_test_setup_teardown(create_may_fail_at_any_position_of_many, begin, end),
+    cmocka_unit_test_setup_teardown(create_refused_during_init_undoes_the_warmup, begin, end),
+    cmocka_unit_test_setup_teardown(hooks_may_use_the_same_pool, begin, end),
+    cmocka_unit_test(destroy_hook_may_release_while_the_pool_is_destroyed),
+    cmocka_unit_test(wiping_pool_leaves_no_byte_of_an_object),
+    cmocka_unit_test(search_for_secrets_finds_them_where_nothing_wipes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,8 +20,8 @@ static bool count_birth(thing *object, void *context) {
   long alive = count_add(&count->alive, 1);
   long most = count_read(&count->most_alive);
   (void)object;
-  while (alive > most && !__atomic_compare_exchange_n(&count->most_alive, &most, alive, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-  }
+  while (alive > most &&
+         !__atomic_compare_exchange_n(&count->most_alive, &most, alive, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {}
   CHECK(count->limit == 0 || alive <= count->limit);
   return true;
 }
@@ -262,7 +262,8 @@ static void max_idle_counts_what_lies_in_the_caches_of_blocked_threads(void **st
   static thing_pool pool;
   static blocked first, second;
   static thing *objects[100];
-  const size_t shares[][3] = {{4, 3, 3}, {10, 0, 0}, {9, 1, 0}, {1, 1, 8}, {0, 0, 10}}; /* idle in: first, second, main */
+  const size_t shares[][3] = {
+      {4, 3, 3}, {10, 0, 0}, {9, 1, 0}, {1, 1, 8}, {0, 0, 10}}; /* idle in: first, second, main */
   (void)state;
   for (size_t c = 0; c < COUNT_OF(cache_sizes); c++) {
     for (size_t k = 0; k < COUNT_OF(shares); k++) {
@@ -368,8 +369,10 @@ static void *take_and_give_back_within_permits(void *argument) {
       thing *object = mine[--have];
       uint64_t way = self->destroys ? random_next(&seed) >> 40 & 63 : 1;
       disown(object, self->id);
-      if (way == 0) thing_pool_discard(self->pool, object);
-      else thing_pool_release(self->pool, object);
+      if (way == 0)
+        thing_pool_discard(self->pool, object);
+      else
+        thing_pool_release(self->pool, object);
       count_add(self->permits, 1);
     }
     done++;
@@ -410,7 +413,8 @@ static void bounded_demand(size_t cap, size_t cache_size, size_t warmup, bool de
   for (int i = 0; i < THREADS; i++) join_thread(handles[i]);
   pthread_barrier_destroy(&start_line);
   stats = thing_pool_stats(&pool);
-  print_message("    cap %zu: %" PRIu64 " acquires, %" PRIu64 " revocations, %ld refused\n", cap, stats.acquires, stats.revocations, refused);
+  print_message("    cap %zu: %" PRIu64 " acquires, %" PRIu64 " revocations, %ld refused\n", cap, stats.acquires,
+                stats.revocations, refused);
   assert_int_equal(refused, 0);
   assert_int_equal(permits, cap);
   assert_int_equal(stats.exhausted, 0);

@@ -137,10 +137,8 @@ static void others_may_read_its_statistics(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(local_pool_reuses_and_keeps_state),
-      cmocka_unit_test(local_pool_keeps_exact_limits),
-      cmocka_unit_test(local_pool_extracts_discards_and_guards),
-      cmocka_unit_test(one_thread_after_another_may_use_it),
+      cmocka_unit_test(local_pool_reuses_and_keeps_state),       cmocka_unit_test(local_pool_keeps_exact_limits),
+      cmocka_unit_test(local_pool_extracts_discards_and_guards), cmocka_unit_test(one_thread_after_another_may_use_it),
       cmocka_unit_test(others_may_read_its_statistics),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

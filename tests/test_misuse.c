@@ -39,10 +39,8 @@ static struct kind {
   objpool *base;
   size_t cache_size, max_objects;
 } kinds[] = {
-    {"cached things", &cached.base, 0, 0},
-    {"uncached things", &uncached.base, OBJPOOL_NO_CACHE, 0},
-    {"capped things", &capped.base, 0, 5},
-    {"hooked things", &hooked.base, 0, 0},
+    {"cached things", &cached.base, 0, 0}, {"uncached things", &uncached.base, OBJPOOL_NO_CACHE, 0},
+    {"capped things", &capped.base, 0, 5}, {"hooked things", &hooked.base, 0, 0},
     {"local things", &local.base, 0, 0},
 };
 
@@ -55,11 +53,16 @@ static int begin(void **state) {
     config.name = kinds[i].name;
     config.cache_size = kinds[i].cache_size;
     config.max_objects = kinds[i].max_objects;
-    if (kinds[i].base == &hooked.base) good = good && hooked_pool_init(&hooked, &config);
-    else if (kinds[i].base == &local.base) good = good && local_pool_init(&local, &config);
-    else if (kinds[i].base == &cached.base) good = good && thing_pool_init(&cached, &config);
-    else if (kinds[i].base == &uncached.base) good = good && thing_pool_init(&uncached, &config);
-    else good = good && thing_pool_init(&capped, &config);
+    if (kinds[i].base == &hooked.base)
+      good = good && hooked_pool_init(&hooked, &config);
+    else if (kinds[i].base == &local.base)
+      good = good && local_pool_init(&local, &config);
+    else if (kinds[i].base == &cached.base)
+      good = good && thing_pool_init(&cached, &config);
+    else if (kinds[i].base == &uncached.base)
+      good = good && thing_pool_init(&uncached, &config);
+    else
+      good = good && thing_pool_init(&capped, &config);
   }
   panic_returns = false;
   return good ? 0 : -1;
@@ -83,7 +86,8 @@ static void call_release_many(void *pool, void *object) { objpool_release_many((
 static void assert_names(const char *pool_name, const void *object) {
   char digits[40];
   snprintf(digits, sizeof digits, "%" PRIxPTR, (uintptr_t)object);
-  if (!strstr(panic_message, pool_name)) fail_msg("the message does not name the pool '%s': %s", pool_name, panic_message);
+  if (!strstr(panic_message, pool_name))
+    fail_msg("the message does not name the pool '%s': %s", pool_name, panic_message);
   if (!strstr(panic_message, digits)) fail_msg("the message does not name the pointer %s: %s", digits, panic_message);
 }
 
@@ -94,7 +98,8 @@ static void mistake(char *text, size_t size, const char *pool_name, const void *
   snprintf(digits, sizeof digits, "%" PRIxPTR, (uintptr_t)object);
   snprintf(text, size, "%s", panic_message);
   while ((found = strstr(text, digits))) memmove(found, found + strlen(digits), strlen(found + strlen(digits)) + 1);
-  while ((found = strstr(text, pool_name))) memmove(found, found + strlen(pool_name), strlen(found + strlen(pool_name)) + 1);
+  while ((found = strstr(text, pool_name)))
+    memmove(found, found + strlen(pool_name), strlen(found + strlen(pool_name)) + 1);
 }
 
 /* The pool still has every one of its objects once, with nothing lost and nothing in two hands. */
@@ -116,7 +121,8 @@ static void assert_unharmed(objpool *base, uint64_t in_use, uint64_t idle) {
 
 static void misuse_is_caught(void (*misuse)(void *, void *), objpool *base, const char *name, void *object) {
   objpool_stats before = objpool_snapshot(base);
-  for (int returns = 0; returns < 2; returns++) { /* a panic may jump away or return: either way the call had no effect */
+  for (int returns = 0; returns < 2;
+       returns++) { /* a panic may jump away or return: either way the call had no effect */
     objpool_stats after;
     hooks_run = 0;
     panic_returns = returns;
@@ -264,7 +270,9 @@ static void a_pool_without_a_name_is_called_unnamed(void **state) {
 }
 
 static thing extracted;
-static void call_extract(void *pool, void *object) { extracted = thing_pool_extract((thing_pool *)pool, (thing *)object); }
+static void call_extract(void *pool, void *object) {
+  extracted = thing_pool_extract((thing_pool *)pool, (thing *)object);
+}
 
 static void extracting_what_is_not_in_use_panics(void **state) {
   thing *object = thing_pool_acquire(&cached);

@@ -53,7 +53,7 @@ have() { # WAY: can this way be built and run here?
     echo 'int main(void){return 0;}' >"$work/probe-$1.c"
     local flags=flags_$1
     # shellcheck disable=SC2086
-    "$(compiler_for "$1" c)" ${!flags} "$work/probe-$1.c" -o "$work/probe-$1" 2>/dev/null && "$work/probe-$1"
+    "$(compiler_for "$1" c)" ${!flags} "$work/probe-$1.c" -o "$work/probe-$1" 2>/dev/null && tests/steady "$work/probe-$1"
     ;;
   esac
 }
@@ -80,8 +80,11 @@ fail() { # NAME WAY LANGUAGE WHAT [FILE]
 run() { # WAY PROGRAM OUTPUT: the status of the program; its output in OUTPUT.out and OUTPUT.err
   local status=0
   local -a how=()
-  [ "$1" != valgrind ] || how=(valgrind -q --error-exitcode=55 --leak-check=full)
-  { ( ulimit -c 0; exec timeout 60 "${how[@]}" "$2" ) >"$3.out" 2>"$3.err"; } 2>/dev/null || status=$? # the shell need not say who aborted
+  case $1 in
+  asan | msan | tsan) how=(tests/steady) ;;
+  valgrind) how=(valgrind -q --error-exitcode=55 --leak-check=full) ;;
+  esac
+  { ( ulimit -c 0; exec timeout 120 ${how[@]+"${how[@]}"} "$2" ) >"$3.out" 2>"$3.err"; } 2>/dev/null || status=$? # the shell need not say who aborted
   return $status
 }
 

@@ -38,14 +38,14 @@ static model models[POOLS];
 static uint64_t seed;
 static long step_number, last_stamp;
 static const char *operation = "none";
-static bool starved;  /* the allocator fails during this operation */
+static bool starved; /* the allocator fails during this operation */
 static bool starvation_felt;
 static bool refusing; /* create refuses with some chance during this operation */
 static bool several_threads;
 static uint64_t first_seed;
 
-#define MUST(condition) \
-  ((condition) ? (void)0 \
+#define MUST(condition)                                                                                    \
+  ((condition) ? (void)0                                                                                   \
                : (fprintf(stderr, "seed %" PRIu64 ", step %ld, %s: ", first_seed, step_number, operation), \
                   check_failed(#condition, __FILE__, __LINE__)))
 
@@ -166,7 +166,9 @@ static thing *call_acquire(int which) {
 }
 static thing *call_try_acquire(int which) {
   if (random_below(&seed, 2)) return (thing *)objpool_try_acquire(models[which].base);
-  return which == 0 ? full_pool_try_acquire(&full) : which == 1 ? simple_pool_try_acquire(&simple) : local_pool_try_acquire(&local);
+  return which == 0   ? full_pool_try_acquire(&full)
+         : which == 1 ? simple_pool_try_acquire(&simple)
+                      : local_pool_try_acquire(&local);
 }
 static thing *call_acquire_for(int which, int64_t timeout) {
   if (random_below(&seed, 2)) return (thing *)objpool_acquire_for(models[which].base, timeout);
@@ -190,41 +192,52 @@ static thing *call_guard_take(int which) {
 }
 static void call_release(int which, thing *object) {
   switch (random_below(&seed, 3)) {
-    case 0: objpool_release(models[which].base, object); return;
-    case 1: /* by a guard that adopts it */
-      if (which == 0) {
-        full_pool_guard adopted = {object, &full};
-        OBJPOOL_SCOPED(full_pool) guard = adopted;
-      } else if (which == 1) {
-        simple_pool_guard adopted = {object, &simple};
-        simple_pool_guard_release(&adopted);
-      } else {
-        local_pool_guard adopted = {object, &local};
-        OBJPOOL_SCOPED(local_pool) guard = adopted;
-        local_pool_guard_release(&guard);
-      }
-      return;
-    default:
-      if (which == 0) full_pool_release(&full, object);
-      else if (which == 1) simple_pool_release(&simple, object);
-      else local_pool_release(&local, object);
+  case 0: objpool_release(models[which].base, object); return;
+  case 1: /* by a guard that adopts it */
+    if (which == 0) {
+      full_pool_guard adopted = {object, &full};
+      OBJPOOL_SCOPED(full_pool) guard = adopted;
+    } else if (which == 1) {
+      simple_pool_guard adopted = {object, &simple};
+      simple_pool_guard_release(&adopted);
+    } else {
+      local_pool_guard adopted = {object, &local};
+      OBJPOOL_SCOPED(local_pool) guard = adopted;
+      local_pool_guard_release(&guard);
+    }
+    return;
+  default:
+    if (which == 0)
+      full_pool_release(&full, object);
+    else if (which == 1)
+      simple_pool_release(&simple, object);
+    else
+      local_pool_release(&local, object);
   }
 }
 static void call_discard(int which, thing *object) {
-  if (random_below(&seed, 2)) objpool_discard(models[which].base, object);
-  else if (which == 0) full_pool_discard(&full, object);
-  else if (which == 1) simple_pool_discard(&simple, object);
-  else local_pool_discard(&local, object);
+  if (random_below(&seed, 2))
+    objpool_discard(models[which].base, object);
+  else if (which == 0)
+    full_pool_discard(&full, object);
+  else if (which == 1)
+    simple_pool_discard(&simple, object);
+  else
+    local_pool_discard(&local, object);
 }
 static thing call_extract(int which, thing *object) {
-  return which == 0 ? full_pool_extract(&full, object) : which == 1 ? simple_pool_extract(&simple, object) : local_pool_extract(&local, object);
+  return which == 0   ? full_pool_extract(&full, object)
+         : which == 1 ? simple_pool_extract(&simple, object)
+                      : local_pool_extract(&local, object);
 }
 static objpool_stats call_stats(int which) {
   if (random_below(&seed, 2)) return objpool_snapshot(models[which].base);
   return which == 0 ? full_pool_stats(&full) : which == 1 ? simple_pool_stats(&simple) : local_pool_stats(&local);
 }
 static bool call_init(int which, const objpool_config *config) {
-  return which == 0 ? full_pool_init(&full, config) : which == 1 ? simple_pool_init(&simple, config) : local_pool_init(&local, config);
+  return which == 0   ? full_pool_init(&full, config)
+         : which == 1 ? simple_pool_init(&simple, config)
+                      : local_pool_init(&local, config);
 }
 
 static void begin_operation(model *of, const char *name) {
@@ -265,8 +278,10 @@ static void accept_refusal(model *of, int error, size_t good_before, bool counte
     return;
   }
   MUST(several_threads || good_before == 0);
-  if (error == ECANCELED) MUST(of->refused_during);
-  else MUST(error == ENOMEM && starvation_felt);
+  if (error == ECANCELED)
+    MUST(of->refused_during);
+  else
+    MUST(error == ENOMEM && starvation_felt);
   if (counted) of->create_failures++;
 }
 
@@ -396,9 +411,12 @@ static void account_release(model *of, record *one, size_t in_use_before, size_t
   of->releases++;
   if (one->where == FREE_SLOT) {
     MUST(over_cap || full_up || refused);
-    if (refused && !over_cap && !full_up) of->invalid++;
-    else if (full_up && !over_cap && !refused) of->overflowed++;
-    else (*unclear)++; /* several reasons at once: either count is right */
+    if (refused && !over_cap && !full_up)
+      of->invalid++;
+    else if (full_up && !over_cap && !refused)
+      of->overflowed++;
+    else
+      (*unclear)++; /* several reasons at once: either count is right */
   } else {
     MUST(!over_cap && !full_up && !refused);
     MUST(one->where == IN_USE);
@@ -459,10 +477,14 @@ static void do_release_many(int which) {
   in_use = of->in_use;
   idle = of->idle;
   begin_operation(of, "release_many");
-  if (random_below(&seed, 2)) objpool_release_many(of->base, untyped, count);
-  else if (which == 0) full_pool_release_many(&full, objects, count);
-  else if (which == 1) simple_pool_release_many(&simple, objects, count);
-  else local_pool_release_many(&local, objects, count);
+  if (random_below(&seed, 2))
+    objpool_release_many(of->base, untyped, count);
+  else if (which == 0)
+    full_pool_release_many(&full, objects, count);
+  else if (which == 1)
+    simple_pool_release_many(&simple, objects, count);
+  else
+    local_pool_release_many(&local, objects, count);
   MUST(of->resets_during == (of->resets ? real : 0));
   /* In whatever order they went, as many are idle now as may be. */
   {
@@ -487,7 +509,8 @@ static void do_release_many(int which) {
     }
     note_peaks(of);
     if (!bad && unclear > 0) /* nothing was destroyed while there was room for it */
-      MUST((of->max_idle != 0 && of->idle == of->max_idle) || (of->max_objects != 0 && in_use + idle > of->max_objects));
+      MUST((of->max_idle != 0 && of->idle == of->max_idle) ||
+           (of->max_objects != 0 && in_use + idle > of->max_objects));
   }
   settle_unclear(of, unclear);
 }
@@ -553,8 +576,16 @@ static void do_trim(int which) {
   bool clear = keep == 0 && random_below(&seed, 2);
   begin_operation(of, clear ? "clear" : "trim");
   errno = ENOTTY;
-  if (clear) got = random_below(&seed, 2) ? objpool_clear(of->base) : which == 0 ? full_pool_clear(&full) : which == 1 ? simple_pool_clear(&simple) : local_pool_clear(&local);
-  else got = random_below(&seed, 2) ? objpool_trim(of->base, keep) : which == 0 ? full_pool_trim(&full, keep) : which == 1 ? simple_pool_trim(&simple, keep) : local_pool_trim(&local, keep);
+  if (clear)
+    got = random_below(&seed, 2) ? objpool_clear(of->base)
+          : which == 0           ? full_pool_clear(&full)
+          : which == 1           ? simple_pool_clear(&simple)
+                                 : local_pool_clear(&local);
+  else
+    got = random_below(&seed, 2) ? objpool_trim(of->base, keep)
+          : which == 0           ? full_pool_trim(&full, keep)
+          : which == 1           ? simple_pool_trim(&simple, keep)
+                                 : local_pool_trim(&local, keep);
   MUST(errno == ENOTTY);
   MUST(got == (before > keep ? before - keep : 0));
   MUST(got == of->destroyed_during);
@@ -599,7 +630,8 @@ static void do_spoil(int which) {
 }
 
 static void forget_counts(model *of) {
-  of->acquires = of->releases = of->hits = of->misses = of->created = of->destroyed = of->extracted = of->overflowed = of->invalid = 0;
+  of->acquires = of->releases = of->hits = of->misses = of->created = of->destroyed = of->extracted = of->overflowed =
+      of->invalid = 0;
   of->create_failures = of->exhausted = of->timeouts = of->waits = 0;
   of->peak_in_use = of->in_use;
   of->peak_idle = of->idle;
@@ -608,10 +640,14 @@ static void forget_counts(model *of) {
 static void do_reset_stats(int which) {
   model *of = &models[which];
   begin_operation(of, "reset_stats");
-  if (random_below(&seed, 2)) objpool_reset_stats(of->base);
-  else if (which == 0) full_pool_reset_stats(&full);
-  else if (which == 1) simple_pool_reset_stats(&simple);
-  else local_pool_reset_stats(&local);
+  if (random_below(&seed, 2))
+    objpool_reset_stats(of->base);
+  else if (which == 0)
+    full_pool_reset_stats(&full);
+  else if (which == 1)
+    simple_pool_reset_stats(&simple);
+  else
+    local_pool_reset_stats(&local);
   forget_counts(of);
 }
 
@@ -676,7 +712,10 @@ static void begin_pool(int which) {
   config.cache_size = cache_sizes[random_below(&seed, COUNT_OF(cache_sizes))];
   config.max_idle = of->max_idle = random_below(&seed, 3) ? 1 + random_below(&seed, 60) : 0;
   config.max_objects = of->max_objects = random_below(&seed, 3) ? of->max_idle + 1 + random_below(&seed, 60) : 0;
-  config.warmup = random_below(&seed, 2) ? 0 : random_below(&seed, of->max_idle ? of->max_idle + 1 : of->max_objects ? of->max_objects + 1 : 20);
+  config.warmup = random_below(&seed, 2) ? 0
+                                         : random_below(&seed, of->max_idle      ? of->max_idle + 1
+                                                               : of->max_objects ? of->max_objects + 1
+                                                                                 : 20);
   for (;;) {
     begin_operation(of, "init");
     if (random_below(&seed, 10) == 0) { /* first an impossible one */
@@ -709,10 +748,14 @@ static void end_pool(int which) {
   model *of = &models[which];
   size_t idle = of->idle;
   begin_operation(of, "destroy");
-  if (random_below(&seed, 2)) objpool_destroy(of->base);
-  else if (which == 0) full_pool_destroy(&full);
-  else if (which == 1) simple_pool_destroy(&simple);
-  else local_pool_destroy(&local);
+  if (random_below(&seed, 2))
+    objpool_destroy(of->base);
+  else if (which == 0)
+    full_pool_destroy(&full);
+  else if (which == 1)
+    simple_pool_destroy(&simple);
+  else
+    local_pool_destroy(&local);
   MUST(of->destroyed_during == idle);
   MUST(of->idle == 0);
   held_count[which] = 0;
@@ -723,33 +766,57 @@ static void step(void) {
   starved = random_below(&seed, 30) == 0;
   refusing = random_below(&seed, 4) == 0;
   switch (random_below(&seed, 40)) {
-    case 0: case 1: case 2: case 3: case 4: case 5: case 6: case 7: case 8: case 9:
-      if (held_count[which] < MOST_HELD) do_acquire(which);
-      break;
-    case 10: case 11: case 12: case 13:
-      if (held_count[which] < MOST_HELD) do_try_acquire(which);
-      break;
-    case 14:
-      if (held_count[which] < MOST_HELD) do_acquire_for(which);
-      break;
-    case 15: case 16: do_acquire_many(which); break;
-    case 17: case 18: case 19: case 20: case 21: case 22: case 23: case 24: case 25: case 26: case 27: do_release(which); break;
-    case 28: case 29: do_release_many(which); break;
-    case 30: do_discard(which); break;
-    case 31: do_extract(which); break;
-    case 32: do_warmup(which); break;
-    case 33: do_trim(which); break;
-    case 34: do_resize(which); break;
-    case 35: do_spoil(which); break;
-    case 36: do_attach(which); break;
-    case 37:
-      if (random_below(&seed, 10) == 0) do_reset_stats(which);
-      break;
-    default:
-      if (random_below(&seed, 100) == 0) {
-        end_pool(which);
-        begin_pool(which);
-      }
+  case 0:
+  case 1:
+  case 2:
+  case 3:
+  case 4:
+  case 5:
+  case 6:
+  case 7:
+  case 8:
+  case 9:
+    if (held_count[which] < MOST_HELD) do_acquire(which);
+    break;
+  case 10:
+  case 11:
+  case 12:
+  case 13:
+    if (held_count[which] < MOST_HELD) do_try_acquire(which);
+    break;
+  case 14:
+    if (held_count[which] < MOST_HELD) do_acquire_for(which);
+    break;
+  case 15:
+  case 16: do_acquire_many(which); break;
+  case 17:
+  case 18:
+  case 19:
+  case 20:
+  case 21:
+  case 22:
+  case 23:
+  case 24:
+  case 25:
+  case 26:
+  case 27: do_release(which); break;
+  case 28:
+  case 29: do_release_many(which); break;
+  case 30: do_discard(which); break;
+  case 31: do_extract(which); break;
+  case 32: do_warmup(which); break;
+  case 33: do_trim(which); break;
+  case 34: do_resize(which); break;
+  case 35: do_spoil(which); break;
+  case 36: do_attach(which); break;
+  case 37:
+    if (random_below(&seed, 10) == 0) do_reset_stats(which);
+    break;
+  default:
+    if (random_below(&seed, 100) == 0) {
+      end_pool(which);
+      begin_pool(which);
+    }
   }
   starved = refusing = false;
   compare_statistics(which);

@@ -131,8 +131,7 @@ static void *share_without_system_calls(void *unused) {
   (void)unused;
   CHECK(thing_pool_attach(&pool));
   count_add(&threads_ready, 1);
-  while (count_read(&threads_ready) < 2) {
-  }
+  while (count_read(&threads_ready) < 2) {}
   forbid_system_calls();
   before = count_read(&allocations);
   acquire_and_release_in_many_ways(OBJECTS / 2); /* half for each: neither is ever refused */
@@ -172,8 +171,7 @@ static void stop_here(int number) {
   int kept = errno;
   (void)number;
   sem_post(&stopped);
-  while (sem_wait(&go_on) != 0) {
-  }
+  while (sem_wait(&go_on) != 0) {}
   errno = kept;
 }
 
@@ -207,8 +205,7 @@ static void thread_stopped_anywhere_stops_nobody(void **state) {
   for (int i = 0; i < SCALED(10000, 3000, 1500); i++) {
     thing *first, *second;
     assert_int_equal(pthread_kill(victim, SIGUSR2), 0);
-    while (sem_wait(&stopped) != 0) {
-    }
+    while (sem_wait(&stopped) != 0) {}
     for (int k = 0; k < 5; k++) { /* the stopped one has at most one of the three */
       first = thing_pool_try_acquire(&pool);
       second = thing_pool_try_acquire(&pool);
@@ -229,10 +226,10 @@ static void thread_stopped_anywhere_stops_nobody(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
 #if !SANITIZED
-      cmocka_unit_test(one_thread_makes_no_system_call_and_allocates_nothing),
-      cmocka_unit_test(two_threads_make_no_system_call_though_they_contend),
+    cmocka_unit_test(one_thread_makes_no_system_call_and_allocates_nothing),
+    cmocka_unit_test(two_threads_make_no_system_call_though_they_contend),
 #endif
-      cmocka_unit_test(thread_stopped_anywhere_stops_nobody),
+    cmocka_unit_test(thread_stopped_anywhere_stops_nobody),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,8 +112,10 @@ static void what_one_thread_acquires_another_may_release(void **state) {
     join_thread(producer);
     join_thread(consumer);
     assert_int_equal(thing_pool_stats(&pool).exhausted, 0);
-    if (capped) assert_true(thing_pool_stats(&pool).created <= RING + 2);
-    else assert_true(thing_pool_stats(&pool).created <= RING + 2 + 1000); /* and what a few magazines hold */
+    if (capped)
+      assert_true(thing_pool_stats(&pool).created <= RING + 2);
+    else
+      assert_true(thing_pool_stats(&pool).created <= RING + 2 + 1000); /* and what a few magazines hold */
     end_pool(thing_pool_stats(&pool).idle);
   }
 }
@@ -241,8 +243,10 @@ static void *work_until_stopped(void *argument) {
         mine[which] = mine[--have];
         CHECK(object->owner == id);
         object->owner = 0;
-        if (random_below(&seed, 50) == 0) thing_pool_discard(&pool, object);
-        else thing_pool_release(&pool, object);
+        if (random_below(&seed, 50) == 0)
+          thing_pool_discard(&pool, object);
+        else
+          thing_pool_release(&pool, object);
       }
     }
   }
@@ -267,14 +271,12 @@ static void trim_clear_resize_and_statistics_run_beside_the_others(void **state)
   for (int i = 0; i < SCALED(4000, 1000, 300); i++) {
     objpool_stats stats;
     switch (random_below(&seed, 6)) {
-      case 0: (void)thing_pool_trim(&pool, random_below(&seed, 50)); break;
-      case 1: (void)thing_pool_clear(&pool); break;
-      case 2: assert_true(thing_pool_resize(&pool, 1 + random_below(&seed, 80), 80 + random_below(&seed, 80))); break;
-      case 3: (void)thing_pool_warmup(&pool, random_below(&seed, 40)); break;
-      case 4: thing_pool_reset_stats(&pool); break;
-      default:
-        stats = thing_pool_stats(&pool);
-        assert_true(stats.in_use <= 4 * 40 && stats.idle <= 200);
+    case 0: (void)thing_pool_trim(&pool, random_below(&seed, 50)); break;
+    case 1: (void)thing_pool_clear(&pool); break;
+    case 2: assert_true(thing_pool_resize(&pool, 1 + random_below(&seed, 80), 80 + random_below(&seed, 80))); break;
+    case 3: (void)thing_pool_warmup(&pool, random_below(&seed, 40)); break;
+    case 4: thing_pool_reset_stats(&pool); break;
+    default: stats = thing_pool_stats(&pool); assert_true(stats.in_use <= 4 * 40 && stats.idle <= 200);
     }
   }
   count_set(&stop_now, 1);

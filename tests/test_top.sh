@@ -22,9 +22,9 @@ done
 awk 'NR > 1 && !/%/ { exit 1 }' "$work/plain" || bad "every pool has a hit rate"
 echo "ok: one plain table in a pipe"
 
-until_shown() { # PATTERN WHAT: within ten seconds
+until_shown() { # PATTERN WHAT: within a minute
   local tries
-  for tries in $(seq 100); do
+  for tries in $(seq 600); do
     if t capture-pane -p | grep -q -- "$1"; then return; fi
     sleep 0.1
   done
@@ -32,7 +32,7 @@ until_shown() { # PATTERN WHAT: within ten seconds
 }
 until_gone() { # PATTERN WHAT: the same, for what must go
   local tries
-  for tries in $(seq 100); do
+  for tries in $(seq 600); do
     if ! t capture-pane -p | grep -q -- "$1"; then return; fi
     sleep 0.1
   done
@@ -40,13 +40,16 @@ until_gone() { # PATTERN WHAT: the same, for what must go
 }
 t new-session -d -x 110 -y 16 'env LC_ALL=C.UTF-8 PS1="ready> " sh'
 until_shown 'ready>' "the shell starts"
-t send-keys 'echo before; stty -g >'"$work"'/stty-before' Enter
+t send-keys "echo before; stty -g >'$work/stty-before'" Enter
 until_shown '^before' "the shell answers"
 
-start() { t send-keys "clear; $work/top 'Größe 池'; echo left \$?" Enter; until_shown '^Größe 池' "the table shows"; }
+start() { # the shell that becomes the program leaves its number behind, for the signal below
+  t send-keys "clear; sh -c 'echo \$\$ >\"$work/pid\"; exec \"$work/top\" \"Größe 池\"'; echo left \$?" Enter
+  until_shown '^Größe 池' "the table shows"
+}
 left_clean() { # HOW
   until_shown '^left 0' "$1 ends it with status 0"
-  t send-keys 'stty -g >'"$work"'/stty-after; echo visible' Enter
+  t send-keys "stty -g >'$work/stty-after'; echo visible" Enter
   until_shown '^visible' "after $1 the shell echoes as before"
   cmp -s "$work/stty-before" "$work/stty-after" || bad "after $1 the terminal's settings are as before"
   [ "$(t display-message -p '#{alternate_on}#{cursor_flag}')" = 01 ] ||
@@ -75,5 +78,5 @@ start
 t send-keys C-c
 left_clean Ctrl-C
 start
-kill -TERM "$(t list-panes -F '#{pane_pid}' | xargs -I{} pgrep -P {} -x top)"
+kill -TERM "$(cat "$work/pid")"
 left_clean SIGTERM

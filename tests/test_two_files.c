@@ -46,7 +46,9 @@ static void pool_of_the_second_file_serves_both(void **state) {
   both_files_use_one_pool(&second_owns);
 }
 
-static void release_twice_from_two_files(void *pool, void *object) { second_release((shared_pool *)pool, (thing *)object); }
+static void release_twice_from_two_files(void *pool, void *object) {
+  second_release((shared_pool *)pool, (thing *)object);
+}
 
 static void checks_work_across_files(void **state) {
   thing *object;

@@ -202,12 +202,12 @@ static thing_pool shared[6];
 static void *begin_in_a_new_thread(void *index) {
   thing_pool *pool = &shared[(intptr_t)index];
   switch ((intptr_t)index) {
-    case 0: CHECK(thing_pool_try_acquire(pool) == NULL); break;
-    case 1: CHECK(thing_pool_trim(pool, 0) == 0); break;
-    case 2: CHECK(thing_pool_attach(pool)); break;
-    case 3: CHECK(thing_pool_warmup(pool, 1) == 1); break;
-    case 4: (void)thing_pool_stats(pool); break;
-    default: thing_pool_destroy(pool);
+  case 0: CHECK(thing_pool_try_acquire(pool) == NULL); break;
+  case 1: CHECK(thing_pool_trim(pool, 0) == 0); break;
+  case 2: CHECK(thing_pool_attach(pool)); break;
+  case 3: CHECK(thing_pool_warmup(pool, 1) == 1); break;
+  case 4: (void)thing_pool_stats(pool); break;
+  default: thing_pool_destroy(pool);
   }
   thing_pool_release(pool, thing_pool_acquire(pool));
   CHECK(thing_pool_stats(pool).created == 1);

@@ -29,7 +29,7 @@ wrong() {
 
 run() { # COMMAND…: shows and keeps what it says; it must end well
   local status=0
-  timeout -k 10 150 "$@" >"$work/said" 2>&1 || status=$?
+  timeout -k 10 400 "$@" >"$work/said" 2>&1 || status=$?
   sed 's/^/    /' "$work/said"
   [ $status != 77 ] || exit 77
   [ $status = 0 ] || wrong "exit status $status of $*"

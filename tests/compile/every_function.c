@@ -129,9 +129,14 @@ static int use_guards(void) {
     value = conn_pool_guard_extract(&fourth);
     sum += value.n;
   }
-  OBJPOOL_WITH(conn_pool, one, &pool) { sum += ++one->n; }
-  else { return 24; }
-  OBJPOOL_WITH(conn_pool, another, &pool) { sum += ++another->n; }
+  OBJPOOL_WITH(conn_pool, one, &pool) {
+    sum += ++one->n;
+  } else {
+    return 24;
+  }
+  OBJPOOL_WITH(conn_pool, another, &pool) {
+    sum += ++another->n;
+  }
   return sum == 13 ? 0 : 25;
 }
 
@@ -198,6 +203,6 @@ int main(void) {
   plain_pool_destroy(&plain);
   local_pool_destroy(&local);
   conn_pool_destroy(&pool);
-  if (OBJPOOL_VERSION_MAJOR < 0 || OBJPOOL_VERSION_MINOR < 0 || OBJPOOL_VERSION_PATCH < 0) return 53;
+  if (OBJPOOL_VERSION_MAJOR * 10000 + OBJPOOL_VERSION_MINOR * 100 + OBJPOOL_VERSION_PATCH < 10000) return 53;
   return result;
 }

@@ -55,6 +55,7 @@ static void *refused(void) {
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 int __real_posix_memalign(void **memory, size_t alignment, size_t size);
 void __real_free(void *memory);
@@ -70,6 +71,7 @@ long __real_syscall(long number, long a, long b, long c, long d, long e, long f)
 
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
 void __wrap_free(void *memory);
@@ -84,7 +86,15 @@ int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t 
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 void *__wrap_malloc(size_t size) { return fails(ALLOCATION) ? refused() : counted(__real_malloc(size)); }
-void *__wrap_calloc(size_t count, size_t size) { return fails(ALLOCATION) ? refused() : counted(__real_calloc(count, size)); }
+void *__wrap_calloc(size_t count, size_t size) {
+  return fails(ALLOCATION) ? refused() : counted(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *memory, size_t size) {
+  if (fails(ALLOCATION)) return refused();
+  void *moved = __real_realloc(memory, size);
+  return memory ? moved : counted(moved);
+}
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size) {
   return fails(ALLOCATION) ? refused() : counted(__real_aligned_alloc(alignment, size));
@@ -146,14 +156,15 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 #define CAP 8
 
 static void give_up(const char *file, int line, const char *what) {
-  fprintf(stderr, "%s:%d: this should hold: %s (the %s %ld fails%s, %ld failed; errno: %s)\n", file, line, what, kind_name[fault.kind],
-          fault.turn, fault.from_then_on ? " and all after it" : "", fault.failed, strerror(errno));
+  fprintf(stderr, "%s:%d: this should hold: %s (the %s %ld fails%s, %ld failed; errno: %s)\n", file, line, what,
+          kind_name[fault.kind], fault.turn, fault.from_then_on ? " and all after it" : "", fault.failed,
+          strerror(errno));
   abort();
 }
 
-#define REQUIRE(condition)                                      \
-  do {                                                          \
-    if (!(condition)) give_up(__FILE__, __LINE__, #condition);  \
+#define REQUIRE(condition)                                     \
+  do {                                                         \
+    if (!(condition)) give_up(__FILE__, __LINE__, #condition); \
   } while (0)
 
 struct record {
@@ -191,6 +202,7 @@ static void take_down(struct record *record, void *context) {
 
 OBJPOOL_DEFINE(record_pool, struct record, opt.create = build, opt.reset = tidy, opt.validate = is_sound, opt.destroy = take_down);
 OBJPOOL_DEFINE(local_pool, struct record, opt.create = build, opt.destroy = take_down, opt.local = true);
+OBJPOOL_DEFINE(plain_pool, struct record, opt.local = true);
 OBJPOOL_DEFINE(wiping_pool, struct record, opt.create = build, opt.destroy = take_down, opt.wipe = true);
 
 struct page {
@@ -213,7 +225,9 @@ static void deallocate(void *memory, size_t size, size_t alignment, void *contex
 
 static struct {
   record_pool zero, capped, uncached;
+  record_pool warmed, resized, tried, attached; /* each begins with another call */
   local_pool local;
+  plain_pool plain;
   wiping_pool wiping;
   page_pool pages;
   objpool untyped;
@@ -221,7 +235,9 @@ static struct {
 } all;
 
 /* A failure is one of those documented. */
-static bool failed_as_documented(void) { return errno == ENOMEM || errno == ECANCELED || errno == EAGAIN || errno == ETIMEDOUT; }
+static bool failed_as_documented(void) {
+  return errno == ENOMEM || errno == ECANCELED || errno == EAGAIN || errno == ETIMEDOUT;
+}
 
 static void counters_agree(const objpool *pool, uint64_t in_use) {
   objpool_stats stats = objpool_snapshot(pool);
@@ -255,9 +271,12 @@ static void use_records(record_pool *pool) {
   counters_agree(&pool->base, held_count(held, count));
   for (size_t i = 0; i < count; i++) {
     errno = EXDEV; /* none of ours */
-    if (i % 4 == 0 && held[i]) record_pool_discard(pool, held[i]);
-    else if (i % 4 == 1) record_pool_release(pool, held[i]);
-    else if (i % 4 == 2) record_pool_release_many(pool, &held[i], 1);
+    if (i % 4 == 0 && held[i])
+      record_pool_discard(pool, held[i]);
+    else if (i % 4 == 1)
+      record_pool_release(pool, held[i]);
+    else if (i % 4 == 2)
+      record_pool_release_many(pool, &held[i], 1);
     else if (held[i]) {
       struct record value = record_pool_extract(pool, held[i]);
       REQUIRE(value.number == 1);
@@ -272,8 +291,11 @@ static void use_records(record_pool *pool) {
   {
     OBJPOOL_SCOPED(record_pool) guard = record_pool_guard_acquire(pool);
     REQUIRE(guard.object || failed_as_documented());
-    OBJPOOL_WITH(record_pool, record, pool) { REQUIRE(record->number == 1); }
-    else { REQUIRE(failed_as_documented()); }
+    OBJPOOL_WITH(record_pool, record, pool) {
+      REQUIRE(record->number == 1);
+    } else {
+      REQUIRE(failed_as_documented());
+    }
   }
   record_pool_trim(pool, 1);
   REQUIRE(record_pool_stats(pool).idle <= 1);
@@ -326,6 +348,98 @@ static void use_local(local_pool *pool) {
   local_pool_release_many(pool, held, 3);
   local_pool_trim(pool, 1);
   counters_agree(&pool->base, 0);
+}
+
+/* The first call makes the pool: if that fails, the call fails, and the next one tries again. */
+static void use_first(void) {
+  errno = 0;
+  size_t created = record_pool_warmup(&all.warmed, 3);
+  REQUIRE(created == 3 || failed_as_documented());
+  REQUIRE(record_pool_stats(&all.warmed).idle == created);
+  REQUIRE(record_pool_resize(&all.resized, 2, 4) || errno == ENOMEM);
+  errno = 0;
+  REQUIRE(!record_pool_try_acquire(&all.tried)); /* nothing is idle where nothing could be made */
+  REQUIRE(errno == EAGAIN);
+  REQUIRE(record_pool_attach(&all.attached) || errno == ENOMEM);
+  record_pool *const pools[4] = {&all.warmed, &all.resized, &all.tried, &all.attached};
+  for (int i = 0; i < 4; i++) {
+    struct record *record = record_pool_acquire(pools[i]);
+    REQUIRE(record || failed_as_documented());
+    counters_agree(&pools[i]->base, record != NULL);
+    record_pool_release(pools[i], record);
+  }
+}
+
+/* More blocks than their list has room for at first, and a local pool whose array must grow. */
+static void use_many(plain_pool *plain, page_pool *pages) {
+  enum { LOCAL = 200, PAGES = 12 };
+  static struct record *held[LOCAL];
+  struct page *page[PAGES];
+  size_t count = plain_pool_acquire_many(plain, held, LOCAL);
+  REQUIRE(count == LOCAL || failed_as_documented());
+  for (size_t i = 0; i < count; i++) held[i]->text[0] = (char)i;
+  for (size_t i = 0; i < count; i++) REQUIRE(held[i]->text[0] == (char)i);
+  counters_agree(&plain->base, count);
+  plain_pool_release_many(plain, held, count);
+  counters_agree(&plain->base, 0);
+  plain_pool_clear(plain);
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.growth_factor = 1.0;
+  page_pool_destroy(pages);
+  if (!page_pool_init(pages, &config)) {
+    REQUIRE(errno == ENOMEM);
+    return;
+  }
+  pages->base.state->next_cells = 1; /* twelve blocks of one page each */
+  count = page_pool_acquire_many(pages, page, PAGES);
+  REQUIRE(count == PAGES || failed_as_documented());
+  page_pool_release_many(pages, page, count);
+  counters_agree(&pages->base, 0);
+}
+
+static void count_alert(const objpool_alert *alert, void *user) {
+  (void)alert;
+  __atomic_add_fetch((long *)user, 1, __ATOMIC_RELAXED);
+}
+
+static void use_fleet(void) {
+  enum { NAMED = 18 }; /* more than a monitor has room for at first */
+  static record_pool named[NAMED];
+  objpool_monitor monitor;
+  objpool_thresholds thresholds;
+  objpool_config config;
+  char name[24];
+  long alerts = 0;
+  size_t registered = objpool_registry_each(NULL, NULL);
+  memset(&config, 0, sizeof config);
+  memset(&thresholds, 0, sizeof thresholds);
+  config.name = name;
+  for (int i = 0; i < NAMED; i++) {
+    snprintf(name, sizeof name, "named %d", i);
+    if (record_pool_init(&named[i], &config))
+      registered++;
+    else
+      REQUIRE(errno == ENOMEM);
+  }
+  REQUIRE(objpool_registry_each(NULL, NULL) == registered);
+  errno = 0;
+  int length = objpool_format(NULL, OBJPOOL_TEXT, NULL, 0);
+  REQUIRE(length > 0 || errno == ENOMEM || registered == 0);
+  thresholds.max_memory_bytes = 1; /* every pool is above it */
+  if (objpool_monitor_init(&monitor, &thresholds, count_alert, &alerts)) {
+    size_t reported =
+        objpool_monitor_poll(&monitor); /* a pool that it had no memory for it looks at in the next poll */
+    reported += objpool_monitor_poll(&monitor);
+    REQUIRE(reported == (size_t)alerts && reported <= registered);
+    if (!fault.from_then_on || fault.kind != ALLOCATION) REQUIRE(reported == registered);
+    if (!objpool_monitor_start(&monitor, 1000000000)) REQUIRE(errno == EAGAIN);
+    objpool_monitor_stop(&monitor);
+    objpool_monitor_destroy(&monitor);
+  } else {
+    REQUIRE(errno == ENOMEM && !monitor.state);
+  }
+  for (int i = 0; i < NAMED; i++) record_pool_destroy(&named[i]);
 }
 
 static void use_wiping(wiping_pool *pool) {
@@ -394,6 +508,7 @@ static void play(void) {
   config.cache_size = OBJPOOL_NO_CACHE;
   config.max_objects = CAP;
   open_pool(&all.uncached, &config);
+  use_first();
   record_pool *const pools[3] = {&all.zero, &all.capped, &all.uncached};
   for (int i = 0; i < 3; i++) {
     use_records(pools[i]);
@@ -405,13 +520,20 @@ static void play(void) {
   use_wiping(&all.wiping);
   use_pages(&all.pages);
   use_untyped(&all.untyped);
+  use_many(&all.plain, &all.pages);
+  use_fleet();
 }
 
 static void close_all(void) {
   record_pool_destroy(&all.zero);
   record_pool_destroy(&all.capped);
   record_pool_destroy(&all.uncached);
+  record_pool_destroy(&all.warmed);
+  record_pool_destroy(&all.resized);
+  record_pool_destroy(&all.tried);
+  record_pool_destroy(&all.attached);
   local_pool_destroy(&all.local);
+  plain_pool_destroy(&all.plain);
   wiping_pool_destroy(&all.wiping);
   page_pool_destroy(&all.pages);
   objpool_destroy(&all.untyped);
@@ -488,10 +610,13 @@ int main(int argument_count, char **argument) {
           bad++;
           result.failed = 1; /* and on to the next */
         }
-        if (verbose) printf("%s %ld%s: %ld of %ld failed\n", kind_name[kind], turn, from_then_on ? "+" : "", result.failed, result.count);
+        if (verbose)
+          printf("%s %ld%s: %ld of %ld failed\n", kind_name[kind], turn, from_then_on ? "+" : "", result.failed,
+                 result.count);
       } while (result.failed > 0 && turn < 100000 && bad < 10);
       printf("%s: N = %ld, each failing %s\n", kind_name[kind], turn - 1, from_then_on ? "with all after it" : "once");
-      if (turn < 2) return fprintf(stderr, "no %s was ever made: the faults do not reach the library\n", kind_name[kind]), 1;
+      if (turn < 2)
+        return fprintf(stderr, "no %s was ever made: the faults do not reach the library\n", kind_name[kind]), 1;
     }
   }
   return bad != 0;

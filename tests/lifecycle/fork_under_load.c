@@ -23,9 +23,9 @@ struct record {
 
 OBJPOOL_DEFINE(record_pool, struct record);
 
-static record_pool free_records;   /* no limits, thread caches */
-static record_pool few_records;    /* a cap: caches are revoked */
-static record_pool plain_records;  /* no caches */
+static record_pool free_records;  /* no limits, thread caches */
+static record_pool few_records;   /* a cap: caches are revoked */
+static record_pool plain_records; /* no caches */
 static int stop;
 static long operations[THREADS];
 

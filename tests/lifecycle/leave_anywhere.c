@@ -85,8 +85,7 @@ static void *run(void *unused) {
   if (way == BY_THROW) {
     try {
       walk();
-    } catch (int) {
-    }
+    } catch (int) {}
     return unused;
   }
 #endif

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUIRE(condition)                                                                                          \
-  do {                                                                                                              \
-    if (!(condition)) {                                                                                             \
+#define REQUIRE(condition)                                                                                           \
+  do {                                                                                                               \
+    if (!(condition)) {                                                                                              \
       fprintf(stderr, "%s:%d: this should hold: %s (errno: %s)\n", __FILE__, __LINE__, #condition, strerror(errno)); \
-      abort();                                                                                                      \
-    }                                                                                                               \
+      abort();                                                                                                       \
+    }                                                                                                                \
   } while (0)
 
 /* The first argument as a count, or what is usual. */

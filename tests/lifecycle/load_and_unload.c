@@ -63,7 +63,8 @@ int main(int argument_count, char **argument) {
     if (round == rounds / 10) settled = resident_kib();
   }
   long grown = resident_kib() - settled;
-  printf("%ld rounds of load, use by 3 threads, unload; resident memory grew by %ld KiB after the first tenth\n", rounds, grown);
+  printf("%ld rounds of load, use by 3 threads, unload; resident memory grew by %ld KiB after the first tenth\n",
+         rounds, grown);
   REQUIRE(grown < 256);
   return 0;
 }

@@ -10,7 +10,9 @@ static thing_pool things;
 int main(void) {
   struct thing *kept = NULL;
   open_things(&things);
-  OBJPOOL_WITH(thing_pool, thing, &things) { kept = thing; }
+  OBJPOOL_WITH(thing_pool, thing, &things) {
+    kept = thing;
+  }
   REQUIRE(kept);
   MISTAKE(kept->value = 1);
   thing_pool_destroy(&things);

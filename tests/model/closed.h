@@ -8,11 +8,10 @@
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
+#undef NDEBUG
 #include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
-
-#undef NDEBUG
 
 #ifndef REPEAT
 #define REPEAT 3000

@@ -25,7 +25,8 @@ static void push(objpool__magazine *magazine, int self) {
 
 static void *body(void *argument) {
   int self = *(const int *)argument;
-  objpool__magazine *first = pop(self), *second = self == 0 ? NULL : pop(self); /* the first thread pops once: who sleeps in it meets ABA */
+  objpool__magazine *first = pop(self),
+                    *second = self == 0 ? NULL : pop(self); /* the first thread pops once: who sleeps in it meets ABA */
   if (first) push(first, self);
   if (second) push(second, self);
   return NULL;

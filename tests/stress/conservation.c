@@ -99,9 +99,12 @@ static void *work(void *argument) {
       if (*n < want[which]) {
         struct record *record;
         unsigned choice = (unsigned)(random >> (16 + burst)) & 31;
-        if (choice == 0) record = record_pool_try_acquire(pool);
-        else if (choice == 1) record = record_pool_acquire_for(pool, 20000);
-        else record = record_pool_acquire(pool);
+        if (choice == 0)
+          record = record_pool_try_acquire(pool);
+        else if (choice == 1)
+          record = record_pool_acquire_for(pool, 20000);
+        else
+          record = record_pool_acquire(pool);
         if (!record) {
           REQUIRE(errno == EAGAIN || errno == ETIMEDOUT);
           __atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
@@ -122,7 +125,8 @@ static void *work(void *argument) {
         } else if (choice == 1) {
           record_pool_discard(pool, record);
         } else if (choice == 2) {
-          __atomic_sub_fetch(&alive[which], 1, __ATOMIC_RELAXED); /* before: its place is another's as soon as it is out */
+          __atomic_sub_fetch(&alive[which], 1,
+                             __ATOMIC_RELAXED); /* before: its place is another's as soon as it is out */
           struct record value = record_pool_extract(pool, record);
           REQUIRE(value.alive == 1);
           __atomic_add_fetch(&extracted[which], 1, __ATOMIC_RELAXED);
@@ -173,11 +177,36 @@ static void *disturb(void *argument) {
     next_random(&random);
     record_pool *pool = &pools[(random >> 32) % POOLS];
     switch ((random >> 16) % 16) {
-    case 0: case 1: case 2: case 3: case 4: record_pool_trim(pool, (random >> 40) % 32); disturbances[0]++; break;
-    case 5: case 6: record_pool_clear(pool); disturbances[1]++; break;
-    case 7: case 8: case 9: case 10: REQUIRE(record_pool_resize(pool, 16 + (random >> 40) % 80, OBJPOOL_UNCHANGED)); disturbances[2]++; break;
-    case 11: REQUIRE(record_pool_resize(pool, 0, OBJPOOL_UNCHANGED)); disturbances[2]++; break;
-    case 12: if ((random >> 50) % 4 == 0) { fork_once(); disturbances[3]++; } break;
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+      record_pool_trim(pool, (size_t)(random >> 40) % 32);
+      disturbances[0]++;
+      break;
+    case 5:
+    case 6:
+      record_pool_clear(pool);
+      disturbances[1]++;
+      break;
+    case 7:
+    case 8:
+    case 9:
+    case 10:
+      REQUIRE(record_pool_resize(pool, 16 + (size_t)(random >> 40) % 80, OBJPOOL_UNCHANGED));
+      disturbances[2]++;
+      break;
+    case 11:
+      REQUIRE(record_pool_resize(pool, 0, OBJPOOL_UNCHANGED));
+      disturbances[2]++;
+      break;
+    case 12:
+      if ((random >> 50) % 4 == 0) {
+        fork_once();
+        disturbances[3]++;
+      }
+      break;
     default: (void)record_pool_stats(pool); break;
     }
     nanosleep(&pause, NULL);
@@ -254,9 +283,11 @@ int main(int argument_count, char **argument) {
   __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
   REQUIRE(pthread_join(disturber, NULL) == 0);
   if (terminal) printf("\r");
-  printf("%ld operations by %ld threads in %ld rounds, with %ld trims, %ld clears, %ld resizes, %ld forks, %ld acquires refused at the "
+  printf("%ld operations by %ld threads in %ld rounds, with %ld trims, %ld clears, %ld resizes, %ld forks, %ld "
+         "acquires refused at the "
          "cap: duplicates %ld, everything accounted for %ld times\n",
-         done, threads, rounds, disturbances[0], disturbances[1], disturbances[2], disturbances[3], refused, duplicates, rounds);
+         done, threads, rounds, disturbances[0], disturbances[1], disturbances[2], disturbances[3], refused, duplicates,
+         rounds);
   for (int which = 0; which < POOLS; which++) {
     for (int i = 0; i < MAILBOXES; i++) record_pool_release(&pools[which], mailbox[which][i]);
     record_pool_destroy(&pools[which]);

@@ -57,8 +57,8 @@ int main(int argument_count, char **argument) {
   }
   objpool_stats stats = record_pool_stats(&records);
   long grown = resident_kib() - settled;
-  printf("%ld threads, %d at once: %llu objects were made, resident memory grew by %ld KiB after the first tenth\n", threads, AT_ONCE,
-         (unsigned long long)stats.created, grown);
+  printf("%ld threads, %d at once: %llu objects were made, resident memory grew by %ld KiB after the first tenth\n",
+         threads, AT_ONCE, (unsigned long long)stats.created, grown);
   REQUIRE(stats.in_use == 0 && stats.created == stats.idle && stats.created <= 20 * 64 * AT_ONCE);
   REQUIRE(grown < 256);
   record_pool_destroy(&records);

@@ -1,0 +1,196 @@
+# Writes objpool.h with every weakening in it at once, each behind a switch: WEAKENED=17 in the environment of a program
+# built with that header turns the 17th on. So the tests are compiled once, and not once for each weakening.
+# On the file named by `list`: number, kind, function, occurrence, line, text of the line, as columns with tabs between.
+#
+# awk -v list=FILE -f weaken.awk objpool.h >weakened/objpool.h
+#
+#   order       a memory order becomes relaxed; needs clang, which takes an order that is no constant at its word
+#   barrier     a barrier is left out: the membarrier by the switch, a compiler barrier by -DWITHOUT=17, for it acts while compiling
+#   check       an `if` is never taken: each in the rooms where threads meet, elsewhere each that leaves at once (not in the
+#               rooms that only format, and read the system's files)
+#   overflow    an arithmetic overflow goes unnoticed
+#   count       a count that others decide by is not changed
+#   statistics  a count or peak that only statistics show is not updated
+#   tag         the depot's tag stays the same, or an object's word is not written
+#   bound       a comparison is off by one, in the rooms where threads meet
+
+function add(line, column, text) { insertions++; at_line[insertions] = line; at_column[insertions] = column; inserted[insertions] = text }
+
+# A mutant in this line; returns the expression that says whether it is on.
+function mutant(kind, line,   key) {
+  total++
+  key = kind "\t" owner[line] "\t" trimmed(line)
+  printf "%d\t%s\t%s\t%d\t%d\t%s\n", total, kind, owner[line], ++seen[key], line, trimmed(line) >list
+  return "weakened(" total ")"
+}
+
+function trimmed(line,   text) { text = code[line]; gsub(/^[ \t]+|[ \t\\]+$/, "", text); return text }
+
+# Where the parenthesis that opens there closes: sets closing_line and closing_column; false if not within twelve lines.
+function closes(line, column,   depth, c) {
+  for (closing_line = line; closing_line < line + 12; closing_line++) {
+    for (closing_column = closing_line == line ? column : 1; closing_column <= length(code[closing_line]); closing_column++) {
+      c = substr(code[closing_line], closing_column, 1)
+      if (c == "(") depth++
+      if (c == ")" && --depth == 0) return 1
+    }
+  }
+  return 0
+}
+
+# Whether what follows the closed condition leaves at once.
+function leaves(line, column,   rest) {
+  rest = substr(code[line], column + 1)
+  if (rest ~ /^ \{? *$/) rest = code[line + 1]
+  return rest ~ /^ *(return|continue|break|goto|errno = )/
+}
+
+# The next place of a pattern in the line, after column; 0: none. match() sets RLENGTH.
+function next_match(line, pattern, after,   rest) {
+  rest = substr(code[line], after + 1)
+  if (!match(rest, pattern)) return 0
+  return after + RSTART
+}
+
+{ source[NR] = code[NR] = $0 }
+
+# What is code, and in which function: the rest of `code` is emptied.
+/---.*>>core \*\/$/ { inside = 1; room = "core" }
+/^\/\* ---- room: / { split(substr($0, 15), word, "[. ]"); room = word[1] == "the" ? word[2] : word[1] }
+{
+  text = $0
+  if (comment) {
+    if (!(at = index(text, "*/"))) text = ""
+    else { text = sprintf("%" (at + 1) "s", "") substr(text, at + 2); comment = 0 }
+  }
+  while ((at = index(text, "/*")) > 0) {
+    if ((end = index(substr(text, at + 2), "*/")) > 0) text = substr(text, 1, at - 1) sprintf("%" (end + 3) "s", "") substr(text, at + end + 3)
+    else { text = substr(text, 1, at - 1); comment = 1 }
+  }
+  if ((at = index(text, "//")) > 0 && text !~ /"[^"]*\/\//) text = substr(text, 1, at - 1)
+  if (text ~ /^#define [A-Z_]*\(/) { split(substr(text, 9), word, "("); where = word[1] }
+  else if (text ~ /^[A-Za-z].*objpool[a-z0-9_]*\(/ && text !~ /;[ ]*$/) {
+    head = text
+    sub(/__attribute__\(\([^)]*\)\)/, "", head)
+    match(head, /objpool[a-z0-9_]*\(/)
+    where = substr(head, RSTART, RLENGTH - 1)
+  }
+  continued = text ~ /^#define/ || (continued && source[NR - 1] ~ /\\$/)
+  if (!inside || text ~ /^#/) text = ""
+  code[NR] = text
+  owner[NR] = where
+  meeting[NR] = room ~ /^(core|depot|limits|commons|waiting|revocation|acquiring|releasing|life)$/
+  plain[NR] = room ~ /^(output|pressure|maintenance|monitor)$/
+}
+
+END {
+  for (line = 1; line <= NR; line++) {
+    if (code[line] ~ /^[ \t]*$/) continue
+    for (column = 0; (column = next_match(line, "__ATOMIC_(SEQ_CST|ACQUIRE|RELEASE|ACQ_REL)", column)) > 0;) {
+      width = RLENGTH
+      add(line, column, "(" mutant("order", line) " ? __ATOMIC_RELAXED : ")
+      add(line, column + width, ")")
+    }
+    if ((column = next_match(line, "objpool__membarrier\\(false\\)", 0)) > 0) {
+      add(line, column, "(" mutant("barrier", line) " || ")
+      add(line, column + RLENGTH, ")")
+    }
+    if ((column = next_match(line, "__asm__ volatile\\(\"\".*\\);", 0)) > 0) {
+      width = RLENGTH
+      mutant("barrier", line)
+      add(line, column, "UNLESS_" total "(")
+      add(line, column + width - 1, ")")
+      unless[total] = 1
+    }
+    for (column = 0; (column = next_match(line, "(^|[^a-z_])if \\(", column)) > 0;) {
+      column += RLENGTH - 1
+      if (!closes(line, column) || !(meeting[line] || (!plain[line] && leaves(closing_line, closing_column)))) continue
+      add(line, column, "(!" mutant("check", line) " && ")
+      add(closing_line, closing_column + 1, ")")
+    }
+    if ((column = next_match(line, "__builtin_(mul|add)_overflow\\(", 0)) > 0 && closes(line, column + RLENGTH - 1)) {
+      add(line, column, "(!" mutant("overflow", line) " & ")
+      add(closing_line, closing_column + 1, ")")
+    }
+    if ((column = next_match(line, ", 1, __ATOMIC", 0)) > 0) {
+      add(line, column + 2, "!" mutant("count", line) " * ")
+    }
+    if ((column = next_match(line, "(->|\\.)[a-z_]+(\\+\\+|--);", 0)) > 0) {
+      add(line, column + RLENGTH - 3, (substr(code[line], column + RLENGTH - 2, 1) == "+" ? " += " : " -= ") "!" mutant("count", line) "; /*")
+      add(line, column + RLENGTH, "*/")
+    }
+    if ((column = next_match(line, "objpool__(add|count|count_in|count_out|raise|watch|look)\\(", 0)) > 0 &&
+        code[line] !~ /^[A-Za-z]/ && substr(code[line], 1, column - 1) !~ /= *$/ && closes(line, column + RLENGTH - 1)) {
+      add(line, column, "(" mutant("statistics", line) " ? (void)0 : (void)")
+      add(closing_line, closing_column + 1, ")")
+    }
+    if ((column = next_match(line, "OBJPOOL__STORE\\([a-z]+->(peak_in_use|peak_idle|since_ns),", 0)) > 0) {
+      add(line, column, "(" mutant("statistics", line) " ? (void)0 : (void)")
+      closes(line, column + 14)
+      add(closing_line, closing_column + 1, ")")
+    }
+    if ((column = next_match(line, "(^|[^a-z_])(stats|sum)\\.[a-z_]+ \\+?= ", 0)) > 0 && substr(code[line], column + RLENGTH) !~ /^0;/) {
+      add(line, column + RLENGTH, mutant("statistics", line) " ? 0 : ")
+    }
+    if ((column = next_match(line, "\\+ 1\\) << OBJPOOL__NUMBER_BITS", 0)) > 0) add(line, column + 2, "!" mutant("tag", line) " * ")
+    if ((column = next_match(line, "^ *\\*objpool__tag\\([a-z]*\\) = ", 0)) > 0) {
+      match(code[line], /\*/)
+      add(line, RSTART, "if (!" mutant("tag", line) ") ")
+    }
+    if (meeting[line] && (column = next_match(line, " (<|<=|>|>=) ", 0)) > 0 && code[line] !~ /(^|[^a-z_])for \(/) {
+      do {
+        width = RLENGTH
+        add(line, column + width, mutant("bound", line) " + ")
+        column += width
+      } while ((column = next_match(line, " (<|<=|>|>=) ", column - 1)) > 0)
+    }
+  }
+  print "#ifndef WEAKENED_H"
+  print "#define WEAKENED_H"
+  print "#include <fcntl.h>"
+  print "#include <stdlib.h>"
+  print "#include <sys/mman.h>"
+  print "#include <unistd.h>"
+  print "static int weakened_number;"
+  print "static unsigned char *weakened_reached; /* a byte for each that was come by, in the file WEAKENED_REACHED */"
+  print "__attribute__((constructor(101))) static void weakened_choose(void) {"
+  print "  const char *number = getenv(\"WEAKENED\"), *file = getenv(\"WEAKENED_REACHED\");"
+  print "  if (number) weakened_number = atoi(number);"
+  print "  if (!file) return;"
+  print "  int opened = open(file, O_RDWR);"
+  print "  void *memory = opened < 0 ? MAP_FAILED : mmap(0, " total + 1 ", PROT_READ | PROT_WRITE, MAP_SHARED, opened, 0);"
+  print "  if (memory == MAP_FAILED) abort();"
+  print "  weakened_reached = (unsigned char *)memory;"
+  print "  close(opened);"
+  print "}"
+  print "static inline __attribute__((always_inline, unused)) int weakened(int number) {"
+  print "  if (__builtin_expect(!!weakened_reached, 0)) __atomic_store_n(&weakened_reached[number], 1, __ATOMIC_RELAXED);"
+  print "  return __builtin_expect(number == weakened_number, 0);"
+  print "}"
+  print "#ifndef WITHOUT"
+  print "#define WITHOUT 0"
+  print "#endif"
+  for (number = 1; number <= total; number++) if (number in unless) {
+    print "#if WITHOUT == " number
+    print "#define UNLESS_" number "(...) (void)0"
+    print "#else"
+    print "#define UNLESS_" number "(...) __VA_ARGS__"
+    print "#endif"
+  }
+  print "#endif"
+  # Insertions of one line, the last first. At the same place: what was inserted first stands first.
+  for (i = 1; i <= insertions; i++) of_line[at_line[i]] = of_line[at_line[i]] " " i
+  for (line = 1; line <= NR; line++) {
+    text = source[line]
+    if (line in of_line) {
+      count = split(substr(of_line[line], 2), here, " ")
+      for (i = 2; i <= count; i++) { # sorted by place, stable
+        moving = here[i]
+        for (j = i - 1; j >= 1 && at_column[here[j]] + 0 > at_column[moving] + 0; j--) here[j + 1] = here[j]
+        here[j + 1] = moving
+      }
+      for (i = count; i >= 1; i--) text = substr(text, 1, at_column[here[i]] - 1) inserted[here[i]] substr(text, at_column[here[i]])
+    }
+    print text
+  }
+}

@@ -1,0 +1,49 @@
+/* The depot's stacks: after a magazine was popped and pushed again the head is not what it was (ABA), for as long as
+   its tag lasts; and the same for an object of a pool without caches, which is a magazine of one. */
+#include "support.h"
+
+#define OBJPOOL_IMPLEMENTATION
+#include "objpool.h"
+
+typedef struct thing {
+  long n;
+} thing;
+
+OBJPOOL_DEFINE(thing_pool, thing);
+
+static void head_never_comes_back_by_the_same_magazine(void **state) {
+  objpool_config config;
+  thing_pool pool;
+  uint64_t seen[1000];
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.cache_size = OBJPOOL_NO_CACHE;
+  assert_true(thing_pool_init(&pool, &config));
+  assert_int_equal(thing_pool_warmup(&pool, 1), 1);
+  for (size_t i = 0; i < COUNT_OF(seen); i++) {
+    seen[i] = pool.base.state->full;
+    thing *object = thing_pool_try_acquire(&pool);
+    assert_non_null(object);
+    assert_true(pool.base.state->full != seen[i]);
+    thing_pool_release(&pool, object);
+    for (size_t before = 0; before <= i; before++) assert_true(pool.base.state->full != seen[before]);
+  }
+  thing_pool_destroy(&pool);
+}
+
+/* What a thread that sleeps in a pop does when it wakes: compare with the head it saw. */
+static void tag_has_forty_bits_and_leaves_the_number_alone(void **state) {
+  (void)state;
+  const uint64_t last_tag = (UINT64_C(1) << 40) - 1, number = OBJPOOL__NUMBER_MAX;
+  assert_int_equal(objpool__number(objpool__successor(last_tag << 24 | 1, (uint32_t)number)), number);
+  assert_int_equal(objpool__successor(last_tag << 24 | number, 5), 5); /* comes round, without spilling over */
+  assert_int_equal(objpool__successor(5, (uint32_t)number) >> 24, 1);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(head_never_comes_back_by_the_same_magazine),
+      cmocka_unit_test(tag_has_forty_bits_and_leaves_the_number_alone),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

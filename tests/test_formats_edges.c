@@ -1,0 +1,220 @@
+/* What is printed at the edges: every recommendation, odd names, odd arguments, limits that some pools have and
+   others have not. */
+#include "support.h"
+
+#define OBJPOOL_PANIC(message) panic_seen(message)
+#define OBJPOOL_IMPLEMENTATION
+#include "objpool.h"
+
+typedef struct thing {
+  long n;
+} thing;
+
+OBJPOOL_DEFINE(thing_pool, thing);
+
+static void init_named(thing_pool *pool, const char *name, size_t max_idle, size_t max_objects) {
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.name = name;
+  config.max_idle = max_idle;
+  config.max_objects = max_objects;
+  assert_true(thing_pool_init(pool, &config));
+}
+
+/* The text that objpool__recommend writes for these numbers. */
+static void recommends(objpool_stats numbers, const char *expected) {
+  char text[300];
+  objpool__writer out = {text, sizeof text, 0};
+  objpool__recommend(&out, &numbers);
+  assert_true(objpool__finish(&out) > 0);
+  assert_memory_equal(text, "Recommendation: ", 16);
+  assert_memory_equal(text + 16, expected, strlen(expected));
+}
+
+static void each_recommendation_follows_from_its_numbers(void **state) {
+  static objpool_stats none;
+  objpool_stats numbers;
+  (void)state;
+  memset(&numbers, 0, sizeof numbers);
+  recommends(numbers, "no objects were acquired yet");
+
+  numbers.exhausted = 1; /* nothing was handed out, but it was asked for */
+  numbers.max_objects = 10;
+  recommends(numbers, "raise max_objects to about 16:");
+  numbers = none;
+  numbers.timeouts = 3;
+  numbers.acquires = numbers.hits = 100;
+  numbers.max_objects = 20;
+  recommends(numbers, "raise max_objects to about 31:");
+
+  numbers = none;
+  numbers.acquires = 100;
+  numbers.hits = 90;
+  numbers.misses = 10;
+  numbers.peak_in_use = 8;
+  numbers.overflowed = 6;
+  recommends(numbers, "raise max_idle to 11:");
+  numbers.overflowed = 5;
+  numbers.misses = 11;
+  recommends(numbers, "warm up 8 objects:");
+  numbers.misses = 10;
+  recommends(numbers, "keep the size; warm up 8 objects");
+  numbers.idle = 40;
+  numbers.in_use = 5;
+  recommends(numbers, "set max_idle to 11,");
+  numbers.in_use = 4;
+  numbers.misses = 0;
+  recommends(numbers, "keep the size: every acquire found");
+
+  numbers = none; /* as one thread may see what another is just doing: nobody is told to warm up nothing */
+  numbers.acquires = numbers.misses = 5;
+  recommends(numbers, "keep the size;");
+}
+
+static void too_many_characters_for_an_int_are_an_error(void **state) {
+  char text[8];
+  objpool__writer out = {text, sizeof text, (size_t)INT32_MAX};
+  (void)state;
+  memset(text, 'x', sizeof text);
+  assert_int_equal(objpool__finish(&out), INT32_MAX);
+  assert_int_equal(text[7], 0);
+  out.length++;
+  errno = 0;
+  assert_int_equal(objpool__finish(&out), -1);
+  assert_int_equal(errno, EOVERFLOW);
+}
+
+static void format_of_another_kind_is_refused(void **state) {
+  char text[4] = "abc";
+  (void)state;
+  errno = 0;
+  assert_int_equal(objpool_format(NULL, (objpool_format_kind)3, text, sizeof text), -1);
+  assert_int_equal(errno, EINVAL);
+  assert_string_equal(text, "abc");
+}
+
+static void names_are_checked_as_utf_8_to_the_last_byte(void **state) {
+  static const struct {
+    const char *name, *shown;
+  } names[] = {
+      {"\xe0\xa0\x80", "\xe0\xa0\x80"},                         /* the first of three bytes */
+      {"\xe0\x9f\xbf", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* overlong */
+      {"\xed\x9f\xbf", "\xed\x9f\xbf"},                         /* the last before the surrogates */
+      {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* a surrogate */
+      {"\xf0\x90\x80\x80", "\xf0\x90\x80\x80"},                 /* the first of four bytes */
+      {"\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},                 /* the last character there is */
+      {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xc1\xbf", "\xef\xbf\xbd\xef\xbf\xbd"}, /* overlong */
+      {"\xf5z", "\xef\xbf\xbdz"},
+      {"a\xe2\x82", "a\xef\xbf\xbd\xef\xbf\xbd"}, /* cut off by the end */
+  };
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(names); i++) {
+    static thing_pool pool;
+    char text[400], expected[40];
+    init_named(&pool, names[i].name, 0, 0);
+    assert_true(objpool_format(&pool.base, OBJPOOL_TEXT, text, sizeof text) > 0);
+    snprintf(expected, sizeof expected, "%s: ", names[i].shown);
+    assert_memory_equal(text, expected, strlen(expected));
+    thing_pool_destroy(&pool);
+  }
+}
+
+static void report_tells_the_limits_there_are(void **state) {
+  static thing_pool pool;
+  char text[3000];
+  (void)state;
+  init_named(&pool, "limited", 3, 8);
+  thing *one = thing_pool_acquire(&pool);
+  assert_true(objpool_report(&pool.base, text, sizeof text) > 0);
+  assert_non_null(strstr(text, ", cap 8 (12.5 % used), idle cap 3\n"));
+  thing_pool_release(&pool, one);
+  thing_pool_destroy(&pool);
+  init_named(&pool, "free", 0, 0);
+  assert_true(objpool_report(&pool.base, text, sizeof text) > 0);
+  assert_null(strstr(text, "cap "));
+  thing_pool_destroy(&pool);
+}
+
+static void nothing_has_no_name_and_is_not_registered(void **state) {
+  static thing_pool pool;
+  (void)state;
+  assert_string_equal(objpool_name(NULL), "unnamed");
+  assert_string_equal(objpool_name(&pool.base), "unnamed");
+  assert_null(objpool_registry_find(NULL));
+  assert_int_equal(objpool_registry_each(NULL, NULL), 0);
+  init_named(&pool, "one", 0, 0);
+  assert_int_equal(objpool_registry_each(NULL, NULL), 1); /* counts without a visitor */
+  thing_pool_destroy(&pool);
+}
+
+static void registry_has_a_limit_only_if_every_pool_has_it(void **state) {
+  static thing_pool first, second;
+  objpool_stats sum;
+  (void)state;
+  init_named(&first, "first", 3, 10);
+  init_named(&second, "second", 4, 20);
+  sum = objpool_registry_snapshot();
+  assert_int_equal(sum.max_idle, 7);
+  assert_int_equal(sum.max_objects, 30);
+  assert_true(thing_pool_resize(&first, 0, OBJPOOL_UNCHANGED));
+  sum = objpool_registry_snapshot();
+  assert_int_equal(sum.max_idle, 0);
+  assert_int_equal(sum.max_objects, 30);
+  assert_true(thing_pool_resize(&second, OBJPOOL_UNCHANGED, 0));
+  sum = objpool_registry_snapshot();
+  assert_int_equal(sum.max_idle, 0);
+  assert_int_equal(sum.max_objects, 0);
+  thing_pool_destroy(&first);
+  thing_pool_destroy(&second);
+}
+
+static void registry_counts_since_the_earliest_reset(void **state) {
+  static thing_pool first, second;
+  (void)state;
+  init_named(&first, "first", 0, 0);
+  init_named(&second, "second", 0, 0);
+  assert_int_equal(objpool_registry_snapshot().since_ns, thing_pool_stats(&first).since_ns);
+  thing_pool_reset_stats(&first);
+  assert_true(thing_pool_stats(&first).since_ns > thing_pool_stats(&second).since_ns);
+  assert_int_equal(objpool_registry_snapshot().since_ns, thing_pool_stats(&second).since_ns);
+  thing_pool_destroy(&first);
+  thing_pool_destroy(&second);
+}
+
+static void release_again(void *pool, void *object) { thing_pool_release((thing_pool *)pool, (thing *)object); }
+
+static void panic_cuts_a_long_name_and_tells_the_mistake_all_the_same(void **state) {
+  static thing_pool pool;
+  char name[600], pointer[40];
+  thing *object;
+  (void)state;
+  memset(name, 'n', sizeof name - 1);
+  name[sizeof name - 1] = 0;
+  init_named(&pool, name, 0, 0);
+  object = thing_pool_acquire(&pool);
+  assert_non_null(object);
+  thing_pool_release(&pool, object);
+  assert_true(panics(release_again, &pool, object));
+  assert_true(strlen(panic_message) < 256);
+  assert_non_null(strstr(panic_message, "nnnnnnnn': "));
+  snprintf(pointer, sizeof pointer, "%p", (void *)object);
+  assert_non_null(strstr(panic_message, pointer));
+  assert_non_null(strstr(panic_message, "released twice"));
+  thing_pool_destroy(&pool);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_recommendation_follows_from_its_numbers),
+      cmocka_unit_test(too_many_characters_for_an_int_are_an_error),
+      cmocka_unit_test(format_of_another_kind_is_refused),
+      cmocka_unit_test(names_are_checked_as_utf_8_to_the_last_byte),
+      cmocka_unit_test(report_tells_the_limits_there_are),
+      cmocka_unit_test(nothing_has_no_name_and_is_not_registered),
+      cmocka_unit_test(registry_has_a_limit_only_if_every_pool_has_it),
+      cmocka_unit_test(registry_counts_since_the_earliest_reset),
+      cmocka_unit_test(panic_cuts_a_long_name_and_tells_the_mistake_all_the_same),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
