@@ -3779,7 +3779,8 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
     OBJPOOL__STORE(state->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
     if (state->engine == OBJPOOL__CACHED) {
       size_t idle = objpool__count_shared(state);
-      __atomic_store_n(&state->room, (int64_t)config.max_idle - (int64_t)idle,
+      /* unsigned: a limit beyond INT64_MAX is none, and its room is not looked at */
+      __atomic_store_n(&state->room, (int64_t)((uint64_t)config.max_idle - (uint64_t)idle),
                        __ATOMIC_RELEASE); /* as objpool__room_give */
     }
     size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST); /* after the new limit: see objpool__put */

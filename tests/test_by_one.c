@@ -228,6 +228,23 @@ static void release_after_a_lower_max_idle_asks(void **state) {
   }
 }
 
+static void limit_on_idle_beyond_any_count_is_none(void **state) {
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    void *held[20];
+    objpool *pool = begin(kind, SIZE_MAX - 1, 0);
+    take(pool, held, 20);
+    objpool_release_many(pool, held, 20);
+    assert_int_equal(objpool_snapshot(pool).idle, 20);
+    assert_true(objpool_resize(pool, (size_t)PTRDIFF_MAX + 1, OBJPOOL_UNCHANGED));
+    take(pool, held, 20);
+    objpool_release_many(pool, held, 20);
+    assert_int_equal(objpool_snapshot(pool).idle, 20);
+    assert_int_equal(objpool_snapshot(pool).created, 20);
+    objpool_destroy(pool);
+  }
+}
+
 static void place_of_an_invalid_object_is_free_when_another_was_found(void **state) {
   (void)state;
   for (int cached = 0; cached < 2; cached++) {
@@ -239,13 +256,13 @@ static void place_of_an_invalid_object_is_free_when_another_was_found(void **sta
     config.cache_size = cached ? 2 : OBJPOOL_NO_CACHE;
     assert_true(checked_pool_init(&pool, &config));
     for (size_t i = 0; i < 2; i++) held[i] = checked_pool_acquire(&pool);
+    held[1]->broken = true; /* released last, and so the next to be handed out */
     for (size_t i = 0; i < 2; i++) checked_pool_release(&pool, held[i]);
     if (cached) { /* out of this thread's cache */
       objpool__hold(pool.base.state, NULL);
       objpool__unhold(pool.base.state);
       objpool__keep_closed(pool.base.state);
     }
-    held[1]->broken = true; /* idle, and the next to be handed out */
     thing *good = checked_pool_acquire(&pool);
     assert_ptr_equal(good, held[0]);
     assert_int_equal(checked_pool_stats(&pool).invalid, 1);
@@ -432,6 +449,7 @@ int main(void) {
       cmocka_unit_test(one_object_above_a_lower_cap_goes_and_is_no_overflow),
       cmocka_unit_test(idle_object_goes_first_when_the_cap_is_lowered),
       cmocka_unit_test(release_after_a_lower_max_idle_asks),
+      cmocka_unit_test(limit_on_idle_beyond_any_count_is_none),
       cmocka_unit_test(place_of_an_invalid_object_is_free_when_another_was_found),
       cmocka_unit_test(cell_that_was_not_needed_goes_back),
       cmocka_unit_test(trim_takes_from_the_emptiest_block_first),
