@@ -302,6 +302,34 @@ static void moved_guard_keeps_its_object_beyond_the_function(void **state) {
   assert_int_equal(thing_pool_stats(&pool).releases, 1);
 }
 
+static void extract_through(void *guard, void *value) {
+  thing taken = thing_pool_guard_extract((thing_pool_guard *)guard);
+  *(thing *)value = taken;
+}
+
+static void extract_by_an_empty_guard_panics(void **state) {
+  (void)state;
+#ifdef __cplusplus
+  const bool may_return = false; /* there is no value to return, since nothing asks of T that one can be made */
+#else
+  const bool may_return = true;
+#endif
+  for (int returns = 0; returns <= may_return; returns++) {
+    thing_pool_guard guard = thing_pool_guard_acquire(&pool), never;
+    thing value = {7};
+    memset((void *)&never, 0, sizeof never); /* as one in an all-zero structure */
+    thing_pool_guard_release(&guard);
+    panic_returns = returns;
+    assert_true(panics(extract_through, &guard, &value));
+    assert_true(strstr(panic_message, "guard") != NULL);
+    assert_int_equal(value.n, returns ? 0 : 7);
+    assert_true(panics(extract_through, &never, &value));
+    panic_returns = false;
+    assert_int_equal(thing_pool_stats(&pool).extracted, 0);
+    assert_int_equal(thing_pool_stats(&pool).idle, 1);
+  }
+}
+
 static void extracted_value_leaves_the_pool(void **state) {
   (void)state;
   {
@@ -412,6 +440,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(discarded_guard_destroys_its_object, begin, end),
       cmocka_unit_test_setup_teardown(taken_object_belongs_to_the_caller, begin, end),
       cmocka_unit_test_setup_teardown(moved_guard_keeps_its_object_beyond_the_function, begin, end),
+      cmocka_unit_test_setup_teardown(extract_by_an_empty_guard_panics, begin, end),
       cmocka_unit_test_setup_teardown(extracted_value_leaves_the_pool, begin, end),
       cmocka_unit_test_setup_teardown(guard_may_adopt_an_object_and_be_a_member, begin, end),
       cmocka_unit_test_setup_teardown(ref_and_mut_give_the_object, begin, end),

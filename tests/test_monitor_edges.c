@@ -96,28 +96,35 @@ static void note_message(const objpool_alert *alert, void *user) {
 }
 
 static void a_long_name_is_cut_in_an_alerts_message(void **state) {
-  static thing_pool pool;
-  objpool_monitor monitor;
-  objpool_thresholds thresholds;
-  objpool_config config;
-  char name[400], message[160];
+  static const char begin[] = "objects 3, above the limit of 2: ";
   (void)state;
-  memset(name, 'n', sizeof name - 1);
-  name[sizeof name - 1] = 0;
-  memset(message, 'x', sizeof message);
-  memset(&thresholds, 0, sizeof thresholds);
-  thresholds.max_objects = 2;
-  memset(&config, 0, sizeof config);
-  config.name = name;
-  config.warmup = 3;
-  assert_true(thing_pool_init(&pool, &config));
-  assert_true(objpool_monitor_init(&monitor, &thresholds, note_message, message));
-  assert_int_equal(objpool_monitor_poll(&monitor), 1);
-  assert_int_equal(message[sizeof message - 1], 0);
-  assert_int_equal(strlen(message), sizeof message - 1);
-  assert_memory_equal(message, "objects 3, above the limit of 2: nnn", 36);
-  objpool_monitor_destroy(&monitor);
-  thing_pool_destroy(&pool);
+  for (size_t shift = 0; shift < 4; shift++) { /* between characters, wherever they begin */
+    static thing_pool pool;
+    objpool_monitor monitor;
+    objpool_thresholds thresholds;
+    objpool_config config;
+    char name[400], message[160];
+    size_t length = 0, whole = sizeof message - 1 - strlen(begin);
+    while (length < shift) name[length++] = 'n';
+    whole -= (whole - length) % 3;
+    while (length + 3 < sizeof name) memcpy(&name[length], "\xe6\xb1\xa0", 3), length += 3;
+    name[length] = 0;
+    memset(message, 'x', sizeof message);
+    memset(&thresholds, 0, sizeof thresholds);
+    thresholds.max_objects = 2;
+    memset(&config, 0, sizeof config);
+    config.name = name;
+    config.warmup = 3;
+    assert_true(thing_pool_init(&pool, &config));
+    assert_true(objpool_monitor_init(&monitor, &thresholds, note_message, message));
+    assert_int_equal(objpool_monitor_poll(&monitor), 1);
+    assert_non_null(memchr(message, 0, sizeof message));
+    assert_int_equal(strlen(message), strlen(begin) + whole);
+    assert_memory_equal(message, begin, strlen(begin));
+    assert_memory_equal(message + strlen(begin), name, whole);
+    objpool_monitor_destroy(&monitor);
+    thing_pool_destroy(&pool);
+  }
 }
 
 /* >>threads: what the monitor's own thread meets */

@@ -112,6 +112,10 @@ static void growth_beyond_all_memory_grows_by_what_fits(void **state) {
     assert_true(largest_asked <= PTRDIFF_MAX); /* nobody is asked for what cannot be */
     for (size_t j = 0; j < 1000; j++) objects[j]->n = (long)j;
     for (size_t j = 0; j < 1000; j++) assert_int_equal(objects[j]->n, j);
+    thing_pool_release_many(&pool, &objects[1], 999);
+    thing_pool_clear(&pool); /* the first block stays, and the next grows from there */
+    assert_int_equal(thing_pool_acquire_many(&pool, &objects[1], 999), 999);
+    assert_true(largest_asked <= PTRDIFF_MAX);
     thing_pool_release_many(&pool, objects, 1000);
     thing_pool_destroy(&pool);
   }
