@@ -46,7 +46,7 @@
       OBJPOOL_API                 what stands before each public function [extern]
       OBJPOOL_ASSERT(cond)        internal consistency checks [none]
       OBJPOOL_PANIC(message)      misuse was found [prints the message on stderr and aborts]; may jump away or return:
-                                  the call then had no effect
+                                  the call then had no effect (an extract gives zeroes or T(), or without T() aborts)
       OBJPOOL_CACHE_LINE          bytes between what different threads write, a plain number [128]
       OBJPOOL_MAX_THREADS         threads with a cache of their own at a time, a plain number [256]; 8 bytes each per pool
       OBJPOOL_UNCHECKED           drops the checks of a release
@@ -759,17 +759,17 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
   }                                                                                                             \
   inline void name##_objpool_pool::objpool__release(name##_guard *objpool__g) { name##_guard_release(objpool__g); }
 /* templates: there only when used, since an immovable T has no extract */
-#define OBJPOOL__EXTRACT(name)                                                                            \
-  template <class objpool__value = name##_objpool_value>                                                  \
-  OBJPOOL__MUST_USE static inline objpool__value name##_extract(name##_objpool_pool *objpool__p,          \
-                                                                objpool__value *objpool__o) {             \
-    return objpool__cxx<objpool__value>::extract(&objpool__p->base, name##_objpool_describe, objpool__o); \
-  }                                                                                                       \
-  template <class objpool__guard = name##_guard>                                                          \
-  OBJPOOL__MUST_USE static inline                                                                         \
-      typename objpool__guard::objpool__value name##_guard_extract(objpool__guard *objpool__g) {          \
-    (void)name##_guard_mut(objpool__g); /* panics when it is empty */                                     \
-    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                               \
+#define OBJPOOL__EXTRACT(name)                                                                               \
+  template <class objpool__value = name##_objpool_value>                                                     \
+  OBJPOOL__MUST_USE static inline objpool__value name##_extract(name##_objpool_pool *objpool__p,             \
+                                                                objpool__value *objpool__o) {                \
+    return objpool__cxx<objpool__value>::extract(&objpool__p->base, name##_objpool_describe, objpool__o);    \
+  }                                                                                                          \
+  template <class objpool__guard = name##_guard>                                                             \
+  OBJPOOL__MUST_USE static inline                                                                            \
+      typename objpool__guard::objpool__value name##_guard_extract(objpool__guard *objpool__g) {             \
+    if (!name##_guard_mut(objpool__g)) return objpool__cxx<typename objpool__guard::objpool__value>::none(); \
+    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                  \
   }
 #define OBJPOOL__CREATES(T, options) ((options).create || objpool__cxx<T>::builds)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy || objpool__cxx<T>::takes_down)
@@ -992,6 +992,7 @@ inline void operator delete(void *, objpool__place) noexcept {}
 
 template <bool constructible> struct objpool__maker { /* a T without T() needs opt.create */
   template <class T> static bool make(T *) { return false; }
+  template <class T> static T none() { __builtin_abort(); }
 };
 template <> struct objpool__maker<true> {
   template <class T> static bool make(T *object) {
@@ -1007,6 +1008,7 @@ template <> struct objpool__maker<true> {
 #endif
     return true;
   }
+  template <class T> static T none() { return T(); }
 };
 
 /* What opt.create and opt.destroy are when they are not set, and how a value leaves. */
@@ -1031,8 +1033,11 @@ template <class T> struct objpool__cxx {
         objpool__forget(pool, describe, object);
       }
     } leave = {objpool__extract_begins(pool, object) ? pool : nullptr, describe, object};
+    if (!leave.pool) return none();
     return static_cast<T &&>(*object);
   }
+  /* What an extract returns that was a mistake, if the panic lets it: as in C a value of zeroes, if there is one. */
+  static T none() { return objpool__maker<__is_constructible(T)>::template none<T>(); }
 };
 
 /* A guard that moves: `objpool_scoped<conn_pool> guard(&pool)`, or OBJPOOL_SCOPED as in C. */

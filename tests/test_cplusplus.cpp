@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#define OBJPOOL_PANIC(message) panic_seen(message)
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
@@ -68,6 +69,27 @@ static void objects_are_built_by_their_constructor_and_taken_down_by_their_destr
   assert_int_equal(counted::constructed, 5);
   assert_int_equal(app::storage::counted_pool_clear(&pool), 4);
   assert_int_equal(counted::destructed, 5);
+}
+
+static void extract_again(void *object, void *value) {
+  counted taken = counted_pool_extract(&pool, static_cast<counted *>(object));
+  *static_cast<std::string *>(value) = taken.text;
+}
+
+static void extract_of_an_idle_object_gives_a_new_value_and_leaves_it_alone(void **) {
+  counted *object = counted_pool_acquire(&pool);
+  object->text = "kept";
+  counted_pool_release(&pool, object);
+  std::string value = "nothing";
+  panic_returns = true;
+  assert_true(panics(extract_again, object, &value));
+  assert_string_equal(value.c_str(), "new");
+  assert_true(panics(extract_again, nullptr, &value));
+  panic_returns = false;
+  assert_int_equal(counted_pool_stats(&pool).extracted, 0);
+  assert_ptr_equal(counted_pool_acquire(&pool), object);
+  assert_string_equal(object->text.c_str(), "kept");
+  counted_pool_release(&pool, object);
 }
 
 static void extract_moves_and_destructs(void **) {
@@ -318,6 +340,7 @@ static void constructor_that_throws_is_a_create_that_refuses(void **) {
 int main() {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(objects_are_built_by_their_constructor_and_taken_down_by_their_destructor, begin, end),
+      cmocka_unit_test_setup_teardown(extract_of_an_idle_object_gives_a_new_value_and_leaves_it_alone, begin, end),
       cmocka_unit_test_setup_teardown(extract_moves_and_destructs, begin, end),
       cmocka_unit_test_setup_teardown(guards_release_when_an_exception_passes, begin, end),
       cmocka_unit_test_setup_teardown(guard_is_returned_by_value, begin, end),
