@@ -4287,7 +4287,8 @@ typedef struct objpool__shown {
 } objpool__shown;
 
 static uint64_t objpool__per_million(uint64_t part, uint64_t whole) {
-  return whole ? (uint64_t)((double)part * 1e6 / (double)whole + 0.5) : 0;
+  if (part >= whole) return whole ? 1000000 : 0;
+  return (uint64_t)((double)part * 1e6 / (double)whole + 0.5);
 }
 
 static void objpool__format_json(objpool__writer *out, const objpool__shown *row) {
@@ -4882,13 +4883,18 @@ static objpool__watched *objpool__watched_as(objpool__monitoring *monitor, uint6
   return added;
 }
 
+static uint64_t objpool__since(uint64_t now, uint64_t before) { return now > before ? now - before : 0; }
+
 static size_t objpool__poll_pool(objpool__monitoring *monitor, objpool__watched *watched, const objpool *pool) {
   const objpool_thresholds *limits = &monitor->limits;
   objpool_stats now = objpool_snapshot(pool);
   if (now.since_ns != watched->last.since_ns) memset(&watched->last, 0, sizeof watched->last); /* was reset since */
-  uint64_t hits = now.hits - watched->last.hits, misses = now.misses - watched->last.misses;
-  bool enough = hits + misses >= limits->min_samples;
-  double whole = hits + misses ? (double)(hits + misses) : 1;
+  /* hits may fall: an acquire that was just under way then turned out to be a miss */
+  uint64_t acquires = objpool__since(now.acquires, watched->last.acquires);
+  uint64_t misses = objpool__since(now.misses, watched->last.misses), hits = objpool__since(acquires, misses);
+  if (misses > acquires) misses = acquires;
+  bool enough = acquires >= limits->min_samples;
+  double whole = acquires ? (double)acquires : 1;
   watched->last = now;
   const struct {
     bool known;

@@ -127,6 +127,37 @@ static void a_long_name_is_cut_in_an_alerts_message(void **state) {
   }
 }
 
+static void note_alert(const objpool_alert *alert, void *user) { *(objpool_alert *)user = *alert; }
+
+static void an_acquire_that_turns_out_a_miss_after_a_poll_is_one(void **state) {
+  static thing_pool pool;
+  objpool_monitor monitor;
+  objpool_thresholds thresholds;
+  objpool_config config;
+  objpool_alert alert;
+  (void)state;
+  memset(&thresholds, 0, sizeof thresholds);
+  thresholds.min_samples = 4;
+  memset(&config, 0, sizeof config);
+  config.name = "hesitant";
+  config.warmup = 8;
+  assert_true(thing_pool_init(&pool, &config));
+  assert_true(objpool_monitor_init(&monitor, &thresholds, note_alert, &alert));
+  for (int i = 0; i < 100; i++) thing_pool_release(&pool, thing_pool_acquire(&pool));
+  assert_int_equal(objpool_monitor_poll(&monitor), 0);
+  /* Between two polls a hundred acquires, all of them misses, and that of one more, which the first poll counted. */
+  pool.base.state->shared_counts[OBJPOOL__ACQUIRES] += 100;
+  pool.base.state->shared_counts[OBJPOOL__MISSES] += 101;
+  memset(&alert, 0, sizeof alert);
+  assert_int_equal(objpool_monitor_poll(&monitor), 2); /* the hit rate and the miss rate; the last one is kept */
+  assert_int_equal(alert.kind, OBJPOOL_ALERT_MISS_RATE);
+  assert_true(alert.value > 0.99 && alert.value < 1.01);
+  objpool_monitor_destroy(&monitor);
+  pool.base.state->shared_counts[OBJPOOL__ACQUIRES] -= 100;
+  pool.base.state->shared_counts[OBJPOOL__MISSES] -= 101;
+  thing_pool_destroy(&pool);
+}
+
 /* >>threads: what the monitor's own thread meets */
 
 static long started, stopped;
@@ -267,6 +298,7 @@ int main(void) {
       cmocka_unit_test(a_monitor_runs_once_and_not_without_an_interval),
       cmocka_unit_test(conditions_are_counted_without_a_handler_too),
       cmocka_unit_test(a_long_name_is_cut_in_an_alerts_message),
+      cmocka_unit_test(an_acquire_that_turns_out_a_miss_after_a_poll_is_one),
       cmocka_unit_test(an_alert_handler_may_stop_its_own_monitor),
       cmocka_unit_test(the_monitors_thread_leaves_local_pools_alone),
       cmocka_unit_test(a_second_maintenance_meanwhile_returns_at_once),
