@@ -244,12 +244,12 @@ static void lower_max_idle_and_release_kept(void *pool) {
 
 /* One of the idle objects is being validated when the hook fills the pool. */
 static void what_no_longer_fits_goes_though_it_is_valid(objpool *pool, size_t idle, void (*hook)(void *pool)) {
-  thing *others[2];
+  void *others[2] = {NULL, NULL};
   hooked = pool;
-  assert_int_equal(objpool_acquire_many(pool, (void **)others, idle), idle);
+  assert_int_equal(objpool_acquire_many(pool, others, idle), idle);
   kept = (thing *)objpool_acquire(pool);
   assert_non_null(kept);
-  objpool_release_many(pool, (void *const *)others, idle);
+  objpool_release_many(pool, others, idle);
   balanced(pool, 1, idle);
   on_validate = hook;
   objpool_maintain(pool);
