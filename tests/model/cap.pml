@@ -1,33 +1,55 @@
-/* cap.pml: the cap of a pool without caches: never more than MAX alive, and never refused without reason.
+/* cap.pml: the cap of a pool without caches: never more than that alive, and never refused without reason.
  *
  * An acquire pops an idle object; if the stack is empty it reserves by a bounded compare-and-swap on `alive` and creates, which may fail
  * and give the reservation back; if `alive` is at the cap it looks at the stack again: only if that is empty with the same tag as
- * before was there a moment (that of reading alive) with nothing idle and MAX alive. A release pushes; a discard destroys.
+ * before was there a moment (that of reading alive) with nothing idle and so many alive. A release pushes; a discard destroys.
+ * With RESIZE the cap is lowered and raised again meanwhile. A resize stores the cap and then reads alive, to see how many are too
+ * many; a reservation counts, and then reads the cap once more: one of the two sees the other.
  *
- * Holds: never more than MAX alive; an acquire is refused only if at some moment of the call nothing was idle and MAX were alive.
+ * Holds: never more than MAX alive, nor, after a resize has looked, more than were alive then or the new cap allows; an acquire is
+ * refused only if at some moment of the call nothing was idle and as many alive as the cap allowed.
  *
+ * also: RESIZE THREADS=2
  * mutant: NO_SECOND_LOOK   the stack is not looked at again after alive was read
  * mutant: NO_TAG           the second look asks only whether the stack is empty
  * mutant: ADD_THEN_CHECK   alive is incremented first, and decremented again when it was too many
  * mutant: READ_THEN_WRITE  the reservation is a read and a write, not a compare-and-swap
  * mutant: LATE_RESERVATION the reservation is made after create
+ * mutant: RESIZE THREADS=2 CAP_READ_LATE  an acquire is refused by what was alive before the cap was read
+ * mutant: RESIZE THREADS=2 CAP_READ_ONCE  the cap is not read again after the reservation
  */
 #define MAX 2
+#ifndef THREADS
 #define THREADS 3
+#endif
 #ifndef CALLS
 #define CALLS 2 /* of each thread */
 #endif
 
 byte idle = 0, tag = 0, alive = 0;
 byte reserved = 0; /* ghost: reservations that were granted and not given back */
+byte most = MAX, allowed = MAX; /* the cap; ghost: what a resize found, until it is gone */
 byte existing = 0; /* ghost: objects between the start of create and the end of destroy */
-bool calling[THREADS], moment[THREADS]; /* ghost: in a call of acquire; there was such a moment in it */
+bool calling[3], moment[3]; /* ghost: in a call of acquire; there was such a moment in it */
 
-/* After each step that changes idle or reserved, and when a call begins. */
+#ifdef ADD_THEN_CHECK
+#define FULL reserved >= MAX /* that it adds too many itself is no reason */
+#else
+#define FULL alive >= most
+#endif
+/* After each step that changes idle, alive or the cap, and when a call begins. */
 inline note() {
   if
-  :: idle == 0 && reserved >= MAX ->
+  :: idle == 0 && FULL ->
      moment[0] = moment[0] || calling[0]; moment[1] = moment[1] || calling[1]; moment[2] = moment[2] || calling[2]
+  :: else -> skip
+  fi
+}
+
+/* After each step that lowers alive. */
+inline lower() {
+  if
+  :: allowed > most && allowed > alive -> allowed = (alive > most -> alive : most)
   :: else -> skip
   fi
 }
@@ -41,7 +63,7 @@ inline build() {
 }
 
 active [THREADS] proctype thread() {
-  byte held, calls, seen_tag, seen_alive;
+  byte held, calls, seen_tag, seen_alive, seen_most;
   bool failed, got;
   do
   :: calls < CALLS && held < 2 ->
@@ -82,28 +104,50 @@ active [THREADS] proctype thread() {
         fi;
 #else
         seen_alive = alive;
+again:  seen_most = most;
+        do
+        :: seen_alive >= seen_most ->
+#ifdef CAP_READ_LATE
+           break;
+#endif
+           seen_alive = alive;
+           if
+           :: seen_alive >= seen_most && most == seen_most -> break
+           :: else -> seen_most = most
+           fi
+        :: else -> break
+        od;
         if
-        :: seen_alive < MAX ->
+        :: seen_alive < seen_most ->
 #ifdef READ_THEN_WRITE
-           atomic { alive = seen_alive + 1; reserved++; note() };
+           alive = seen_alive + 1;
 #else
            atomic {
              if
-             :: alive == seen_alive -> alive = seen_alive + 1; reserved++; note()
-             :: else -> seen_alive = 255
+             :: alive == seen_alive -> alive++; note()
+             :: else -> seen_alive = alive; goto again
              fi
            };
 #endif
-           if
-           :: seen_alive == 255 -> goto again
-           :: else -> skip
-           fi;
+           atomic {
+             if
+#ifdef CAP_READ_ONCE
+             :: true ->
+#else
+             :: most == seen_most || seen_alive < most ->
+#endif
+                reserved++; note(); assert(reserved <= allowed)
+             :: else -> goto undo
+             fi
+           };
            build();
            if
-           :: failed -> atomic { alive--; reserved--; note() } /* gives the reservation back */
+           :: failed -> atomic { alive--; reserved--; lower(); note() } /* gives the reservation back */
            :: else -> got = true
            fi;
-           break
+           break;
+undo:      atomic { alive--; lower(); note(); seen_alive = alive }; /* a resize came between */
+           goto again
         :: else -> skip
         fi;
 #endif
@@ -121,14 +165,21 @@ active [THREADS] proctype thread() {
           :: else -> skip
           fi
         };
-again:  skip
      od;
-     atomic { calling[_pid] = false; moment[_pid] = false; held = held + got; got = false; failed = false; seen_tag = 0; seen_alive = 0 }
+     atomic { calling[_pid] = false; moment[_pid] = false; held = held + got; got = false; failed = false; seen_tag = 0; seen_alive = 0; seen_most = 0 }
   :: held > 0 -> atomic { held--; idle++; tag++; note() } /* release */
   :: held > 0 && calls < CALLS -> /* discard: destroyed, then no longer alive */
      calls++;
      atomic { existing--; held-- };
-     atomic { alive--; reserved--; note() }
+     atomic { alive--; reserved--; lower(); note() }
   :: calls >= CALLS && held == 0 -> break
   od
 }
+
+#ifdef RESIZE
+active proctype resize() {
+  atomic { most = 1; note() };
+  atomic { allowed = (alive > most -> alive : most) };
+  atomic { most = MAX; allowed = MAX; note() }
+}
+#endif
