@@ -137,8 +137,8 @@ static void *share_without_system_calls(void *unused) {
   acquire_and_release_in_many_ways(OBJECTS / 2); /* half for each: neither is ever refused */
   CHECK(count_read(&allocations) == before);
   count_add(&threads_ready, 1);
-  for (;;) { /* not even the end of a thread goes without system calls: the main thread ends the process */
-  }
+  /* not even the end of a thread goes without system calls: the main thread ends the process */
+  while (count_read(&threads_ready)) {}
   return NULL;
 }
 

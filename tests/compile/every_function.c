@@ -195,7 +195,9 @@ int main(void) {
   if (result == 0) result = use_guards();
   if (result == 0) result = use_untyped();
   conn = plain_pool_acquire(&plain);
-  if (!conn || &plain.base != (objpool *)&plain) return 51;
+  if (!conn) return 51;
+  objpool *base = (objpool *)&plain;
+  if (base != &plain.base) return 51;
   plain_pool_release(&plain, conn);
   conn = local_pool_acquire(&local);
   if (!conn) return 52;
