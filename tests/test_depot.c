@@ -1,5 +1,5 @@
 /* The depot's stacks: after a magazine was popped and pushed again the head is not what it was (ABA), for as long as
-   its tag lasts; and the same for an object of a pool without caches, which is a magazine of one. */
+   its tag lasts; and the same for an object of a pool without caches, which is a magazine of one. Empty magazines. */
 #include "support.h"
 
 #define OBJPOOL_IMPLEMENTATION
@@ -40,9 +40,47 @@ static void tag_has_forty_bits_and_leaves_the_number_alone(void **state) {
   assert_int_equal(objpool__successor(5, (uint32_t)number) >> 24, 1);
 }
 
+static objpool__magazine *taken;
+
+static void *take_an_empty_one(void *state) {
+  objpool__magazine *magazine = objpool__magazine_take((objpool__state *)state);
+  __atomic_store_n(&taken, magazine, __ATOMIC_RELEASE);
+  return NULL;
+}
+
+/* As many were provided as can be needed at a time: one is on its way back. */
+static void no_magazine_is_begun_beyond_those_there_are(void **unused) {
+  thing_pool pool;
+  (void)unused;
+  assert_true(thing_pool_init(&pool, NULL));
+  thing_pool_release(&pool, thing_pool_acquire(&pool));
+  objpool__state *state = pool.base.state;
+  assert_true(state->magazine_count > state->magazines_begun);
+  objpool__magazine *last = NULL, *hoard = NULL;
+  while (objpool__number(state->empty) || state->magazines_begun < state->magazine_count) {
+    last = objpool__magazine_take(state);
+    last->objects[0] = hoard;
+    hoard = last;
+  }
+  pthread_t thread = start_thread(take_an_empty_one, state);
+  sleep_ms(50);
+  assert_null(__atomic_load_n(&taken, __ATOMIC_ACQUIRE));
+  hoard = (objpool__magazine *)last->objects[0];
+  objpool__depot_push(state, &state->empty, last, 0);
+  join_thread(thread);
+  assert_ptr_equal(taken, last);
+  objpool__depot_push(state, &state->empty, taken, 0);
+  for (objpool__magazine *next; hoard; hoard = next) {
+    next = (objpool__magazine *)hoard->objects[0];
+    objpool__depot_push(state, &state->empty, hoard, 0);
+  }
+  thing_pool_destroy(&pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(head_never_comes_back_by_the_same_magazine),
+      cmocka_unit_test(no_magazine_is_begun_beyond_those_there_are),
       cmocka_unit_test(tag_has_forty_bits_and_leaves_the_number_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
