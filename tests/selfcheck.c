@@ -86,8 +86,8 @@ OBJPOOL_DEFINE(local_pool, struct thing, opt.local = true);
 OBJPOOL_DEFINE(wiped_pool, struct thing, opt.wipe = true);
 
 static bool is_all_zero(const void *memory, size_t size) {
-  const unsigned char *byte = (const unsigned char *)memory;
-  while (size > 0 && byte[size - 1] == 0) size--;
+  const unsigned char *bytes = (const unsigned char *)memory;
+  while (size > 0 && bytes[size - 1] == 0) size--;
   return size == 0;
 }
 

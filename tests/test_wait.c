@@ -501,7 +501,7 @@ static long rounds_done;
 static void *release_at_random_then_block(void *argument) {
   gate *gates = (gate *)argument;
   uint64_t seed = 99;
-  for (long round = 0;; round++) {
+  for (;;) {
     thing *object;
     gate_wait(&gates[1]);
     if (count_read(&rounds_done)) return NULL;
