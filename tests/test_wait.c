@@ -508,7 +508,7 @@ static void *release_at_random_then_block(void *argument) {
     object = thing_pool_acquire(&pool);
     CHECK(object);
     gate_open(&gates[0]);
-    for (volatile size_t i = random_below(&seed, 20000); i > 0; i = i - 1) {}
+    for (size_t i = random_below(&seed, 20000); i > 0; i--) __asm__ volatile("");
     thing_pool_release(&pool, object);
   }
 }
@@ -527,7 +527,7 @@ static void release_that_races_the_begin_of_a_wait_is_never_missed(void **state)
     thing *object;
     gate_open(&gates[1]);
     gate_wait(&gates[0]);
-    for (volatile size_t i = random_below(&seed, 20000); i > 0; i = i - 1) {}
+    for (size_t i = random_below(&seed, 20000); i > 0; i--) __asm__ volatile("");
     object = thing_pool_acquire_for(&pool, INT64_C(20000000000)); /* a missed release would make this time out */
     assert_non_null(object);
     thing_pool_release(&pool, object);
