@@ -703,7 +703,7 @@ static void *race(void *argument) {
       CHECK(__atomic_compare_exchange_n(&object->owner, &nobody, self->id, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
       if (object->released_at > begun) note_time(&self->hand_over, now - object->released_at);
       self->served++;
-      for (volatile uint64_t work = number >> 40 & 255; work > 0; work--) {}
+      for (uint64_t work = number >> 40 & 255; work > 0; work--) __asm__ volatile("");
       CHECK(__atomic_compare_exchange_n(&object->owner, &me, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
       object->released_at = now_ns();
       plain_pool_release(self->pool, object);
