@@ -142,6 +142,32 @@ static void a_block_whose_head_does_not_fit_is_no_block(void **state) {
   objpool_destroy(&pool);
 }
 
+static long created;
+static bool create_a_few(thing *object, void *context) {
+  (void)context;
+  memset(object, 0, sizeof *object);
+  return ++created <= 100; /* else a pool that tries it takes all the memory of the machine */
+}
+OBJPOOL_DEFINE(reluctant_pool, thing, opt.create = create_a_few);
+
+static void a_warmup_beyond_all_memory_creates_none(void **state) {
+  static const size_t impossible[] = {SIZE_MAX, PTRDIFF_MAX, PTRDIFF_MAX / sizeof(thing) + 1};
+  reluctant_pool pool;
+  (void)state;
+  memset(&pool, 0, sizeof pool);
+  created = 0;
+  for (size_t i = 0; i < COUNT_OF(impossible); i++) {
+    errno = 0;
+    assert_int_equal(reluctant_pool_warmup(&pool, impossible[i]), 0);
+    assert_int_equal(errno, ENOMEM);
+  }
+  assert_int_equal(created, 0);
+  assert_int_equal(reluctant_pool_warmup(&pool, 5), 5); /* nor did it do harm */
+  assert_true(reluctant_pool_resize(&pool, OBJPOOL_UNCHANGED, 7));
+  assert_int_equal(reluctant_pool_warmup(&pool, SIZE_MAX), 2); /* to the cap */
+  reluctant_pool_destroy(&pool);
+}
+
 static void more_objects_than_the_depot_counts_are_out_of_memory(void **state) {
   static thing_pool pool;
   thing *objects[100];
@@ -287,6 +313,7 @@ int main(void) {
       cmocka_unit_test(a_leak_policy_that_is_none_is_refused),
       cmocka_unit_test(growth_beyond_all_memory_grows_by_what_fits),
       cmocka_unit_test(a_block_whose_head_does_not_fit_is_no_block),
+      cmocka_unit_test(a_warmup_beyond_all_memory_creates_none),
       cmocka_unit_test(more_objects_than_the_depot_counts_are_out_of_memory),
       cmocka_unit_test(a_block_beyond_the_cap_has_one_cell),
       cmocka_unit_test(extract_of_what_is_not_the_pools_panics_and_extracts_nothing),
