@@ -3510,6 +3510,8 @@ static void objpool__registry_leave(void);
 
 #if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
 
+static void objpool__registry_alone(void);
+
 static void objpool__fork_prepare(void) {
   objpool__registry_enter();
   objpool__lock(&objpool__process.lock);
@@ -3569,6 +3571,7 @@ static void objpool__fork_child(void) {
     objpool__unlock(&state->revoke_lock);
   }
   objpool__unlock(&objpool__process.lock);
+  objpool__registry_alone();
   objpool__registry_leave();
 }
 
@@ -4102,14 +4105,17 @@ OBJPOOL_API double objpool_miss_rate(const objpool_stats *stats) {
 OBJPOOL_API uint64_t objpool_bytes_saved(const objpool_stats *stats) { return stats->hits * stats->object_size; }
 
 /* ---- room: registry. Every named pool, in the order of init. One lock, which its owner may take again: visitors and
-   alert handlers read the registry too. It is held while they run, and so destroy waits for them. Above all locks. */
+   alert handlers read the registry too. It is held while they run, and so destroy waits for them. Above all locks.
+   A format of a thousand pools holds it for long, and a mutex alone would let whoever gave it back have it again before
+   those who wait: an exporter in a loop would keep init and destroy out. So one queues for `next` before `lock`. */
 
 static struct objpool__registry {
+  objpool__mutex next; /* held while waiting for the lock: who has it is the next one in */
   objpool__mutex lock;
   uintptr_t owner; /* who holds the lock, 0: nobody; written by the holder only */
   unsigned depth;
   objpool__state *first;
-} objpool__registry = {OBJPOOL__UNLOCKED, 0, 0, NULL};
+} objpool__registry = {OBJPOOL__UNLOCKED, OBJPOOL__UNLOCKED, 0, 0, NULL};
 
 static uintptr_t objpool__self(void) {
 #ifdef OBJPOOL_NO_THREADS
@@ -4122,7 +4128,9 @@ static uintptr_t objpool__self(void) {
 static void objpool__registry_enter(void) {
   /* relaxed: only the holder can find itself there */
   if (OBJPOOL__LOAD(objpool__registry.owner) != objpool__self()) {
+    objpool__lock(&objpool__registry.next);
     objpool__lock(&objpool__registry.lock);
+    objpool__unlock(&objpool__registry.next);
     OBJPOOL__STORE(objpool__registry.owner, objpool__self());
   }
   objpool__registry.depth++;
@@ -4133,6 +4141,14 @@ static void objpool__registry_leave(void) {
   OBJPOOL__STORE(objpool__registry.owner, 0);
   objpool__unlock(&objpool__registry.lock);
 }
+
+#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
+/* In the child of a fork: who waited for the lock is not there. */
+static void objpool__registry_alone(void) {
+  objpool__mutex unlocked = OBJPOOL__UNLOCKED;
+  objpool__registry.next = unlocked;
+}
+#endif
 
 static objpool__state **objpool__registry_place(const char *name) {
   objpool__state **link = &objpool__registry.first;

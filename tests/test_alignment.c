@@ -1,7 +1,6 @@
 /* Objects of every alignment up to 4096 and of every size lie where they must; sizes that overflow are out of memory. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 /* A type, a pool of it, and the test that its objects are aligned, whole and apart. */

@@ -2,7 +2,6 @@
    is the documented error, after which the pool goes on. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

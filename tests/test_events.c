@@ -1,7 +1,6 @@
 /* Events: whichever way an object goes back, on_event hears of it once, with the object, and in its order. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

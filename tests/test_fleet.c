@@ -889,6 +889,48 @@ static void trim_on_alert(const objpool_alert *alert, void *user) {
   if (!alert->recovered) *(size_t *)user += objpool_trim(pool, 100);
 }
 
+static bool reading_goes_on;
+static long reads;
+
+static void *read_in_a_loop(void *unused) {
+  static char text[1 << 20];
+  (void)unused;
+  while (__atomic_load_n(&reading_goes_on, __ATOMIC_RELAXED)) {
+    CHECK(objpool_format(NULL, OBJPOOL_JSON, text, sizeof text) < (int)sizeof text);
+    count_add(&reads, 1);
+  }
+  return NULL;
+}
+
+/* A new pool waits for the reading that goes on, and not for all those that may follow at once. */
+static void a_reader_in_a_loop_lets_pools_come_and_go(void **state) {
+  enum { POOLS = 200, CHANGES = SCALED(2000, 500, 200) };
+  static thing_pool pools[POOLS];
+  char name[32];
+  pthread_t reader;
+  long before;
+  int i;
+  (void)state;
+  for (i = 0; i < POOLS; i++) {
+    snprintf(name, sizeof name, "pool %d", i);
+    init_named(&pools[i], name);
+  }
+  __atomic_store_n(&reading_goes_on, true, __ATOMIC_RELAXED);
+  reader = start_thread(read_in_a_loop, NULL);
+  while (count_read(&reads) < 10) sleep_ms(1);
+  before = count_read(&reads);
+  for (i = 0; i < CHANGES; i++) {
+    thing_pool pool;
+    memset(&pool, 0, sizeof pool);
+    init_named(&pool, "one more");
+    thing_pool_destroy(&pool);
+    assert_true(count_read(&reads) - before < 20 * CHANGES);
+  }
+  __atomic_store_n(&reading_goes_on, false, __ATOMIC_RELAXED);
+  join_thread(reader);
+  for (i = 0; i < POOLS; i++) thing_pool_destroy(&pools[i]);
+}
+
 static void an_alert_handler_may_read_and_trim_pools(void **state) {
   static thing_pool pool;
   objpool_thresholds thresholds = script_thresholds();
@@ -1657,6 +1699,7 @@ int main(void) {
       TEST(a_reset_between_polls_raises_nothing_false),
       TEST(several_monitors_each_report_what_they_see),
       TEST(destroying_a_pool_ends_its_alerts_silently),
+      TEST(a_reader_in_a_loop_lets_pools_come_and_go),
       TEST(an_alert_handler_may_read_and_trim_pools),
       TOLD(the_monitors_thread_polls_and_maintains),
       TOLD(the_monitors_thread_runs_hooks_outside_the_registry),

@@ -2,7 +2,6 @@
    and a monitor polls. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 /* Twenty types: sizes, hooks and options that differ. Each list calls X with the numbers of some of them. */

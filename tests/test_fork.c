@@ -1,7 +1,6 @@
 /* After fork the child goes on using its pools, whatever the other threads were doing; what they held stays in use there. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {
@@ -217,12 +216,55 @@ static void child_may_start_threads_and_fork_again(void **state) {
 }
 #endif
 
+static pthread_t registering;
+static pid_t child_of_a_visitor;
+static char beside[] = "beside the visitor", within[] = "in the child";
+
+static void *register_a_pool(void *name) {
+  thing_pool mine;
+  objpool_config config;
+  memset(&mine, 0, sizeof mine);
+  memset(&config, 0, sizeof config);
+  config.name = (const char *)name;
+  CHECK(thing_pool_init(&mine, &config));
+  thing_pool_destroy(&mine);
+  return NULL;
+}
+
+static void fork_while_another_waits_for_the_registry(objpool *unused, void *unused_too) {
+  (void)unused, (void)unused_too;
+  registering = start_thread(register_a_pool, beside);
+  sleep_ms(50);
+  child_of_a_visitor = fork();
+}
+
+static void child_of_a_visitor_does_not_wait_for_those_who_waited(void **state) {
+  objpool_config config;
+  int status;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.name = "visited";
+  assert_true(thing_pool_init(&pool, &config));
+  assert_int_equal(objpool_registry_each(fork_while_another_waits_for_the_registry, NULL), 1);
+  if (child_of_a_visitor == 0) {
+    alarm(20);
+    register_a_pool(within);
+    _exit(0);
+  }
+  assert_true(child_of_a_visitor > 0);
+  join_thread(registering);
+  assert_int_equal(waitpid(child_of_a_visitor, &status, 0), child_of_a_visitor);
+  assert_true(EXITED_WELL(status));
+  thing_pool_destroy(&pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(child_uses_its_copy_of_the_pool),
     cmocka_unit_test(idle_objects_of_other_threads_can_be_had_and_held_ones_stay_in_use),
     cmocka_unit_test(fork_amid_the_activity_of_other_threads_leaves_a_usable_child),
     cmocka_unit_test(any_thread_may_fork),
+    cmocka_unit_test(child_of_a_visitor_does_not_wait_for_those_who_waited),
 #if !THREAD_SANITIZED
     cmocka_unit_test(child_may_start_threads_and_fork_again),
 #endif

@@ -1,7 +1,6 @@
 /* Hooks: each runs exactly once per occasion, outside every lock, with the pool's context; they may refuse, and may use the pool. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

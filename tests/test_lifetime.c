@@ -1,7 +1,6 @@
 /* The life of an object in a pool: built, handed out, given back, reused, taken out, destroyed; and the life of a pool. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

@@ -1,7 +1,6 @@
 /* A local pool, used by one thread at a time, keeps every promise of the others. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

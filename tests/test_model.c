@@ -2,7 +2,6 @@
    usage: test_model [SEED]: the seed of a failure is printed with it. Each failure names the step and the operation. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

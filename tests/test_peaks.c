@@ -1,7 +1,6 @@
 /* Peaks of a pool that one thread uses: exact whenever they are read, though the fast paths do not look at them. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

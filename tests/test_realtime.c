@@ -9,7 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 #define SANITIZED (ADDRESS_SANITIZED || THREAD_SANITIZED)

@@ -2,7 +2,6 @@
    no sanitizer: theirs is a runtime that makes system calls of its own */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 #include <linux/filter.h>

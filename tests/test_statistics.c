@@ -1,7 +1,6 @@
 /* Every field of the statistics counts what it says, the peaks are exact for one thread, and the report can be read. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

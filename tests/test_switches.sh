@@ -10,13 +10,17 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
 
-build() { # FLAGS NAME: the program in $work/NAME
-  local second=
-  [ ! -f "tests/$2_second.c" ] || second=tests/$2_second.c
-  local note
+# build FLAGS NAME: the program in $work/NAME, with the implementation that was built by the same flags, or its own
+build() {
+  local second=tests/$2_second.c note compile="$CC -std=c11 -O1 -g1 -pthread -I. $1"
+  [ -f "$second" ] || second=
+  if ! grep -q '^#define OBJPOOL_IMPLEMENTATION' "tests/$2.c"; then
+    second=$work/implementation$(echo "$1" | tr -d ' ').o
+    [ -e "$second" ] || $compile -c tests/implementation.c -o "$second" 2>"$work/log" || return 1
+  fi
   note=$(sed -n '1,15s|.*[ *]build: *\(.*\)|\1|p' "tests/$2.c" | sed 's|\*/.*||')
   # shellcheck disable=SC2086
-  $CC -std=c11 -O1 -g -pthread -I. $1 "tests/$2.c" $second $note -lcmocka -o "$work/$2" 2>"$work/log"
+  $compile "tests/$2.c" $second $note -lcmocka -o "$work/$2" 2>"$work/log"
 }
 
 # run LABEL FLAGS LAUNCHER NAME...: builds and runs these programs
@@ -48,7 +52,7 @@ run OBJPOOL_MAX_THREADS=2 -DOBJPOOL_MAX_THREADS=2 '' test_limits test_threads te
 run OBJPOOL_CACHE_LINE=64 -DOBJPOOL_CACHE_LINE=64 '' test_limits test_threads test_alignment test_two_files
 run OBJPOOL_UNCHECKED -DOBJPOOL_UNCHECKED '' test_lifetime test_hooks test_limits test_model
 run OBJPOOL_NO_STATS -DOBJPOOL_NO_STATS '' test_allocator test_alignment test_fork test_realtime
-run OBJPOOL_STATIC -DOBJPOOL_STATIC '' test_lifetime test_guards test_misuse
+run OBJPOOL_STATIC -DOBJPOOL_STATIC '' test_guards test_misuse test_refusals
 run OBJPOOL_NO_STDIO -DOBJPOOL_NO_STDIO '' test_misuse test_guards
 run OBJPOOL_NO_THREADS -DOBJPOOL_NO_THREADS '' test_lifetime test_hooks test_alignment
 

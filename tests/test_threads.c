@@ -1,7 +1,6 @@
 /* Threads: any number of them, exits that leave nothing stranded, destructors that still use the pool, objects that wander. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

@@ -1,7 +1,6 @@
 /* The functions without the type do what the typed ones do, on pools of their own and on typed ones. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

@@ -2,7 +2,6 @@
    array with a mutex and a condition variable, with and without an order among the waiters. All run side by side. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {

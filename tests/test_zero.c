@@ -1,7 +1,6 @@
 /* An all-zero pool is a pool with default settings: whichever function comes first, it works. */
 #include "support.h"
 
-#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 typedef struct thing {
