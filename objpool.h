@@ -3600,7 +3600,6 @@ static size_t objpool__count_idle(objpool__state *state) {
   return idle;
 }
 
-static size_t objpool__look(objpool__state *state, size_t *idle);
 static bool objpool__push_back(objpool__state *state, void *object);
 
 /* Creates until `idle` objects are idle; returns how many it created, errno telling why no more. */
@@ -3632,15 +3631,12 @@ OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
     if (!objpool__shared(state)) objpool__local_settle(state);
     if (!kept) break;
   }
-#if OBJPOOL__COUNTED
-  objpool__look(state, &has);
-#ifndef OBJPOOL_NO_THREADS
+#if OBJPOOL__COUNTED && !defined(OBJPOOL_NO_THREADS)
   if (cache && state->engine == OBJPOOL__CACHED) { /* its limit stands where idle passed the peak before */
     objpool__spin_lock(cache);
     objpool__watch(state, cache);
     objpool__spin_unlock(cache);
   }
-#endif
 #endif
   return created;
 }
@@ -3809,7 +3805,6 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
       objpool__trim_held(state, cache, keep);
       objpool__blocks_shrink(state);
     }
-    if (!objpool__shared(state)) objpool__local_settle(state);
     errno = saved;
   }
 #ifndef OBJPOOL_NO_THREADS

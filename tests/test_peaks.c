@@ -92,7 +92,7 @@ static void go_many_times(size_t max_objects, size_t max_idle, size_t cache_size
   config.max_objects = max_objects;
   config.max_idle = max_idle;
   config.cache_size = cache_size;
-  for (int round = SCALED(20, 3, 1); round > 0; round--) go(&config, &random);
+  for (int round = SCALED(150, 5, 2); round > 0; round--) go(&config, &random);
 }
 
 static void peaks_are_exact_without_limits(void **state) { (void)state, go_many_times(0, 0, 0); }
@@ -115,9 +115,53 @@ static void peak_of_idle_is_remembered_when_objects_are_taken_again(void **state
   thing_pool_destroy(&pool);
 }
 
+/* ---- another thread in between */
+
+static thing_pool shared_pool;
+
+static void *take_one(void *taken) {
+  *(thing **)taken = thing_pool_acquire(&shared_pool);
+  return NULL;
+}
+
+static void peak_of_idle_is_remembered_when_another_thread_takes_one_meanwhile(void **state) {
+  thing *mine, *other = NULL;
+  (void)state;
+  mine = thing_pool_acquire(&shared_pool);
+  thing_pool_release(&shared_pool, mine);
+  in_another_thread(take_one, &other);
+  mine = thing_pool_acquire(&shared_pool);
+  assert_int_equal(thing_pool_stats(&shared_pool).idle, 0);
+  assert_int_equal(thing_pool_stats(&shared_pool).peak_idle, 1);
+  thing_pool_release(&shared_pool, mine);
+  thing_pool_release(&shared_pool, other);
+  thing_pool_destroy(&shared_pool);
+}
+
+static void peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once(void **state) {
+  static const size_t cache_sizes[] = {0, 8, OBJPOOL_NO_CACHE};
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(cache_sizes); i++)
+    for (size_t used = 0; used < 2; used++) {
+      thing_pool pool;
+      objpool_config config;
+      memset(&pool, 0, sizeof pool);
+      memset(&config, 0, sizeof config);
+      config.cache_size = cache_sizes[i];
+      assert_true(thing_pool_init(&pool, &config));
+      if (used) thing_pool_release(&pool, thing_pool_acquire(&pool)); /* one lies in this thread's cache */
+      assert_int_equal(thing_pool_warmup(&pool, 100), 100 - used);
+      assert_int_equal(thing_pool_clear(&pool), 100);
+      assert_int_equal(thing_pool_stats(&pool).peak_idle, 100);
+      thing_pool_destroy(&pool);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peak_of_idle_is_remembered_when_objects_are_taken_again),
+      cmocka_unit_test(peak_of_idle_is_remembered_when_another_thread_takes_one_meanwhile),
+      cmocka_unit_test(peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once),
       cmocka_unit_test(peaks_are_exact_without_limits),
       cmocka_unit_test(peaks_are_exact_with_small_magazines),
       cmocka_unit_test(peaks_are_exact_below_a_large_cap),

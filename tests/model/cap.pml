@@ -17,6 +17,7 @@
  * mutant: LATE_RESERVATION the reservation is made after create
  * mutant: RESIZE THREADS=2 CAP_READ_LATE  an acquire is refused by what was alive before the cap was read
  * mutant: RESIZE THREADS=2 CAP_READ_ONCE  the cap is not read again after the reservation
+ * mutant: RESIZE THREADS=2 ALIVE_READ_FIRST  a resize reads alive before its cap is seen
  */
 #define MAX 2
 #ifndef THREADS
@@ -178,8 +179,13 @@ undo:      atomic { alive--; lower(); note(); seen_alive = alive }; /* a resize 
 
 #ifdef RESIZE
 active proctype resize() {
+#ifdef ALIVE_READ_FIRST
+  allowed = (alive > 1 -> alive : 1);
+  atomic { most = 1; note() };
+#else
   atomic { most = 1; note() };
   atomic { allowed = (alive > most -> alive : most) };
+#endif
   atomic { most = MAX; allowed = MAX; note() }
 }
 #endif

@@ -8,14 +8,17 @@
  * Two waiters, one with a limit of time, and two objects that two others release; whoever gets an object releases it again.
  *
  * Holds: nobody sleeps for ever while an object is idle (spin's search for end states that are none); no object is in two hands; none is
- * lost, also when a hand-over meets a timeout; the first to wait is the first to be served.
+ * lost, also when a hand-over meets a timeout; the first to wait is the first to be served. With LATE a third acquires without waiting: it
+ * serves who waits, and goes on only if nobody waits then; it gets nothing while somebody still waits who was counted when it came.
  *
+ * also: LATE
  * mutant: CHECK_BEFORE_PUSH   the release looks for waiters before it pushes
  * mutant: LOOK_BEFORE_COUNT   the waiter looks at the stack before it is counted
  * mutant: BUFFERED_COUNT      the waiter's count is an ordinary store, and waits in the store buffer while it looks
  * mutant: NO_LAST_LOOK        the waiter does not look at the stack again
  * mutant: TIMEOUT_DROPS       a waiter whose time is up does not ask whether it was served meanwhile
  * mutant: LAST_COME_FIRST     the last in the queue is served first
+ * mutant: LATE SERVE_AND_POP  who acquires without waiting serves those who wait, and pops whether or not all were served
  */
 #define OBJECTS 2
 #define WAITERS 2
@@ -23,15 +26,20 @@
 
 bool idle[3];        /* the stack, as the set it is to those who push and pop atomically */
 byte owner[3];       /* ghost: who holds object 1, 2; 0: nobody */
-byte turn[5];        /* ghost: when a waiter came; 0: it does not wait */
+byte turn[6];        /* ghost: when a waiter came; 0: it does not wait */
 byte next_turn = 0;
 byte queue[WAITERS]; /* the numbers of those who wait, first come first; 0: none */
 short waiting = 0;
-byte served[5];      /* what was handed to a waiter */
-bool asleep[5];
+byte served[6];      /* what was handed to a waiter */
+bool asleep[6];
+bool counted[6];      /* ghost: it waits, and `waiting` says so */
 bool lock;
 byte finished = 0;
+#ifdef LATE
+#define PROCESSES 5
+#else
 #define PROCESSES 4
+#endif
 
 inline finish() {
   atomic {
@@ -76,7 +84,7 @@ inline serve(x) {
           w = queue[0]; queue[0] = queue[1]; queue[1] = 0;
 #endif
           assert(queue[0] == 0 || turn[w] < turn[queue[0]]); /* first come, first served */
-          served[w] = x; turn[w] = 0; waiting--; asleep[w] = false;
+          served[w] = x; turn[w] = 0; counted[w] = false; waiting--; asleep[w] = false;
           w = 0; x = NOTHING
         }
      fi
@@ -127,7 +135,7 @@ proctype waiter(bool has_a_limit) {
           next_turn++; turn[_pid] = next_turn; asleep[_pid] = true
         };
 #ifndef BUFFERED_COUNT
-        waiting++;
+        atomic { waiting++; counted[_pid] = true };
 #endif
 #if !defined NO_LAST_LOOK && !defined LOOK_BEFORE_COUNT
         serve(x); /* the last look: whatever is idle goes to the first in the queue, which may be this one */
@@ -148,7 +156,7 @@ proctype waiter(bool has_a_limit) {
              :: queue[1] == _pid -> queue[1] = 0; waiting--
              :: else -> skip /* served meanwhile: what was handed over is taken, though it is late */
              fi;
-             turn[_pid] = 0; asleep[_pid] = false;
+             turn[_pid] = 0; counted[_pid] = false; asleep[_pid] = false;
 #ifdef TIMEOUT_DROPS
              served[_pid] = NOTHING;
 #endif
@@ -168,9 +176,41 @@ proctype waiter(bool has_a_limit) {
   finish()
 }
 
+#ifdef LATE
+proctype late_comer() {
+  byte x, w, mine, seen3, seen4;
+  d_step { seen3 = (counted[3] -> turn[3] : 0); seen4 = (counted[4] -> turn[4] : 0) };
+  if
+  :: waiting > 0 -> acquire_lock(); serve(x); lock = false
+  :: else -> skip
+  fi;
+#ifndef SERVE_AND_POP
+  if
+  :: waiting > 0 -> goto refused
+  :: else -> skip
+  fi;
+#endif
+  atomic {
+    pop(x);
+    assert(x == NOTHING || ((seen3 == 0 || turn[3] != seen3) && (seen4 == 0 || turn[4] != seen4))) /* it overtakes nobody */
+  };
+  if
+  :: x != NOTHING ->
+     d_step { assert(owner[x] == 0); owner[x] = _pid; mine = x; x = NOTHING }
+     release(mine)
+  :: else -> skip
+  fi;
+refused:
+  finish()
+}
+#endif
+
 init {
   atomic {
     owner[1] = 1; owner[2] = 2;
     run holder(1); run holder(2); run waiter(false); run waiter(true)
+#ifdef LATE
+    ; run late_comer()
+#endif
   }
 }
