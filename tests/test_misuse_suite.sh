@@ -22,7 +22,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 strict="-Wall -Wextra -Wpedantic -Wshadow -Werror"
 flags_plain="-O2"
-flags_asan="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+flags_asan="-O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 flags_msan="-O1 -g -fsanitize=memory -fno-omit-frame-pointer"
 flags_tsan="-O1 -g -fsanitize=thread"
 flags_valgrind="-O0 -g -DOBJPOOL_VALGRIND"
@@ -146,6 +146,7 @@ check() { # NAME WAY LANGUAGE OUTCOME TEXT
     esac
   fi
   rm -f "$program" "$program".*
+  case $name-$lang in *.c-c++) return 0 ;; esac # as C it was looked at without the mistake
   status=0
   program=$work/$name-$way-$lang-right
   build "$name" "$way" "$lang" "$program" -DWITHOUT_MISTAKE 2>"$program.err" ||

@@ -12,7 +12,7 @@ failures=0
 
 # build FLAGS NAME: the program in $work/NAME, with the implementation that was built by the same flags, or its own
 build() {
-  local second=tests/$2_second.c note compile="$CC -std=c11 -O1 -g1 -pthread -I. $1"
+  local second=tests/$2_second.c note compile="$CC -std=c11 -O1 -g1 -DTESTS_BRIEF -pthread -I. $1"
   [ -f "$second" ] || second=
   if ! grep -q '^#define OBJPOOL_IMPLEMENTATION' "tests/$2.c"; then
     second=$work/implementation$(echo "$1" | tr -d ' ').o

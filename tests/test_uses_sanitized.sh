@@ -32,7 +32,7 @@ clean() { # EXPECTED STATUS, EXAMPLE, COMMAND…: it must end so, and no sanitiz
 for sanitizers in address,undefined thread; do
   at=$work/examples
   for name in sqlite_pool postgres_pool http_clients json_lines sized_buffers ring_buffers worker_pool game_pools; do
-    build "$name" -O1 -g -fno-omit-frame-pointer -fsanitize=$sanitizers -fno-sanitize-recover=undefined
+    build "$name" -O0 -g1 -fsanitize=$sanitizers -fno-sanitize-recover=undefined
   done
   clean 0 sqlite_pool tests/steady "$at/sqlite_pool" 8 3 400
   clean 0 postgres_pool examples/with_postgres tests/steady "$at/postgres_pool" 4000 8 3 100
