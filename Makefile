@@ -67,7 +67,7 @@ bench-instructions: ## count instructions per operation, exactly; memory and cod
 bench-scaling: ## check what bench/scaling.md derives against the counters of pools
 	@bench/scaling
 
-matrix: ## the tests by every compiler, standard and processor claimed; installs them, names what it skips: hours
+matrix: ## the tests by every compiler, standard and processor claimed; installs them, names what it skips: half an hour
 	@tests/matrix
 
 fuzz: ## fuzz calls, formats and configurations against reference models for FUZZ_SECONDS=60, in C and in C++
@@ -79,7 +79,7 @@ mutate: ## weaken the header in one place after the other; the tests must notice
 coverage: ## lines and branches of objpool.h that the tests reach
 	@tests/coverage
 
-stress: ## stress with conservation, natively and under ThreadSanitizer: hours
+stress: ## stress with conservation, natively and under ThreadSanitizer: a quarter of an hour
 	@tests/stress/run
 
 install: ## install objpool.h and objpool.pc below PREFIX
