@@ -92,6 +92,24 @@ static void extract_of_an_idle_object_gives_a_new_value_and_leaves_it_alone(void
   counted_pool_release(&pool, object);
 }
 
+static void extract_through(void *guard, void *value) {
+  counted taken = app::storage::counted_pool_guard_extract(static_cast<app::storage::counted_pool_guard *>(guard));
+  *static_cast<std::string *>(value) = taken.text;
+}
+
+static void extract_by_an_empty_guard_gives_a_new_value(void **) {
+  app::storage::counted_pool_guard guard = app::storage::counted_pool_guard_acquire(&pool);
+  app::storage::counted_pool_guard_release(&guard);
+  std::string value = "nothing";
+  panic_returns = true;
+  assert_true(panics(extract_through, &guard, &value));
+  panic_returns = false;
+  assert_true(strstr(panic_message, "guard") != nullptr);
+  assert_string_equal(value.c_str(), "new");
+  assert_int_equal(counted_pool_stats(&pool).extracted, 0);
+  assert_int_equal(counted_pool_stats(&pool).idle, 1);
+}
+
 static void extract_moves_and_destructs(void **) {
   counted *object = counted_pool_acquire(&pool);
   assert_non_null(object);
@@ -341,6 +359,7 @@ int main() {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(objects_are_built_by_their_constructor_and_taken_down_by_their_destructor, begin, end),
       cmocka_unit_test_setup_teardown(extract_of_an_idle_object_gives_a_new_value_and_leaves_it_alone, begin, end),
+      cmocka_unit_test_setup_teardown(extract_by_an_empty_guard_gives_a_new_value, begin, end),
       cmocka_unit_test_setup_teardown(extract_moves_and_destructs, begin, end),
       cmocka_unit_test_setup_teardown(guards_release_when_an_exception_passes, begin, end),
       cmocka_unit_test_setup_teardown(guard_is_returned_by_value, begin, end),

@@ -138,6 +138,30 @@ static void peak_of_idle_is_remembered_when_another_thread_takes_one_meanwhile(v
   thing_pool_destroy(&shared_pool);
 }
 
+static void *give_back(void *object) {
+  thing_pool_release(&shared_pool, (thing *)object);
+  return NULL;
+}
+
+static void peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_ends(void **state) {
+  thing *held[4], *again;
+  (void)state;
+  for (int i = 0; i < 4; i++) held[i] = thing_pool_acquire(&shared_pool);
+  thing_pool_release(&shared_pool, held[3]);
+  thing_pool_release(&shared_pool, held[2]);
+  thing_pool_reset_stats(&shared_pool);
+  in_another_thread(give_back, held[1]);
+  for (int i = 2; i < 4; i++) held[i] = thing_pool_acquire(&shared_pool); /* three: only this thread's slot knows */
+  in_another_thread(give_back, held[0]);
+  again = thing_pool_acquire(&shared_pool); /* from elsewhere than the slot, and three once more */
+  assert_non_null(again);
+  thing_pool_release(&shared_pool, again);
+  assert_int_equal(thing_pool_stats(&shared_pool).in_use, 2);
+  assert_int_equal(thing_pool_stats(&shared_pool).peak_in_use, 3);
+  for (int i = 2; i < 4; i++) thing_pool_release(&shared_pool, held[i]);
+  thing_pool_destroy(&shared_pool);
+}
+
 static void peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once(void **state) {
   static const size_t cache_sizes[] = {0, 8, OBJPOOL_NO_CACHE};
   (void)state;
@@ -161,6 +185,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peak_of_idle_is_remembered_when_objects_are_taken_again),
       cmocka_unit_test(peak_of_idle_is_remembered_when_another_thread_takes_one_meanwhile),
+      cmocka_unit_test(peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_ends),
       cmocka_unit_test(peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once),
       cmocka_unit_test(peaks_are_exact_without_limits),
       cmocka_unit_test(peaks_are_exact_with_small_magazines),
