@@ -57,7 +57,8 @@ static void after_a_step(int signal_number, siginfo_t *info, void *context) {
   greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
   (void)signal_number, (void)info;
   *flags |= TRAP_FLAG;
-  if (!stepping || steps++ == stop_after) {
+  steps = steps + 1;
+  if (!stepping || steps > stop_after) {
     *flags &= ~(greg_t)TRAP_FLAG;
     if (stepping && __atomic_compare_exchange_n(&phase, &expected, STOPPED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
       wait_for_phase(INTRUDED, GUARD_NS);
@@ -373,7 +374,7 @@ int main(void) {
   if (sigaction(SIGTRAP, &action, NULL) != 0) abort();
   stop_after = LONG_MAX;
   begin_stepping();
-  for (int i = 0; i < 10; i++) stop_after--;
+  for (int i = 0; i < 10; i++) stop_after = stop_after - 1;
   stepping = 0;
   if (steps < 10) {
     puts("skipped: the trap flag does nothing here");
