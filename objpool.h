@@ -3730,6 +3730,7 @@ static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, s
       doomed = object;
     }
   objpool__gather_end(state);
+  if (!objpool__shared(state)) objpool__local_settle(state); /* hooks may use what was set aside, and is no longer */
   for (void *next; doomed; doomed = next, destroyed++) {
     next = *objpool__link(doomed);
     objpool__take_down(state, cache, doomed, OBJPOOL__DESTROYED);
@@ -3750,7 +3751,6 @@ static size_t objpool__trim_as(objpool *pool, size_t keep, objpool_event_kind ki
   if (objpool__shared(state)) objpool__unhold(state);
 #endif
   objpool__blocks_shrink(state);
-  if (!objpool__shared(state)) objpool__local_settle(state);
   objpool__report_event(state, kind, NULL, destroyed);
   errno = saved;
   return destroyed;

@@ -54,7 +54,7 @@ OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
 OBJPOOL_DEFINE(local_checked_pool, thing, opt.local = true, opt.validate = validate_hook,
                opt.validate_on = OBJPOOL_ON_ACQUIRE);
 OBJPOOL_DEFINE(local_maintained_pool, thing, opt.local = true, opt.validate = validate_hook,
-               opt.validate_on = OBJPOOL_ON_MAINTAIN);
+               opt.validate_on = OBJPOOL_ON_MAINTAIN, opt.destroy = destroy_hook);
 
 static int begin(void **state) {
   (void)state;
@@ -276,6 +276,27 @@ static void objects_that_no_longer_fit_go_though_they_are_valid(void **state) {
     assert_true(local_maintained_pool_init(&local, &config));
     what_no_longer_fits_goes_though_it_is_valid(&local.base, 1, release_kept);
   }
+}
+
+static void use_one(void *pool) {
+  void *object = objpool_acquire((objpool *)pool);
+  assert_non_null(object);
+  objpool_release((objpool *)pool, object);
+}
+
+static void trim_to_one(void *pool) { assert_int_equal(objpool_trim((objpool *)pool, 1), 1); }
+
+static void a_peak_is_seen_while_a_trim_destroys_what_maintenance_set_aside(void **state) {
+  static local_maintained_pool pool;
+  (void)state;
+  hooked = &pool.base;
+  assert_int_equal(local_maintained_pool_warmup(&pool, 3), 3);
+  on_validate = trim_to_one; /* of the two set aside one becomes reachable, and one goes */
+  on_destroy = use_one;
+  objpool_maintain(&pool.base);
+  assert_int_equal(local_maintained_pool_stats(&pool).peak_in_use, 1);
+  balanced(&pool.base, 0, 2);
+  local_maintained_pool_destroy(&pool);
 }
 
 /* >>forks in the middle of things */
@@ -600,6 +621,7 @@ int main(void) {
       cmocka_unit_test_setup(a_local_pool_replaces_what_is_invalid, begin),
       cmocka_unit_test_setup(a_refused_release_is_told_as_release_and_destruction, begin),
       cmocka_unit_test_setup(no_acquire_fails_because_maintenance_has_the_objects, begin),
+      cmocka_unit_test_setup(a_peak_is_seen_while_a_trim_destroys_what_maintenance_set_aside, begin),
       cmocka_unit_test_setup(objects_that_no_longer_fit_go_though_they_are_valid, begin),
       cmocka_unit_test_setup(a_child_that_is_forked_by_a_hook_of_maintenance_goes_on, begin),
       cmocka_unit_test_setup(a_child_forked_by_the_monitors_thread_goes_on_in_it, begin),
