@@ -2899,6 +2899,15 @@ OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe) {
 #define OBJPOOL__IF_COUNTED(statement)
 #endif
 
+/* The thread's slot in a pool that is in use, if it has one or can have one without an allocation. */
+static objpool__cache *objpool__cache_if_any(objpool__state *state) {
+#ifndef OBJPOOL_NO_THREADS
+  if (objpool__shared(state)) return objpool__cache_of(state, false);
+#endif
+  (void)state;
+  return NULL;
+}
+
 /* An object left the pool through a slow path. */
 static void objpool__count_out(objpool__state *state, objpool__cache *cache, bool from_own_slot) {
   objpool__add(state, cache, OBJPOOL__ACQUIRES, 1);
@@ -3145,6 +3154,7 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
       }
     }
     if (permit) objpool__unreserve(state);
+    if (!cache) cache = objpool__cache_if_any(state); /* the hook may have used the pool, and got a slot that watches */
     objpool__count_out(state, cache, from_own_slot);
     if (!objpool__shared(state)) objpool__local_settle(state);
     objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);
@@ -3386,15 +3396,6 @@ OBJPOOL_API void objpool__give_slow(objpool *pool, objpool__describe *describe, 
   (void)given, (void)cache;
 #endif
   errno = saved;
-}
-
-/* The thread's slot in a pool that is in use, if it has one or can have one without an allocation. */
-static objpool__cache *objpool__cache_if_any(objpool__state *state) {
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) return objpool__cache_of(state, false);
-#endif
-  (void)state;
-  return NULL;
 }
 
 /* Destroys an object that came back broken. */

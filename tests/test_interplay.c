@@ -299,6 +299,44 @@ static void a_peak_is_seen_while_a_trim_destroys_what_maintenance_set_aside(void
   local_maintained_pool_destroy(&pool);
 }
 
+static bool no_memory; /* for the next that asks */
+
+static void *allocate_unless_told(size_t size, size_t alignment, void *context) {
+  void *memory = NULL;
+  (void)context;
+  if (no_memory)
+    no_memory = false;
+  else if (posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) != 0)
+    memory = NULL;
+  return memory;
+}
+static void deallocate(void *memory, size_t size, size_t alignment, void *context) {
+  (void)size, (void)alignment, (void)context;
+  free(memory);
+}
+
+static void a_peak_is_seen_by_a_cache_that_only_a_hook_could_get(void **state) {
+  static checked_pool pool;
+  objpool_config config = with_cache(0);
+  (void)state;
+  config.warmup = 2;
+  config.allocator.allocate = allocate_unless_told;
+  config.allocator.deallocate = deallocate;
+  assert_true(checked_pool_init(&pool, &config));
+  hooked = &pool.base;
+  on_validate = use_one;
+  no_memory = true; /* when the thread wants its cache; there is some when the hook does */
+  thing *first = checked_pool_acquire(&pool);
+  assert_non_null(first);
+  assert_false(no_memory);
+  assert_null(on_validate);
+  checked_pool_release(&pool, checked_pool_acquire(&pool));
+  assert_int_equal(checked_pool_stats(&pool).peak_in_use, 2);
+  checked_pool_release(&pool, first);
+  balanced(&pool.base, 0, 2);
+  checked_pool_destroy(&pool);
+}
+
 /* >>forks in the middle of things */
 
 static int child_status;
@@ -622,6 +660,7 @@ int main(void) {
       cmocka_unit_test_setup(a_refused_release_is_told_as_release_and_destruction, begin),
       cmocka_unit_test_setup(no_acquire_fails_because_maintenance_has_the_objects, begin),
       cmocka_unit_test_setup(a_peak_is_seen_while_a_trim_destroys_what_maintenance_set_aside, begin),
+      cmocka_unit_test_setup(a_peak_is_seen_by_a_cache_that_only_a_hook_could_get, begin),
       cmocka_unit_test_setup(objects_that_no_longer_fit_go_though_they_are_valid, begin),
       cmocka_unit_test_setup(a_child_that_is_forked_by_a_hook_of_maintenance_goes_on, begin),
       cmocka_unit_test_setup(a_child_forked_by_the_monitors_thread_goes_on_in_it, begin),
