@@ -2918,6 +2918,7 @@ static void objpool__count_out(objpool__state *state, objpool__cache *cache, boo
   }
 #ifndef OBJPOOL_NO_THREADS
   if (state->engine == OBJPOOL__CACHED && !from_own_slot) { /* a slot's base already watches over its own objects */
+    if (!cache) cache = objpool__cache_if_any(state); /* a hook may have got one, which watches already */
     if (!cache) {
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
       return;
@@ -3154,7 +3155,6 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
       }
     }
     if (permit) objpool__unreserve(state);
-    if (!cache) cache = objpool__cache_if_any(state); /* the hook may have used the pool, and got a slot that watches */
     objpool__count_out(state, cache, from_own_slot);
     if (!objpool__shared(state)) objpool__local_settle(state);
     objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);

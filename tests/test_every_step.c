@@ -22,10 +22,11 @@ typedef struct thing {
 OBJPOOL_DEFINE(thing_pool, thing);
 
 #ifndef SPACING /* -DSPACING=1000000: after each instruction of the slow paths, too, which takes an hour */
-#define SPACING SCALED(12, 3, 1)
+#define SPACING SCALED(12, 2, 1)
 #endif
 
-enum { MOST = 128, TRAP_FLAG = 0x100, GUARD_NS = 1000000 };
+/* DENSE: as many instructions as a fast path has, with what tests/mutate adds to it */
+enum { DENSE = SCALED(100, 10, 1), MOST = 128, TRAP_FLAG = 0x100, GUARD_NS = 1000000 };
 
 /* ---- one thread stopped by another */
 
@@ -240,7 +241,7 @@ static bool play(const scene *playing, long instructions) {
 /* Runs of the scene, each stopped a little later: after each instruction of the fast paths, then at growing distances. */
 static void play_whole(const scene *playing) {
   runs_of_scene = 0;
-  for (long at = 0; play(playing, at); at += at < 100 ? 1 : 1 + at / SPACING) runs_of_scene++;
+  for (long at = 0; play(playing, at); at += at < DENSE ? 1 : 1 + at / SPACING) runs_of_scene++;
   assert_true(runs_of_scene > 5);
 }
 
