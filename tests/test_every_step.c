@@ -21,7 +21,7 @@ typedef struct thing {
 
 OBJPOOL_DEFINE(thing_pool, thing);
 
-#ifndef SPACING /* -DSPACING=1000000: after each instruction of the slow paths, too, which takes an hour */
+#ifndef SPACING /* -DSPACING=1000000: after each instruction of the slow paths, too: it takes long */
 #define SPACING SCALED(12, 2, 1)
 #endif
 
