@@ -168,7 +168,7 @@ static void what_was_written_is_seen_through_the_depot(void **state) {
 /* ---- slots: threads come to a pool while another reads its list of slots. No reader waits for those that come. */
 
 /* a fork locks every pool, and ThreadSanitizer knows 64 held locks at most */
-enum { NEWCOMERS = 4, FRESH_POOLS = 40, FORKED_POOLS = 12 };
+enum { NEWCOMERS = 4, FRESH_POOLS = 40, FORKED_POOLS = 12, LATEST = 800 };
 static letter_pool fresh[FRESH_POOLS];
 static long begun, arrived, wanted;
 
@@ -247,6 +247,45 @@ static void caches_may_be_taken_back_while_threads_come(void **state) {
 static void process_may_fork_while_threads_come(void **state) {
   (void)state;
   beside_newcomers(split, true, 0);
+}
+
+/* Two threads come to pools of zeros, the second while the first makes the pool: it may see none yet, and a moment
+   later the one just made. Nothing that passes between them orders anything, so that only the pool can. */
+static long ready, made;
+static bool one_is_made(void) { return (void)__atomic_fetch_add(&made, 1, __ATOMIC_RELAXED), false; }
+OBJPOOL_DEFINE(sudden_pool, letter, opt.wipe = one_is_made()); /* what is made asks for its options */
+static sudden_pool sudden[FRESH_POOLS];
+
+static void *use_suddenly(void *second) {
+  uint64_t seed = (uint64_t)(uintptr_t)second;
+  for (long i = 0; i < FRESH_POOLS; i++) {
+    long made_before = __atomic_load_n(&made, __ATOMIC_RELAXED);
+    long *news = second ? &made : &ready, old = second ? made_before : i;
+    unsigned spins = 0;
+    if (second) __atomic_store_n(&ready, i + 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(news, __ATOMIC_RELAXED) == old) rest_now_and_then(&spins);
+    for (long wait = second ? (long)random_below(&seed, LATEST) : 0; wait > 0; wait--)
+      (void)__atomic_load_n(news, __ATOMIC_RELAXED);
+    letter *mine = sudden_pool_acquire(&sudden[i]);
+    CHECK(mine);
+    sudden_pool_release(&sudden[i], mine);
+  }
+  return NULL;
+}
+
+static void pool_of_zeros_is_seen_whole_by_the_one_that_did_not_make_it(void **state) {
+  (void)state;
+  for (uintptr_t round = 0; round < SCALED(20, 20, 120); round++) {
+    memset(sudden, 0, sizeof sudden);
+    ready = 0;
+    pthread_t first = start_thread(use_suddenly, NULL), second = start_thread(use_suddenly, (void *)(round + 1));
+    join_thread(first);
+    join_thread(second);
+    for (int i = 0; i < FRESH_POOLS; i++) {
+      assert_int_equal(sudden_pool_stats(&sudden[i]).acquires, 2);
+      sudden_pool_destroy(&sudden[i]);
+    }
+  }
 }
 
 /* ---- maintenance */
@@ -432,6 +471,7 @@ int main(void) {
       cmocka_unit_test(objects_may_be_used_while_threads_come),
       cmocka_unit_test(caches_may_be_taken_back_while_threads_come),
       cmocka_unit_test(process_may_fork_while_threads_come),
+      cmocka_unit_test(pool_of_zeros_is_seen_whole_by_the_one_that_did_not_make_it),
       cmocka_unit_test(what_maintenance_learned_is_seen_by_the_next_to_maintain),
       cmocka_unit_test(misuse_is_examined_while_the_pool_grows_and_shrinks),
       cmocka_unit_test(reservation_interrupted_by_a_lower_cap_obeys_it),
