@@ -22,11 +22,11 @@ typedef struct thing {
 OBJPOOL_DEFINE(thing_pool, thing);
 
 #ifndef SPACING /* -DSPACING=1000000: after each instruction of the slow paths, too: it takes long */
-#define SPACING SCALED(12, 2, 1)
+#define SPACING SCALED(12, 1, 1)
 #endif
 
 /* DENSE: as many instructions as a fast path has, with what tests/mutate adds to it */
-enum { DENSE = SCALED(100, 10, 1), MOST = 128, TRAP_FLAG = 0x100, GUARD_NS = 1000000 };
+enum { DENSE = SCALED(100, 4, 1), MOST = 128, TRAP_FLAG = 0x100, GUARD_NS = 1000000 };
 
 /* ---- one thread stopped by another */
 
