@@ -1362,6 +1362,7 @@ typedef struct objpool__state {
 
   OBJPOOL__ALONE size_t max_idle, max_objects; /* 0: none; written under the commons lock */
   bool bounded;                                /* idle objects must be counted: max_idle is below what may be alive */
+  size_t resizes;                              /* how often they were changed; before the look at what is idle */
   bool surplus;                                /* more are alive than a resize allows */
   bool destroying;
   bool gathering; /* a trim has popped what it will push back */
@@ -2918,7 +2919,7 @@ static void objpool__count_out(objpool__state *state, objpool__cache *cache, boo
   }
 #ifndef OBJPOOL_NO_THREADS
   if (state->engine == OBJPOOL__CACHED && !from_own_slot) { /* a slot's base already watches over its own objects */
-    if (!cache) cache = objpool__cache_if_any(state); /* a hook may have got one, which watches already */
+    if (!cache) cache = objpool__cache_if_any(state);       /* a hook may have got one, which watches already */
     if (!cache) {
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
       return;
@@ -3277,17 +3278,17 @@ static bool objpool__stack_push(objpool__state *state, void *object) {
 }
 #endif
 
-static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, size_t keep);
+static void objpool__shed(objpool__state *state, objpool__cache *cache);
 
 /* Leaves an idle object where others find it, or hands it to the first waiter; false: the pool is full. */
 static bool objpool__put(objpool__state *state, objpool__cache *cache, void *object) {
 #ifndef OBJPOOL_NO_THREADS
   if (state->engine == OBJPOOL__UNCACHED) {
-    if (__atomic_load_n(&state->surplus, __ATOMIC_SEQ_CST)) { /* set by resize before it looks at the stack */
+    size_t resizes = __atomic_load_n(&state->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
+    if (OBJPOOL__LOAD(state->surplus)) {
       objpool__lock(&state->commons_lock);
       bool surplus = state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects;
-      if (!surplus)
-        __atomic_store_n(&state->surplus, false, __ATOMIC_SEQ_CST); /* as above; under the lock, as resize */
+      if (!surplus) OBJPOOL__STORE(state->surplus, false); /* under the lock, as resize */
       objpool__unlock(&state->commons_lock);
       if (surplus) return false;
     }
@@ -3300,12 +3301,10 @@ static bool objpool__put(objpool__state *state, objpool__cache *cache, void *obj
       objpool__waiter_wake(sleeper);
       if (handed) return true;
     }
-    size_t most = OBJPOOL__LOAD(state->max_idle), now; /* a hint: the look after the push decides */
     if (!objpool__stack_push(state, object)) return false;
+    /* seq_cst: resize is counted before it looks at the stack, so that one of the two sees the other */
+    if (OBJPOOL__UNLIKELY(__atomic_load_n(&state->resizes, __ATOMIC_SEQ_CST) != resizes)) objpool__shed(state, cache);
     objpool__serve(state);
-    /* seq_cst: resize lowers the limit before it looks at the stack, so that one of the two sees the other */
-    now = __atomic_load_n(&state->max_idle, __ATOMIC_SEQ_CST);
-    if (OBJPOOL__UNLIKELY(now && (!most || now < most))) objpool__trim_held(state, cache, now);
     return true;
   }
   for (bool held = false;; held = true) {
@@ -3583,7 +3582,6 @@ static void objpool__fork_child(void) {
 /* How many objects are idle, wherever they are. */
 static size_t objpool__count_idle(objpool__state *state) {
   size_t idle = 0;
-  if (state->engine != OBJPOOL__CACHED) return objpool__count_shared(state);
 #ifndef OBJPOOL_NO_THREADS
   objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with objpool__cache_of */
   for (objpool__cache *cache = all; cache; cache = cache->next) {
@@ -3594,10 +3592,10 @@ static size_t objpool__count_idle(objpool__state *state) {
               (cache->previous_full ? state->rounds : 0);
     objpool__spin_unlock(cache);
   }
-  objpool__lock(&state->commons_lock);
-  idle += objpool__count_shared(state);
-  objpool__unlock(&state->commons_lock);
 #endif
+  if (objpool__shared(state)) objpool__lock(&state->commons_lock); /* which keeps out whoever gathers them */
+  idle += objpool__count_shared(state);
+  if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
   return idle;
 }
 
@@ -3739,6 +3737,18 @@ static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, s
   return destroyed;
 }
 
+/* Destroys the idle objects that the limits of a resize leave no room for; slots as for objpool__trim_held. */
+static void objpool__shed(objpool__state *state, objpool__cache *cache) {
+  size_t most = OBJPOOL__LOAD(state->max_idle), cap = OBJPOOL__LOAD(state->max_objects);
+  size_t idle = objpool__count_idle(state);
+  size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST); /* after the limit: see objpool__reserve */
+  size_t excess = cap && alive > cap ? alive - cap : 0, keep = idle > excess ? idle - excess : 0;
+  if (most && keep > most) keep = most;
+  if (keep == idle) return;
+  objpool__trim_held(state, cache, keep);
+  objpool__blocks_shrink(state);
+}
+
 static size_t objpool__trim_as(objpool *pool, size_t keep, objpool_event_kind kind) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, NULL);
@@ -3776,10 +3786,8 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
   config.max_idle = max_idle == OBJPOOL_UNCHANGED ? state->max_idle : max_idle;
   config.max_objects = max_objects == OBJPOOL_UNCHANGED ? state->max_objects : max_objects;
   bool valid = objpool__valid(&config);
-  size_t excess = 0;
   if (valid) {
-    __atomic_store_n(&state->max_idle, config.max_idle,
-                     __ATOMIC_SEQ_CST); /* before the look at the stack: see objpool__put */
+    OBJPOOL__STORE(state->max_idle, config.max_idle); /* seen by whoever sees resizes, below */
     __atomic_store_n(&state->max_objects, config.max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
     OBJPOOL__STORE(state->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
     if (state->engine == OBJPOOL__CACHED) {
@@ -3788,24 +3796,18 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
       __atomic_store_n(&state->room, (int64_t)((uint64_t)config.max_idle - (uint64_t)idle),
                        __ATOMIC_RELEASE); /* as objpool__room_give */
     }
-    size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST); /* after the new limit: see objpool__put */
-    bool surplus = config.max_objects && alive > config.max_objects;
+    /* after the new limit: see objpool__reserve */
+    bool surplus = config.max_objects && __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST) > config.max_objects;
     if (surplus && !state->surplus && state->engine == OBJPOOL__CACHED)
-      __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST); /* till it is gone */
-    if (surplus)
-      __atomic_store_n(&state->surplus, true, __ATOMIC_SEQ_CST); /* before the look at the idle objects below */
-    if (surplus) excess = alive - config.max_objects;
+      __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST);  /* till it is gone */
+    if (surplus) OBJPOOL__STORE(state->surplus, true);        /* as max_idle */
+    __atomic_fetch_add(&state->resizes, 1, __ATOMIC_SEQ_CST); /* before the look at what is idle: see objpool__put */
   }
   if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
   if (valid) {
     int saved = errno;
     if (!objpool__shared(state)) objpool__local_settle(state); /* before hooks run: they may release */
-    size_t idle = objpool__count_idle(state), keep = idle > excess ? idle - excess : 0;
-    if (config.max_idle && keep > config.max_idle) keep = config.max_idle;
-    if (keep < idle) {
-      objpool__trim_held(state, cache, keep);
-      objpool__blocks_shrink(state);
-    }
+    objpool__shed(state, cache);
     errno = saved;
   }
 #ifndef OBJPOOL_NO_THREADS

@@ -161,9 +161,13 @@ static void looks_at_the_statistics(void) {
   objpool_stats stats = thing_pool_stats(&pool);
   CHECK(stats.in_use == their_count || stats.in_use == their_count + 1);
 }
-static void lowers_the_limit_and_puts_it_back(void) {
+static void lowers_the_limit(void) {
   CHECK(thing_pool_resize(&pool, 0, 1));
   CHECK(!take_another());
+}
+static void lowers_the_limit_of_idle(void) { CHECK(thing_pool_resize(&pool, 1, OBJPOOL_UNCHANGED)); }
+static void lowers_the_limit_and_puts_it_back(void) {
+  lowers_the_limit();
   CHECK(thing_pool_resize(&pool, 0, now_playing.max_objects));
 }
 
@@ -215,6 +219,10 @@ static bool play(const scene *playing, long instructions) {
   playing->intrusion();
   go_to(INTRUDED);
   wait_for_phase(ENDED, 0);
+  if (playing->intrusion == lowers_the_limit || playing->intrusion == lowers_the_limit_of_idle) {
+    assert_true(idle_now() <= (playing->intrusion == lowers_the_limit_of_idle)); /* and what was released meanwhile */
+    assert_true(thing_pool_resize(&pool, 0, playing->max_objects));
+  }
 
   size_t idle = idle_now(), most = playing->held + playing->mine + playing->theirs;
   if (playing->stopped_call == acquires && playing->intrusion == takes) /* whoever got none left none idle */
@@ -261,10 +269,11 @@ static int tell_where(void **state) {
   return 0;
 }
 
-static void (*const all_intrusions[])(void) = {takes,    takes_two_and_gives_the_first, takes_and_gives_many,   trims,
-                                               warms_up, resets_the_statistics,         looks_at_the_statistics};
-static void (*const at_the_limit[])(void) = {takes, gives, trims, resets_the_statistics,
-                                             lowers_the_limit_and_puts_it_back};
+static void (*const all_intrusions[])(void) = {
+    takes,    takes_two_and_gives_the_first, takes_and_gives_many,    trims,
+    warms_up, resets_the_statistics,         looks_at_the_statistics, lowers_the_limit_of_idle};
+static void (*const at_the_limit[])(void) = {
+    takes, gives, trims, resets_the_statistics, lowers_the_limit, lowers_the_limit_and_puts_it_back};
 
 /* ---- all scenes */
 
