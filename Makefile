@@ -73,7 +73,7 @@ matrix: ## the tests by every compiler, standard and processor claimed; installs
 fuzz: ## fuzz calls, formats and configurations against reference models for FUZZ_SECONDS=60, in C and in C++
 	@tests/fuzz/run $(FUZZ_SECONDS)
 
-mutate: ## weaken the header in one place after the other; the tests must notice each: an hour or more
+mutate: ## weaken the header in one place after the other; the tests must notice each; it takes hours
 	@tests/mutate
 
 coverage: ## lines and branches of objpool.h that the tests reach

@@ -168,7 +168,7 @@ static void what_was_written_is_seen_through_the_depot(void **state) {
 /* ---- slots: threads come to a pool while another reads its list of slots. No reader waits for those that come. */
 
 /* a fork locks every pool, and ThreadSanitizer knows 64 held locks at most */
-enum { NEWCOMERS = 4, FRESH_POOLS = 40, FORKED_POOLS = 12, LATEST = 800 };
+enum { NEWCOMERS = 4, FRESH_POOLS = 40, FORKED_POOLS = 12 };
 static letter_pool fresh[FRESH_POOLS];
 static long begun, arrived, wanted;
 
@@ -251,6 +251,7 @@ static void process_may_fork_while_threads_come(void **state) {
 
 /* Two threads come to pools of zeros, the second while the first makes the pool: it may see none yet, and a moment
    later the one just made. Nothing that passes between them orders anything, so that only the pool can. */
+enum { LONGEST_WAIT = 800 }; /* in looks at a counter; with shorter ones they meet less often */
 static long ready, made;
 static bool one_is_made(void) { return (void)__atomic_fetch_add(&made, 1, __ATOMIC_RELAXED), false; }
 OBJPOOL_DEFINE(sudden_pool, letter, opt.wipe = one_is_made()); /* what is made asks for its options */
@@ -264,7 +265,7 @@ static void *use_suddenly(void *second) {
     unsigned spins = 0;
     if (second) __atomic_store_n(&ready, i + 1, __ATOMIC_RELAXED);
     while (__atomic_load_n(news, __ATOMIC_RELAXED) == old) rest_now_and_then(&spins);
-    for (long wait = second ? (long)random_below(&seed, LATEST) : 0; wait > 0; wait--)
+    for (long wait = second ? (long)random_below(&seed, LONGEST_WAIT) : 0; wait > 0; wait--)
       (void)__atomic_load_n(news, __ATOMIC_RELAXED);
     letter *mine = sudden_pool_acquire(&sudden[i]);
     CHECK(mine);
