@@ -1295,7 +1295,7 @@ typedef struct objpool__cache { /* what stands behind a slot of the table */
   uintptr_t bottom;                      /* open: start of the current magazine; closed: where the revoker stopped */
   objpool__magazine *current, *previous; /* previous is full or empty */
   objpool__strip strip;                  /* open: may hold cells; under the slot's lock */
-  uint64_t others;                       /* what others had done to the pool when last looked */
+  objpool__uint64 others;                /* what others had done to the pool when last looked */
   unsigned unseen;                       /* acquires since then that did not look */
   objpool__uint64 counts[OBJPOOL__ACQUIRES];
   struct objpool__cache *next; /* in the pool's list */
@@ -2176,7 +2176,7 @@ static void objpool__collect(objpool__state *state, objpool__cache *cache) {
   cache->previous_full = false;
   objpool__settle_peaks(state, cache);
   cache->peak_pending = false;
-  if (top > bottom) cache->bottom = top;
+  if (top > bottom) OBJPOOL__STORE(cache->bottom, top); /* relaxed, for objpool__count_out */
   cache->openness = OBJPOOL__CLOSED;
   __atomic_fetch_sub(&state->open_slots, 1, __ATOMIC_SEQ_CST); /* after its objects can be found in the commons */
 }
@@ -2309,7 +2309,8 @@ static uint64_t objpool__others(objpool__state *state, const objpool__cache *min
 static void objpool__settle_peaks(objpool__state *state, objpool__cache *cache) {
   if (!cache->peak_pending && !cache->idle_pending) return;
   size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->alive);
-  bool alone = objpool__others(state, cache) == cache->others; /* else alive may count what another is building */
+  /* else alive may count what another is building; relaxed: objpool__count_out writes it without the slot's lock */
+  bool alone = objpool__others(state, cache) == OBJPOOL__LOAD(cache->others);
   if (cache->peak_pending) objpool__raise(&state->peak_in_use, in_use);
   if (cache->idle_pending && alone && alive > in_use) objpool__raise(&state->peak_idle, alive - in_use);
   cache->idle_pending = false;
@@ -2924,10 +2925,10 @@ static void objpool__count_out(objpool__state *state, objpool__cache *cache, boo
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
       return;
     }
-    if (OBJPOOL__LOAD(state->cache_count) == 1 &&
-        OBJPOOL__LOAD(cache->slot.top) == cache->bottom) { /* nothing to watch over */
+    /* nothing to watch over; relaxed, here and below: without the slot's lock, which a revoker may hold */
+    if (OBJPOOL__LOAD(state->cache_count) == 1 && OBJPOOL__LOAD(cache->slot.top) == OBJPOOL__LOAD(cache->bottom)) {
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
-      cache->others = objpool__others(state, cache);
+      OBJPOOL__STORE(cache->others, objpool__others(state, cache));
       return;
     }
     objpool__spin_lock(cache);

@@ -249,6 +249,66 @@ static void process_may_fork_while_threads_come(void **state) {
   beside_newcomers(split, true, 0);
 }
 
+/* The only thread that uses a pool takes a fresh object. Ordered by nothing but the pool, another takes its slot back: after
+   that, while a peak may last, and once more within the create hook, which just filled the slot. */
+static bool give_one_back(letter *made, void *unused);
+OBJPOOL_DEFINE(lone_pool, letter, opt.create = give_one_back);
+static lone_pool lone;
+static letter *held_back; /* the next create hook gives it back */
+static long to_trim, trimmed;
+
+static void *trim_when_told(void *unused) {
+  unsigned spins = 0;
+  (void)unused;
+  objpool__set_thread_index(OBJPOOL__GUEST); /* as all threads beyond OBJPOOL_MAX_THREADS: it gets no slot */
+  for (long i = 1; i <= 2; i++) {
+    while (__atomic_load_n(&to_trim, __ATOMIC_RELAXED) < i) rest_now_and_then(&spins);
+    (void)lone_pool_trim(&lone, 0);
+    __atomic_store_n(&trimmed, i, __ATOMIC_RELAXED);
+  }
+  return NULL;
+}
+
+static void have_it_trimmed(long times) {
+  unsigned spins = 0;
+  __atomic_store_n(&to_trim, times, __ATOMIC_RELAXED);
+  while (__atomic_load_n(&trimmed, __ATOMIC_RELAXED) < times) rest_now_and_then(&spins);
+}
+
+static bool give_one_back(letter *made_now, void *unused) {
+  (void)made_now, (void)unused;
+  if (!held_back) return true;
+  lone_pool_release(&lone, held_back);
+  held_back = NULL;
+  have_it_trimmed(1);
+  return true;
+}
+
+static void slot_of_a_lone_thread_may_be_taken_back_at_any_time(void **state) {
+  (void)state;
+  objpool_config config = defaults();
+  assert_true(lone_pool_init(&lone, &config));
+  to_trim = trimmed = 0;
+  pthread_t trimmer = start_thread(trim_when_told, NULL);
+  held_back = lone_pool_acquire(&lone);
+  letter *first = lone_pool_acquire(&lone); /* its create hook fills the slot, and has it taken back */
+  assert_int_equal(lone_pool_stats(&lone).idle, 0);
+  for (int i = 0; i < 1000; i++)
+    lone_pool_release(&lone, lone_pool_acquire(&lone)); /* opens the slot again, with one in it */
+  lone_pool_reset_stats(&lone);
+  letter *second = lone_pool_acquire(&lone),
+         *third = lone_pool_acquire(&lone); /* from the slot: a peak; and a fresh one */
+  have_it_trimmed(2);
+  join_thread(trimmer);
+  objpool_stats stats = lone_pool_stats(&lone);
+  assert_int_equal(stats.peak_in_use, 3);
+  assert_int_equal(stats.misses, 1);
+  lone_pool_release(&lone, first);
+  lone_pool_release(&lone, second);
+  lone_pool_release(&lone, third);
+  lone_pool_destroy(&lone);
+}
+
 /* Two threads come to pools of zeros, the second while the first makes the pool: it may see none yet, and a moment
    later the one just made. Nothing that passes between them orders anything, so that only the pool can. */
 enum { LONGEST_WAIT = 800 }; /* in looks at a counter; with shorter ones they meet less often */
@@ -472,6 +532,7 @@ int main(void) {
       cmocka_unit_test(objects_may_be_used_while_threads_come),
       cmocka_unit_test(caches_may_be_taken_back_while_threads_come),
       cmocka_unit_test(process_may_fork_while_threads_come),
+      cmocka_unit_test(slot_of_a_lone_thread_may_be_taken_back_at_any_time),
       cmocka_unit_test(pool_of_zeros_is_seen_whole_by_the_one_that_did_not_make_it),
       cmocka_unit_test(what_maintenance_learned_is_seen_by_the_next_to_maintain),
       cmocka_unit_test(misuse_is_examined_while_the_pool_grows_and_shrinks),
