@@ -61,6 +61,28 @@ static void *stay_a_guest(void *pool) {
   return come_and_go(pool);
 }
 
+static void *take_as_a_guest(void *taken) {
+  objpool__set_thread_index(OBJPOOL__GUEST);
+  *(void **)taken = objpool_acquire(&shared.base);
+  return NULL;
+}
+
+static void peak_that_a_thread_without_a_cache_reaches_is_noted_at_once(void **state) {
+  (void)state;
+  objpool *pool = begin(CACHED, 0, 0);
+  void *mine[2], *other;
+  for (int round = 0; round < 2; round++) { /* a peak of two idle: releases below it are not looked at one by one */
+    take(pool, mine, 2);
+    if (round == 0) objpool_release_many(pool, mine, 2);
+  }
+  in_another_thread(take_as_a_guest, &other);
+  objpool_release(pool, mine[1]);
+  objpool_release(pool, other);
+  assert_int_equal(objpool_snapshot(pool).peak_in_use, 3);
+  objpool_release(pool, mine[0]);
+  objpool_destroy(pool);
+}
+
 /* Last, in turn: nobody but this thread was ever there; another was; another was, without a cache of its own. */
 static void peak_of_what_is_in_use_is_exact_for_one_thread(void **state) {
   (void)state;
@@ -442,6 +464,7 @@ static void monitor_may_be_started_again_in_a_child(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peak_of_what_is_in_use_is_exact_for_one_thread),
+      cmocka_unit_test(peak_that_a_thread_without_a_cache_reaches_is_noted_at_once),
       cmocka_unit_test(peak_that_ends_in_a_discard_or_after_a_trim_is_noted),
       cmocka_unit_test(peak_of_what_is_idle_is_exact_for_local_pools),
       cmocka_unit_test(peak_of_what_is_idle_stays_after_a_look_or_a_warmup),

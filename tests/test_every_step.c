@@ -19,7 +19,9 @@ typedef struct thing {
   long held; /* by whoever acquired it */
 } thing;
 
-OBJPOOL_DEFINE(thing_pool, thing);
+static bool look_at_it(thing *object, void *context);
+
+OBJPOOL_DEFINE(thing_pool, thing, opt.validate = look_at_it, opt.validate_on = OBJPOOL_ON_MAINTAIN);
 
 #ifndef SPACING /* -DSPACING=1000000: after each instruction of the slow paths, too: it takes long */
 #define SPACING SCALED(12, 1, 1)
@@ -171,6 +173,22 @@ static void lowers_the_limit_and_puts_it_back(void) {
   CHECK(thing_pool_resize(&pool, 0, now_playing.max_objects));
 }
 
+static void gives_and_opens_its_cache(void) { /* where the object then lies */
+  gives();
+  for (int i = 0; i < 600 && take_another(); i++) gives();
+}
+static void gives_two_and_maintains(void) {
+  gives();
+  gives();
+  (void)objpool_maintain(&pool.base);
+}
+static bool look_at_it(thing *object, void *context) { /* until the other has one of those that wait to be looked at */
+  (void)object, (void)context;
+  if (__atomic_load_n(&phase, __ATOMIC_SEQ_CST) < INTRUDED) go_to(INTRUDED);
+  wait_for_phase(ENDED, 0);
+  return true;
+}
+
 static void *play_the_stopped(void *unused) {
   int going = GOING;
   (void)unused;
@@ -217,7 +235,7 @@ static bool play(const scene *playing, long instructions) {
   /* a call that waits may wait for the intruder before it comes so far */
   bool stopped = wait_for_phase(STOPPED, playing->stopped_call == waits ? 100 * GUARD_NS : 0);
   playing->intrusion();
-  go_to(INTRUDED);
+  if (__atomic_load_n(&phase, __ATOMIC_SEQ_CST) < INTRUDED) go_to(INTRUDED);
   wait_for_phase(ENDED, 0);
   if (playing->intrusion == lowers_the_limit || playing->intrusion == lowers_the_limit_of_idle) {
     assert_true(idle_now() <= (playing->intrusion == lowers_the_limit_of_idle)); /* and what was released meanwhile */
@@ -340,13 +358,13 @@ static void acquire_and_release_without_caches(void **state) {
 }
 
 static void wait_that_another_ends(void **state) {
-  static void (*const intrusions[])(void) = {gives};
+  static void (*const intrusions[])(void) = {gives, gives_and_opens_its_cache, gives_two_and_maintains};
   scene playing = {64, 0, 0, 0, 64, waits, NULL};
   (void)state;
-  play_with(playing, intrusions, 1);
+  play_with(playing, intrusions, COUNT_OF(intrusions));
   playing.max_objects = playing.held = 4;
   playing.cache_size = OBJPOOL_NO_CACHE;
-  play_with(playing, intrusions, 1);
+  play_with(playing, intrusions, COUNT_OF(intrusions));
 }
 
 static void release_while_another_begins_to_wait(void **state) {

@@ -143,6 +143,29 @@ static void *give_back(void *object) {
   return NULL;
 }
 
+static void *clear(void *unused) {
+  (void)unused;
+  CHECK(thing_pool_clear(&shared_pool) == 1);
+  return NULL;
+}
+
+static void peak_of_idle_since_a_reset_is_remembered_when_another_thread_clears_it(void **state) {
+  thing *held[3];
+  (void)state;
+  for (int round = 0; round < 2; round++) {
+    for (int i = 0; i < 3; i++) held[i] = thing_pool_acquire(&shared_pool);
+    if (round == 0) /* a peak of three: releases below it are not looked at one by one */
+      for (int i = 0; i < 3; i++) thing_pool_release(&shared_pool, held[i]);
+  }
+  thing_pool_reset_stats(&shared_pool);
+  thing_pool_release(&shared_pool, held[0]);
+  in_another_thread(clear, NULL);
+  assert_int_equal(thing_pool_stats(&shared_pool).idle, 0);
+  assert_int_equal(thing_pool_stats(&shared_pool).peak_idle, 1);
+  for (int i = 1; i < 3; i++) thing_pool_release(&shared_pool, held[i]);
+  thing_pool_destroy(&shared_pool);
+}
+
 static void peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_ends(void **state) {
   thing *held[4], *again;
   (void)state;
@@ -185,6 +208,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peak_of_idle_is_remembered_when_objects_are_taken_again),
       cmocka_unit_test(peak_of_idle_is_remembered_when_another_thread_takes_one_meanwhile),
+      cmocka_unit_test(peak_of_idle_since_a_reset_is_remembered_when_another_thread_clears_it),
       cmocka_unit_test(peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_ends),
       cmocka_unit_test(peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once),
       cmocka_unit_test(peaks_are_exact_without_limits),
