@@ -1688,7 +1688,7 @@ static bool objpool__widen(objpool__state *state, size_t cells) {
   OBJPOOL__STORE(own->base, state->raw ? own->base + moved : (uintptr_t)wider);
   if (own->limit) OBJPOOL__STORE(own->limit, own->limit + moved); /* 0: releases must ask, and settle it */
   objpool__deallocate_for(state, state->raw, state->raw_capacity * sizeof(void *), sizeof(void *) * 2);
-  state->raw = wider;
+  OBJPOOL__STORE(state->raw, wider); /* relaxed, for objpool__count_shared */
   state->raw_capacity = cells;
   return true;
 }
@@ -1951,8 +1951,14 @@ static void *objpool__aside_pop(objpool__state *state) {
 /* How many objects are idle outside of open slots; cached pools: under commons_lock. */
 static size_t objpool__count_shared(objpool__state *state) {
   size_t aside = OBJPOOL__LOAD(state->aside_count);
-  if (!objpool__shared(state))
-    return (OBJPOOL__LOAD(state->pool->own.top) - (uintptr_t)state->raw) / sizeof(void *) + aside;
+  if (!objpool__shared(state)) {
+    /* without statistics others look here, too, perhaps while objpool__widen moves the array: relaxed, both, and no more
+       than there are */
+    uintptr_t raw = (uintptr_t)OBJPOOL__LOAD(state->raw);
+    size_t idle = (OBJPOOL__LOAD(state->pool->own.top) - raw) / sizeof(void *) + aside;
+    size_t alive = OBJPOOL__LOAD(state->alive);
+    return idle < alive ? idle : alive;
+  }
   size_t magazines = (size_t)objpool__depot_depth(state, &state->full);
   return state->engine == OBJPOOL__UNCACHED ? magazines + aside
                                             : state->commons_count + magazines * state->rounds + aside;
@@ -4197,7 +4203,9 @@ OBJPOOL_API size_t objpool_registry_each(void (*visit)(objpool *pool, void *user
   return count;
 }
 
-OBJPOOL_API const char *objpool_name(const objpool *pool) { return objpool__name_of(pool ? pool->state : NULL); }
+OBJPOOL_API const char *objpool_name(const objpool *pool) {
+  return objpool__name_of(pool ? __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) : NULL); /* pairs with objpool__publish */
+}
 
 OBJPOOL_API objpool_stats objpool_registry_snapshot(void) {
   objpool_stats sum;

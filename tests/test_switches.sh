@@ -51,7 +51,8 @@ run OBJPOOL_NO_MEMBARRIER -DOBJPOOL_NO_MEMBARRIER '' test_limits test_threads te
 run OBJPOOL_MAX_THREADS=2 -DOBJPOOL_MAX_THREADS=2 '' test_limits test_threads test_wait test_fork test_model
 run OBJPOOL_CACHE_LINE=64 -DOBJPOOL_CACHE_LINE=64 '' test_limits test_threads test_alignment test_two_files
 run OBJPOOL_UNCHECKED -DOBJPOOL_UNCHECKED '' test_lifetime test_hooks test_limits test_model
-run OBJPOOL_NO_STATS -DOBJPOOL_NO_STATS '' test_allocator test_alignment test_fork test_realtime
+run OBJPOOL_NO_STATS -DOBJPOOL_NO_STATS '' test_allocator test_alignment test_fork test_realtime test_looks
+run 'OBJPOOL_NO_STATS, ThreadSanitizer' '-DOBJPOOL_NO_STATS -fsanitize=thread' tests/steady test_looks
 run OBJPOOL_STATIC -DOBJPOOL_STATIC '' test_guards test_misuse test_refusals
 run OBJPOOL_NO_STDIO -DOBJPOOL_NO_STDIO '' test_misuse test_guards
 run OBJPOOL_NO_THREADS -DOBJPOOL_NO_THREADS '' test_lifetime test_hooks test_alignment
