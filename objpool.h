@@ -4203,8 +4203,8 @@ OBJPOOL_API size_t objpool_registry_each(void (*visit)(objpool *pool, void *user
   return count;
 }
 
-OBJPOOL_API const char *objpool_name(const objpool *pool) {
-  return objpool__name_of(pool ? __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) : NULL); /* pairs with objpool__publish */
+OBJPOOL_API const char *objpool_name(const objpool *pool) { /* acquire: pairs with objpool__publish */
+  return objpool__name_of(pool ? __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) : NULL);
 }
 
 OBJPOOL_API objpool_stats objpool_registry_snapshot(void) {
