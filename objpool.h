@@ -1,4 +1,4 @@
-/* objpool.h - v1.0.0 - a type-specialised, thread-safe object pool in one file
+/* objpool.h - v2.0.0 - a type-specialised, thread-safe object pool in one file
 
    One macro line gives a pool of your own type: acquire and release in a few nanoseconds on any number of threads, exact
    limits although every thread has a cache, guards that give an object back at the end of its scope, checked releases,
@@ -43,7 +43,9 @@
 
       OBJPOOL_IMPLEMENTATION      in one file: compile the slow paths here
       OBJPOOL_STATIC              that copy, and the pools used with it, are private to its file
-      OBJPOOL_API                 what stands before each public function [extern]
+      OBJPOOL_API                 what stands before each public function [extern]; in a library built by
+                                  -fvisibility=hidden whose users share its pools
+                                  __attribute__((visibility("default"))), with or without an extern before it
       OBJPOOL_ASSERT(cond)        internal consistency checks [none]
       OBJPOOL_PANIC(message)      misuse was found [prints the message on stderr and aborts]; may jump away or return:
                                   the call then had no effect (an extract gives zeroes or T(), or without T() aborts)
@@ -54,6 +56,8 @@
       OBJPOOL_NO_THREADS          the program has one thread: no TLS, no locks, no pthread
       OBJPOOL_NO_STDIO            nothing is printed; a panic only aborts
       OBJPOOL_NO_MEMBARRIER       never use the membarrier system call (thread caches then stay closed: correct, slower)
+      OBJPOOL_TLS_MODEL           a string: how the one thread-local word is reached [glibc: "initial-exec"; elsewhere the
+                                  compiler's choice]; "global-dynamic" for hundreds of plugins with a copy each
       OBJPOOL_VALGRIND            tell Valgrind's memcheck which objects are idle (needs valgrind/memcheck.h)
 
    CACHE_LINE, MAX_THREADS, UNCHECKED, NO_STATS and NO_THREADS hold for the whole program: files compiled with different
@@ -94,6 +98,9 @@
       // Destroys idle objects until at most `keep` are idle, and gives free blocks back; returns how many it destroyed.
       size_t conn_pool_trim(conn_pool *pool, size_t keep);
       size_t conn_pool_clear(conn_pool *pool);
+      // Forgets every idle object without destroy (it counts as extracted; the memory stays the pool's), and returns how
+      // many: for the child of a fork, whose parent owns what the objects stand for.
+      size_t conn_pool_abandon(conn_pool *pool);
       // New limits while in use (OBJPOOL_UNCHANGED keeps one); false with EINVAL or ENOMEM changes nothing.
       bool conn_pool_resize(conn_pool *pool, size_t max_idle, size_t max_objects);
       // Prepares the calling thread: its next calls need no allocation. false with ENOMEM.
@@ -118,8 +125,10 @@
    NOTES                                                                                                           >>notes
 
    Threads. Any number of threads may use a pool at once, all functions but init and destroy. What was written to an
-   object before its release is seen by whoever acquires it. Not for signal handlers. Hooks run outside every lock, and
-   must not throw, longjmp or be cancelled. longjmp and exit leave a scope without releasing its guards.
+   object before its release is seen by whoever acquires it. Not for signal handlers. Hooks run outside every lock; they
+   may fork, or come back on another thread (fibers), but not longjmp or be cancelled. In C++ create, reset and validate may
+   throw: create has then refused, the object of the others is destroyed as invalid. No function is a cancellation point.
+   longjmp and exit leave a scope without releasing its guards.
 
    Ownership. What an acquire returns is the caller's until release, discard or extract. Objects never move. The pool
    writes into an object only for opt.wipe: an idle object keeps its state.
@@ -134,15 +143,15 @@
       │ previous ──▶ magazine           │   A thread touches its own slot with plain loads and stores. Whoever must see
       └──────────────┘   └──────────────┘   every idle object (at a cap, in trim) revokes all slots first.
 
-   A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its
-   complement marks an idle object. A release checks it.
+   A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
+   tells an object in use from an idle one. A release checks it.
 */
 #ifndef OBJPOOL_H
 #define OBJPOOL_H
 
 /* ------------------------------------------------------------------------------------------------------ >>config */
 
-#define OBJPOOL_VERSION_MAJOR 1
+#define OBJPOOL_VERSION_MAJOR 2
 #define OBJPOOL_VERSION_MINOR 0
 #define OBJPOOL_VERSION_PATCH 0
 
@@ -159,6 +168,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#if defined(__cplusplus) && __cplusplus > 201703L && !defined(__clang__)
+#include <string.h> /* memset, before it is overloaded below: g++ would not know its own any more */
+#endif
 
 #ifndef OBJPOOL_CACHE_LINE
 #define OBJPOOL_CACHE_LINE 128
@@ -169,14 +181,28 @@
 
 #ifdef OBJPOOL_STATIC
 #undef OBJPOOL_API
-#define OBJPOOL_API static __attribute__((unused))
+#define OBJPOOL_API static __attribute__((__unused__))
 #else
 #ifndef OBJPOOL_API
 #define OBJPOOL_API extern
 #endif
 #endif
 
-/* The switches that change layout or protocol are part of every slow path's symbol: files that differ do not link. */
+/* What stands before our variables: the same, so that they are as visible as the functions, with exactly one `extern`. */
+#if defined(_WIN32) || defined(__CYGWIN__) /* a thread-local variable is never imported */
+#define OBJPOOL__DATA extern
+#else
+#define OBJPOOL__DATA OBJPOOL__DATA_BY(OBJPOOL_API)
+#endif
+#define OBJPOOL__DATA_BY(...) OBJPOOL__DATA_IF(__VA_ARGS__)
+#define OBJPOOL__DATA_IF(...) OBJPOOL__SECOND_OF(OBJPOOL__DATA_##__VA_ARGS__, extern __VA_ARGS__, )
+#define OBJPOOL__DATA_extern , extern /* it begins with one: the rest follows */
+#define OBJPOOL__DATA_static , extern
+#define OBJPOOL__SECOND_OF(...) OBJPOOL__SECOND(__VA_ARGS__)
+#define OBJPOOL__SECOND(first, second, ...) second
+
+/* The version and the switches that change layout or protocol are part of every slow path's symbol: files that differ do
+   not link. */
 #ifdef OBJPOOL_UNCHECKED
 #define OBJPOOL__CHECKS unchecked
 #else
@@ -195,7 +221,7 @@
 #define OBJPOOL__THREADS threads
 #endif
 #define OBJPOOL__PASTE2(name, checks, stats, threads, line, count) \
-  name##_v1_0_0_##checks##_##stats##_##threads##_##line##_##count
+  name##_v2_0_0_##checks##_##stats##_##threads##_##line##_##count
 #define OBJPOOL__PASTE(name, checks, stats, threads, line, count) \
   OBJPOOL__PASTE2(name, checks, stats, threads, line, count)
 #define OBJPOOL__LINKED(name) \
@@ -203,12 +229,35 @@
 
 #define OBJPOOL__LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define OBJPOOL__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-#define OBJPOOL__MUST_USE __attribute__((warn_unused_result))
+#define OBJPOOL__MUST_USE __attribute__((__warn_unused_result__))
 #ifdef __OPTIMIZE__ /* unoptimised, a debugger should be able to step over it */
-#define OBJPOOL__INLINE static inline __attribute__((unused, always_inline))
+#define OBJPOOL__INLINED __attribute__((__unused__, __always_inline__))
 #else
-#define OBJPOOL__INLINE static inline __attribute__((unused))
+#define OBJPOOL__INLINED __attribute__((__unused__))
 #endif
+
+/* What a pool's functions are. In C and in C++ static: each file has its own, and two files may not mean the same by a name.
+   What a C++20 module exports must not be made of static functions. There they are templates, whose argument tells one
+   file's from another's, and hidden: nothing is merged there either. (clang lets a module have static ones.) */
+#if defined(__cpp_modules) && !defined(__clang__) && !defined(OBJPOOL_STATIC)
+#define OBJPOOL__MODULES
+#define OBJPOOL__UNIT unsigned long long objpool__unit = objpool__unit_of(__BASE_FILE__)
+#define OBJPOOL__STATIC inline __attribute__((__visibility__("hidden")))
+#define OBJPOOL__MADE template <OBJPOOL__UNIT> OBJPOOL__STATIC
+#define OBJPOOL__MADE_OF(parameter, type) template <class parameter = type, OBJPOOL__UNIT> OBJPOOL__STATIC
+#define OBJPOOL__THAT(function) function<objpool__unit>
+extern "C++" constexpr unsigned long long objpool__unit_of(const char *file) {
+  unsigned long long hash = 0xcbf29ce484222325u;
+  for (; *file; file++) hash = (hash ^ static_cast<unsigned char>(*file)) * 0x100000001b3u;
+  return hash;
+}
+#else
+#define OBJPOOL__STATIC static inline
+#define OBJPOOL__MADE static inline
+#define OBJPOOL__MADE_OF(parameter, type) template <class parameter = type> static inline
+#define OBJPOOL__THAT(function) function
+#endif
+#define OBJPOOL__INLINE OBJPOOL__STATIC OBJPOOL__INLINED
 
 /* Idle objects are out of bounds for the sanitizers and for Valgrind. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -255,14 +304,27 @@ extern "C" {
 #define OBJPOOL__SHOW(object, size) ((void)(object), (void)(size))
 #endif
 
-/* Whatever the file's own variables are called, ours are inside. */
+/* Whatever the file's own variables are called, ours are inside; and in C++ this stays the C that it is. What our macros
+   bring into the file needs no such leave. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wredundant-decls"
+#ifndef __cplusplus
+#pragma GCC diagnostic ignored "-Wdeclaration-after-statement"
+#else
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wzero-as-null-pointer-constant"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wuseless-cast"
+#endif
+#endif
 
 /* ------------------------------------------------------------------------------------------------------- >>types */
 
 #define OBJPOOL_NO_CACHE SIZE_MAX  /* objpool_config.cache_size: no thread holds idle objects for itself */
 #define OBJPOOL_UNCHANGED SIZE_MAX /* resize: keep this limit */
+#define OBJPOOL_NONE SIZE_MAX      /* objpool_config.min_idle: maintenance keeps none */
 
 enum { OBJPOOL_ON_ACQUIRE = 1, OBJPOOL_ON_RELEASE = 2, OBJPOOL_ON_MAINTAIN = 4 }; /* opt.validate_on */
 
@@ -270,37 +332,47 @@ typedef struct objpool objpool; /* the first member of every typed pool */
 
 typedef enum objpool_leak_policy { OBJPOOL_LEAK_REPORT, OBJPOOL_LEAK_ABORT, OBJPOOL_LEAK_IGNORE } objpool_leak_policy;
 
+/* In C++20 members are named as in C, and g++ warns of those that were not, unless they have a default. Not before: in C++11
+   a class with defaults is no aggregate. */
+#if defined(__cplusplus) && __cplusplus > 201703L
+#define OBJPOOL__0 \
+  {}
+#else
+#define OBJPOOL__0
+#endif
+
 typedef struct objpool_allocator {
   /* Returns `size` bytes aligned to `alignment`, or NULL. May be called under a pool's slow lock. */
-  void *(*allocate)(size_t size, size_t alignment, void *context);
-  void (*deallocate)(void *memory, size_t size, size_t alignment, void *context);
-  void *context;
+  void *(*allocate)(size_t size, size_t alignment, void *context)OBJPOOL__0;
+  void (*deallocate)(void *memory, size_t size, size_t alignment, void *context) OBJPOOL__0;
+  void *context OBJPOOL__0;
 } objpool_allocator;
 
 /* How big a pool is. Zero means the default in brackets. */
 typedef struct objpool_config {
-  const char *name;            /* copied; shown in reports and registered [not registered] */
-  void *context;               /* handed to every hook */
-  size_t warmup;               /* objects created by init [0] */
-  size_t min_idle;             /* maintenance keeps at least this many idle [0] */
-  size_t max_idle;             /* idle objects kept; a release beyond it destroys [no limit] */
-  size_t max_objects;          /* objects alive at once, in use or idle: never exceeded [no limit] */
-  size_t cache_size;           /* idle objects a thread may hold for itself [chosen]; OBJPOOL_NO_CACHE: none */
-  double growth_factor;        /* each block of memory is this much larger than the one before [2.0] */
-  double shrink_threshold;     /* maintenance trims when more than this share is idle [0.7] */
-  objpool_allocator allocator; /* [the C library's] */
-  objpool_leak_policy on_leak; /* objects in use at destroy [OBJPOOL_LEAK_REPORT, on stderr] */
+  const char *name OBJPOOL__0;        /* copied; shown in reports and registered [not registered] */
+  void *context OBJPOOL__0;           /* handed to every hook */
+  size_t warmup OBJPOOL__0;           /* objects created by init [0] */
+  size_t min_idle OBJPOOL__0;         /* maintenance keeps at least this many idle [warmup]; OBJPOOL_NONE: none */
+  size_t max_idle OBJPOOL__0;         /* idle objects kept; a release beyond it destroys [no limit] */
+  size_t max_objects OBJPOOL__0;      /* objects alive at once, in use or idle: never exceeded [no limit] */
+  size_t cache_size OBJPOOL__0;       /* idle objects a thread may hold for itself [chosen]; OBJPOOL_NO_CACHE: none */
+  double growth_factor OBJPOOL__0;    /* each block of memory is this much larger than the one before [2.0] */
+  double shrink_threshold OBJPOOL__0; /* maintenance trims when more than this share is idle [0.7] */
+  objpool_allocator allocator OBJPOOL__0; /* [the C library's] */
+  objpool_leak_policy on_leak OBJPOOL__0; /* objects in use at destroy [OBJPOOL_LEAK_REPORT, on stderr] */
+  bool ignore_pressure OBJPOOL__0;        /* maintenance does not look at the machine's memory [it does] */
 } objpool_config;
 
 /* What a pool without a static type needs to know of its objects (objpool_init). */
 typedef struct objpool_type {
-  size_t size, alignment;
-  bool (*create)(void *object, void *context);
-  void (*reset)(void *object, void *context);
-  bool (*validate)(void *object, void *context);
-  void (*destroy)(void *object, void *context);
-  unsigned validate_on; /* 0: on acquire and on release */
-  bool local, wipe;
+  size_t size OBJPOOL__0, alignment OBJPOOL__0;
+  bool (*create)(void *object, void *context) OBJPOOL__0;
+  void (*reset)(void *object, void *context) OBJPOOL__0;
+  bool (*validate)(void *object, void *context) OBJPOOL__0;
+  void (*destroy)(void *object, void *context) OBJPOOL__0;
+  unsigned validate_on OBJPOOL__0; /* 0: on acquire and on release */
+  bool local OBJPOOL__0, wipe OBJPOOL__0;
 } objpool_type;
 
 /* A snapshot. At rest and until the first reset created - destroyed - extracted == in_use + idle. Peaks are exact for local
@@ -342,7 +414,7 @@ typedef struct objpool_event {
 } objpool_event;
 
 /* 64 bits that are read and written at once: i386 would align a plain uint64_t in a structure to 4 bytes. */
-typedef uint64_t __attribute__((aligned(8))) objpool__uint64;
+typedef uint64_t __attribute__((__aligned__(8))) objpool__uint64;
 
 /* Where idle objects lie within one thread's reach. `top` is the address just above the last idle pointer. The owner
    alone writes top and the two counters; base, limit and all else are written under the slot's lock. */
@@ -368,7 +440,11 @@ struct objpool {
 /* What the typed layer tells the core of a pool, once. */
 typedef struct objpool__description {
   objpool_type type;
+  /* what a release does besides: reset, and validate on release; false: the object is to be destroyed. NULL: neither */
+  bool (*restore)(void *object, void *context);
   void (*on_event)(const objpool_event *event, void *context);
+  bool resets;
+  const char *called; /* by OBJPOOL_DEFINE */
 } objpool__description;
 typedef void objpool__describe(objpool__description *description);
 
@@ -392,6 +468,7 @@ OBJPOOL_API void objpool_release_many(objpool *pool, void *const *objects, size_
 OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle);
 OBJPOOL_API size_t objpool_trim(objpool *pool, size_t keep);
 OBJPOOL_API size_t objpool_clear(objpool *pool);
+OBJPOOL_API size_t objpool_abandon(objpool *pool);
 OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects);
 OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool);
 OBJPOOL_API void objpool_reset_stats(objpool *pool);
@@ -410,14 +487,26 @@ typedef enum objpool_alert_kind {
   OBJPOOL_ALERT_UTILIZATION
 } objpool_alert_kind;
 
-typedef struct objpool_thresholds { /* zero means the default in brackets */
-  double min_hit_rate;              /* 0…1 [0.7] */
-  double max_miss_rate;             /* 0…1 [0.3] */
-  double max_utilization;           /* in use / max_objects, 0…1 [0.9] */
-  uint64_t max_objects;             /* alive [10000] */
-  uint64_t max_memory_bytes;        /* [100 MiB] */
-  uint64_t min_samples;             /* acquires between two polls; with fewer, rates raise no alert [100] */
+typedef struct objpool_thresholds {     /* zero means the default in brackets */
+  double min_hit_rate OBJPOOL__0;       /* 0…1 [0.7] */
+  double max_miss_rate OBJPOOL__0;      /* 0…1 [0.3] */
+  double max_utilization OBJPOOL__0;    /* in use / max_objects, 0…1 [0.9] */
+  uint64_t max_objects OBJPOOL__0;      /* alive [10000] */
+  uint64_t max_memory_bytes OBJPOOL__0; /* [100 MiB] */
+  uint64_t min_samples OBJPOOL__0;      /* acquires between two polls; with fewer, rates raise no alert [100] */
 } objpool_thresholds;
+
+#if defined(__cplusplus) && __cplusplus > 201703L && !defined(__clang__)
+/* With defaults these are not trivial, and g++ would warn of a memset, which is as right as ever. */
+#define OBJPOOL__CLEARED(type)                                                      \
+  extern "C++" inline void *memset(type *memory, int value, size_t size) noexcept { \
+    return __builtin_memset(static_cast<void *>(memory), value, size);              \
+  }
+OBJPOOL__CLEARED(objpool_allocator)
+OBJPOOL__CLEARED(objpool_config)
+OBJPOOL__CLEARED(objpool_type)
+OBJPOOL__CLEARED(objpool_thresholds)
+#endif
 
 typedef struct objpool_alert {
   objpool_alert_kind kind;
@@ -438,7 +527,8 @@ typedef struct objpool_monitor {
 OBJPOOL_API objpool *objpool_registry_find(const char *name);
 OBJPOOL_API size_t objpool_registry_each(void (*visit)(objpool *pool, void *user), void *user); /* how many */
 OBJPOOL_API objpool_stats objpool_registry_snapshot(void); /* all added up; a limit is 0 if any pool has none */
-OBJPOOL_API const char *objpool_name(const objpool *pool); /* "unnamed" if it has none */
+/* If it has none, the name given to OBJPOOL_DEFINE; "unnamed" if it has none of these, or was never used. */
+OBJPOOL_API const char *objpool_name(const objpool *pool);
 
 /* One pool, or with NULL the whole registry. Returns the length of the text, as snprintf; negative with errno ENOMEM,
    EINVAL (kind) or EOVERFLOW. */
@@ -468,26 +558,61 @@ OBJPOOL_API void objpool_monitor_stop(objpool_monitor *monitor);
 /* -------------------------------------------------------------------------------------------------------- >>core */
 
 #define objpool__thread_row OBJPOOL__LINKED(objpool__thread_row)
+#define objpool__own_row OBJPOOL__LINKED(objpool__own_row)
 #define objpool__empty_table OBJPOOL__LINKED(objpool__empty_table)
 #define objpool__no_slot OBJPOOL__LINKED(objpool__no_slot)
+#define objpool__errno_distance OBJPOOL__LINKED(objpool__errno_distance)
 
 /* The offset of this thread's row in every slot table, in bytes: an index would cost an instruction to scale. Row 0: the
-   thread was not seen yet, 1: it has no cache of its own, else it has. */
+   thread was not seen yet, 1 and 2: it has no cache of its own, else it has. */
 #ifndef OBJPOOL_NO_THREADS
-#if defined(__ELF__) /* a word is safe even under dlopen, and save a call in position-independent libraries */
-#define OBJPOOL__TLS __attribute__((tls_model("initial-exec")))
+#if !defined(OBJPOOL_TLS_MODEL) && defined(__ELF__) && defined(__GLIBC__)
+#define OBJPOOL_TLS_MODEL "initial-exec" /* saves a call in libraries; glibc keeps room for a word, also under dlopen */
+#endif
+#if defined(OBJPOOL_TLS_MODEL) && defined(__ELF__)
+#define OBJPOOL__TLS __attribute__((__tls_model__(OBJPOOL_TLS_MODEL)))
 #else
-#define OBJPOOL__TLS
+#define OBJPOOL__TLS /* the compiler's choice */
 #endif
 #ifdef OBJPOOL_STATIC
-static __thread uintptr_t objpool__thread_row OBJPOOL__TLS __attribute__((unused));
+static __thread uintptr_t objpool__thread_row OBJPOOL__TLS __attribute__((__unused__));
+static char *objpool__errno_distance
+    __attribute__((__unused__)); /* a number; a pointer, so that objects do not alias it */
 static objpool__slot objpool__no_slot = {0, OBJPOOL__REVOKED, 0, 0, 0};
-static objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 2] = {&objpool__no_slot};
+static objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 3] = {&objpool__no_slot};
 #else
-extern __thread uintptr_t objpool__thread_row OBJPOOL__TLS;
-extern objpool__slot objpool__no_slot; /* every fast path fails there */
-extern objpool__slot
-    *objpool__empty_table[OBJPOOL_MAX_THREADS + 2]; /* rows past 0 are filled before an index is given */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wattributes" /* OBJPOOL_API may say more of functions than holds for variables */
+OBJPOOL__DATA __thread uintptr_t objpool__thread_row OBJPOOL__TLS;
+OBJPOOL__DATA char *objpool__errno_distance;  /* a number; a pointer, so that objects do not alias it */
+OBJPOOL__DATA objpool__slot objpool__no_slot; /* every fast path fails there */
+/* rows past 0 are filled before an index is given */
+OBJPOOL__DATA objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 3];
+#pragma GCC diagnostic pop
+#endif
+
+/* Where the calling thread's row is. Never inlined, and a compiler cannot tell what it returns: elsewhere than on x86 it may
+   read the thread pointer once per function, and a fiber that was moved to another thread by a call in between would go on
+   with the row of the first. */
+#ifdef OBJPOOL_STATIC
+static __attribute__((__noinline__, __unused__)) uintptr_t *objpool__own_row(void) {
+  uintptr_t *row = &objpool__thread_row;
+  __asm__ volatile("" : "+r"(row) : : "memory");
+  return row;
+}
+#else
+OBJPOOL_API uintptr_t *objpool__own_row(void) __attribute__((__noinline__));
+#endif
+#if !(defined(__x86_64__) || defined(__i386__)) || !defined(__ELF__)
+#define OBJPOOL__ROW (*objpool__own_row())
+#elif defined(OBJPOOL__MODULES) && __GNUC__ < 14 /* it forgets that an imported variable is thread-local */
+#define OBJPOOL__ROW (*objpool__own_row())
+#elif defined(OBJPOOL_TLS_MODEL) /* through a segment register each time, unless a call would find the word */
+#define OBJPOOL__ROW (sizeof OBJPOOL_TLS_MODEL > sizeof "initial-exec" ? *objpool__own_row() : objpool__thread_row)
+#elif !defined(__PIC__) || defined(__PIE__)
+#define OBJPOOL__ROW objpool__thread_row
+#else
+#define OBJPOOL__ROW (*objpool__own_row())
 #endif
 #endif
 
@@ -496,13 +621,14 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 
 #define objpool__acquire_slow OBJPOOL__LINKED(objpool__acquire_slow)
 #define objpool__acquire_again OBJPOOL__LINKED(objpool__acquire_again)
-#define objpool__release_slow OBJPOOL__LINKED(objpool__release_slow)
+#define objpool__release_wiping OBJPOOL__LINKED(objpool__release_wiping)
+#define objpool__release_checked OBJPOOL__LINKED(objpool__release_checked)
+#define objpool__claim OBJPOOL__LINKED(objpool__claim)
 #define objpool__give_slow OBJPOOL__LINKED(objpool__give_slow)
 #define objpool__drop OBJPOOL__LINKED(objpool__drop)
-#define objpool__reject OBJPOOL__LINKED(objpool__reject)
 #define objpool__forget OBJPOOL__LINKED(objpool__forget)
 #define objpool__emit OBJPOOL__LINKED(objpool__emit)
-#define objpool__errno OBJPOOL__LINKED(objpool__errno)
+#define objpool__errno_of OBJPOOL__LINKED(objpool__errno_of)
 #define objpool__empty_guard OBJPOOL__LINKED(objpool__empty_guard)
 #define objpool__init OBJPOOL__LINKED(objpool__init)
 #define objpool__bind OBJPOOL__LINKED(objpool__bind)
@@ -510,22 +636,23 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__acquire_many OBJPOOL__LINKED(objpool__acquire_many)
 
 /* Kept out of line, so that the fast paths stay small wherever they are inlined. */
-#define OBJPOOL__SLOW OBJPOOL_API __attribute__((noinline, cold))
+#define OBJPOOL__SLOW OBJPOOL_API __attribute__((__noinline__, __cold__))
 
 /* The slow halves. `describe` names the pool's options; a pool that was not used yet is bound to them. */
 OBJPOOL__SLOW void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
                                           int64_t timeout_ns);
 OBJPOOL__SLOW void *objpool__acquire_again(objpool *pool, objpool__describe *describe, void *invalid, objpool__how how,
                                            int64_t timeout_ns);
-OBJPOOL__SLOW void objpool__release_slow(objpool *pool, objpool__describe *describe, void *object);
+OBJPOOL__SLOW void objpool__release_wiping(objpool *pool, objpool__describe *describe, void *object);
+OBJPOOL__SLOW void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object);
+OBJPOOL__SLOW bool objpool__claim(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL__SLOW void objpool__give_slow(objpool *pool, objpool__describe *describe, void *object, objpool__given given);
 OBJPOOL__SLOW void objpool__drop(objpool *pool, objpool__describe *describe, void *object);
-OBJPOOL__SLOW void objpool__reject(objpool *pool, const void *object);
 OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL_API void objpool__emit(const objpool *pool, void (*on_event)(const objpool_event *, void *),
                                objpool_event_kind kind, const void *object, size_t count);
-OBJPOOL_API int *objpool__errno(void) __attribute__((const));
-OBJPOOL__SLOW void objpool__empty_guard(const objpool *pool);
+OBJPOOL_API int *objpool__errno_of(void) __attribute__((__noinline__)); /* the calling thread */
+OBJPOOL__SLOW void objpool__empty_guard(const objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const objpool_config *config);
 OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe);
@@ -544,6 +671,26 @@ OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *descr
 #define OBJPOOL__X86_64 /* single instructions stand for relaxed accesses; the sanitizers see the accesses instead */
 #endif
 
+/* Where the calling thread's errno lies, found anew on both sides of a hook, which may come back on another thread. With
+   glibc on x86-64 it has the same distance from the thread pointer in each thread: two instructions, a call takes six. */
+#if defined(OBJPOOL__X86_64) && defined(__GLIBC__) && !defined(OBJPOOL_NO_THREADS)
+#define OBJPOOL__ERRNO_DISTANCE
+OBJPOOL__INLINE char *objpool__thread_pointer(void) {
+#if defined(__clang__)
+  return *(char *__attribute__((__address_space__(257))) *)0;
+#else
+  char *self; /* the second operand: calls in between may change what it reads, but not what lies in objects */
+  __asm__("movq %%fs:0, %0" : "=r"(self) : "m"(objpool__errno_distance));
+  return self;
+#endif
+}
+OBJPOOL__INLINE int *objpool__errno(void) {
+  return (int *)(void *)(objpool__thread_pointer() + (intptr_t)objpool__errno_distance);
+}
+#else
+OBJPOOL__INLINE int *objpool__errno(void) { return objpool__errno_of(); }
+#endif
+
 /* One more: the owner of the slot alone writes, any thread may read. Not a locked instruction. */
 OBJPOOL__INLINE void objpool__count(objpool__uint64 *counter) {
 #if !OBJPOOL__COUNTED
@@ -554,7 +701,7 @@ OBJPOOL__INLINE void objpool__count(objpool__uint64 *counter) {
   /* release: a reader that counted an acquire also sees the releases before it, so that no peak is overstated */
   __atomic_store_n(counter, OBJPOOL__LOAD(*counter) + 1, __ATOMIC_RELEASE);
 #else /* two words: a reader may see a count 2^32 off for an instant, once in 2^32 */
-  typedef uint32_t __attribute__((may_alias)) objpool__half;
+  typedef uint32_t __attribute__((__may_alias__)) objpool__half;
   objpool__half *half = (objpool__half *)(void *)counter;
   enum { LOW = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ };
   uint32_t low = OBJPOOL__LOAD(half[LOW]) + 1;
@@ -579,18 +726,18 @@ OBJPOOL__COMPARE(objpool__below, <, "b")
 OBJPOOL__COMPARE(objpool__at_most, <=, "be")
 OBJPOOL__COMPARE(objpool__differs, !=, "ne")
 
-/* The word before an object: key ^ address while it is in use, the complement while it is idle. */
+/* The word before an object: key ^ address while it is in use, which is odd, and one less while it is idle. */
 OBJPOOL__INLINE uintptr_t *objpool__tag(void *object) { return (uintptr_t *)object - 1; }
 
 OBJPOOL__INLINE void objpool__mark(void *object) {
 #ifndef OBJPOOL_UNCHECKED
-  *objpool__tag(object) = ~*objpool__tag(object);
+  *objpool__tag(object) ^= 1;
 #else
   (void)object;
 #endif
 }
 
-/* Marks an object of this pool that is in use as idle; false: it is not one. */
+/* Marks an object of this pool that is in use as idle; false: it is not one, or needs another look. */
 OBJPOOL__INLINE bool objpool__take_back(objpool *pool, void *object) {
 #ifndef OBJPOOL_UNCHECKED
   if (OBJPOOL__UNLIKELY(objpool__differs(pool->key ^ (uintptr_t)object, objpool__tag(object)))) return false;
@@ -599,6 +746,30 @@ OBJPOOL__INLINE bool objpool__take_back(objpool *pool, void *object) {
 #endif
   objpool__mark(object);
   return true;
+}
+
+/* An object that was in use a moment ago is idle now; decided by one atomic instruction (relaxed: it publishes nothing). False:
+   another thread was first. */
+OBJPOOL__INLINE bool objpool__mark_once(void *object) {
+#ifdef OBJPOOL__X86_64
+  bool was_in_use; /* clang makes a loop of what stands below */
+  __asm__("lock btrq $0, %1" : "=@ccc"(was_in_use), "+m"(*objpool__tag(object)));
+  return was_in_use;
+#else
+  return __atomic_fetch_and(objpool__tag(object), ~(uintptr_t)1, __ATOMIC_RELAXED) & 1;
+#endif
+}
+
+/* The same as objpool__take_back, before hooks see the object: of two threads that give it back at the same moment one wins. It
+   looks first: what is no object may not be writable. */
+OBJPOOL__INLINE bool objpool__take_back_once(uintptr_t key, void *object) {
+#ifndef OBJPOOL_UNCHECKED
+  if (OBJPOOL__UNLIKELY(objpool__differs(key ^ (uintptr_t)object, objpool__tag(object)))) return false;
+  return objpool__mark_once(object);
+#else
+  (void)key, (void)object;
+  return true;
+#endif
 }
 
 /* The heart of an acquire: the thread's newest idle object, or NULL: ask objpool__acquire_slow.
@@ -611,7 +782,7 @@ OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
   if (!local) {
     /* acquire: pairs with the release of a new table in objpool__bind_locked */
     uintptr_t offset = __atomic_load_n(&pool->table_offset, __ATOMIC_ACQUIRE);
-    offset += objpool__thread_row;
+    offset += OBJPOOL__ROW;
     __asm__("" : "+r"(offset)); /* keeps the sum together: one instruction less */
     slot = *(objpool__slot **)((uintptr_t)objpool__empty_table + offset);
     top = OBJPOOL__LOAD(slot->top) - sizeof(void *);
@@ -639,9 +810,7 @@ OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
 OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objpool__describe *describe) {
   objpool__slot *slot = &pool->own;
 #ifndef OBJPOOL_NO_THREADS
-  if (!local)
-    slot = *(objpool__slot **)((uintptr_t)pool->table +
-                               objpool__thread_row); /* the pool is bound: it handed the object out */
+  if (!local) slot = *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW); /* bound: it handed the object out */
 #endif
   uintptr_t top = OBJPOOL__LOAD(slot->top);
   if (OBJPOOL__UNLIKELY(!objpool__below(top, &slot->limit))) {
@@ -680,20 +849,19 @@ OBJPOOL__INLINE void *objpool__acquire_as(objpool *pool, objpool__description as
 OBJPOOL__INLINE void objpool__release_as(objpool *pool, void *object, objpool__description as,
                                          objpool__describe *describe) {
   if (!object) return;
-  if (OBJPOOL__UNLIKELY(!objpool__take_back(pool, object))) {
-    objpool__reject(pool, object);
+  bool once = !as.type.local && (as.type.wipe || as.restore);
+  if (OBJPOOL__UNLIKELY(!(once ? objpool__take_back_once(pool->key, object) : objpool__take_back(pool, object)))) {
+    objpool__release_checked(pool, describe, object);
     return;
   }
   if (as.type.wipe) {
-    objpool__release_slow(pool, describe, object);
+    objpool__release_wiping(pool, describe, object);
     return;
   }
-  if (as.type.reset || (as.type.validate && (as.type.validate_on & OBJPOOL_ON_RELEASE))) {
-    int *error = objpool__errno(), saved = *error;
-    bool valid = true;
-    if (as.type.reset) as.type.reset(object, pool->context);
-    if (as.type.validate && (as.type.validate_on & OBJPOOL_ON_RELEASE)) valid = as.type.validate(object, pool->context);
-    *error = saved;
+  if (as.restore) {
+    int saved = *objpool__errno();
+    bool valid = as.restore(object, pool->context);
+    *objpool__errno() = saved;
     if (OBJPOOL__UNLIKELY(!valid)) {
       if (as.on_event) objpool__emit(pool, as.on_event, OBJPOOL_EVENT_RELEASE, object, 1);
       objpool__drop(pool, describe, object);
@@ -707,20 +875,9 @@ OBJPOOL__INLINE void objpool__release_as(objpool *pool, void *object, objpool__d
 
 OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__description as,
                                          objpool__describe *describe) {
-  if (!object) return;
-  if (OBJPOOL__UNLIKELY(!objpool__take_back(pool, object))) {
-    objpool__reject(pool, object);
-    return;
-  }
+  if (!object || !objpool__claim(pool, describe, object)) return;
   if (as.on_event) objpool__emit(pool, as.on_event, OBJPOOL_EVENT_RELEASE, object, 1);
   objpool__drop(pool, describe, object);
-}
-
-/* False: the object is not this pool's to move out. */
-OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
-  if (OBJPOOL__LIKELY(object && objpool__take_back(pool, object))) return true;
-  objpool__reject(pool, object);
-  return false;
 }
 
 /* ------------------------------------------------------------------------------------------------------ >>define */
@@ -730,6 +887,8 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
 #define OBJPOOL__OPTIONS_END _Pragma("GCC diagnostic pop")
 
 #ifdef __cplusplus
+#define OBJPOOL__NULL nullptr
+#define OBJPOOL__CAST(type, value) static_cast<type>(value)
 #define OBJPOOL__ZERO \
   {}
 #define OBJPOOL__CXX_BEGIN extern "C++" {
@@ -747,29 +906,33 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
     static void objpool__release(guard *objpool__g);                              \
   };                                                                              \
   typedef name##_objpool_pool name;
-#define OBJPOOL__CXX_MEMBERS(name)                                                                              \
-  inline name##_objpool_value *name##_objpool_pool::acquire(name##_objpool_pool *objpool__p) {                  \
-    return name##_acquire(objpool__p);                                                                          \
-  }                                                                                                             \
-  inline void name##_objpool_pool::release(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) { \
-    name##_release(objpool__p, objpool__o);                                                                     \
-  }                                                                                                             \
-  inline name##_guard name##_objpool_pool::objpool__acquire(name##_objpool_pool *objpool__p) {                  \
-    return name##_guard_acquire(objpool__p);                                                                    \
-  }                                                                                                             \
-  inline void name##_objpool_pool::objpool__release(name##_guard *objpool__g) { name##_guard_release(objpool__g); }
+/* Of two files that mean different pools by one name the linker would keep one file's members, if any were left to it. */
+#define OBJPOOL__MEMBER inline __attribute__((__always_inline__))
+#define OBJPOOL__CXX_MEMBERS(name)                                                                      \
+  OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::acquire(name##_objpool_pool *objpool__p) { \
+    return name##_acquire(objpool__p);                                                                  \
+  }                                                                                                     \
+  OBJPOOL__MEMBER void name##_objpool_pool::release(name##_objpool_pool *objpool__p,                    \
+                                                    name##_objpool_value *objpool__o) {                 \
+    name##_release(objpool__p, objpool__o);                                                             \
+  }                                                                                                     \
+  OBJPOOL__MEMBER name##_guard name##_objpool_pool::objpool__acquire(name##_objpool_pool *objpool__p) { \
+    return name##_guard_acquire(objpool__p);                                                            \
+  }                                                                                                     \
+  OBJPOOL__MEMBER void name##_objpool_pool::objpool__release(name##_guard *objpool__g) {                \
+    name##_guard_release(objpool__g);                                                                   \
+  }
 /* templates: there only when used, since an immovable T has no extract */
-#define OBJPOOL__EXTRACT(name)                                                                               \
-  template <class objpool__value = name##_objpool_value>                                                     \
-  OBJPOOL__MUST_USE static inline objpool__value name##_extract(name##_objpool_pool *objpool__p,             \
-                                                                objpool__value *objpool__o) {                \
-    return objpool__cxx<objpool__value>::extract(&objpool__p->base, name##_objpool_describe, objpool__o);    \
-  }                                                                                                          \
-  template <class objpool__guard = name##_guard>                                                             \
-  OBJPOOL__MUST_USE static inline                                                                            \
-      typename objpool__guard::objpool__value name##_guard_extract(objpool__guard *objpool__g) {             \
-    if (!name##_guard_mut(objpool__g)) return objpool__cxx<typename objpool__guard::objpool__value>::none(); \
-    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                  \
+#define OBJPOOL__EXTRACT(name)                                                                                   \
+  OBJPOOL__MADE_OF(objpool__value, name##_objpool_value)                                                         \
+  OBJPOOL__MUST_USE objpool__value name##_extract(name##_objpool_pool *objpool__p, objpool__value *objpool__o) { \
+    return objpool__cxx<objpool__value>::extract(&objpool__p->base, name##_objpool_describe, objpool__o);        \
+  }                                                                                                              \
+  OBJPOOL__MADE_OF(objpool__guard, name##_guard)                                                                 \
+  OBJPOOL__MUST_USE                                                                                              \
+  typename objpool__guard::objpool__value name##_guard_extract(objpool__guard *objpool__g) {                     \
+    if (!name##_guard_mut(objpool__g)) return objpool__cxx<typename objpool__guard::objpool__value>::none();     \
+    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                      \
   }
 #define OBJPOOL__CREATES(T, options) ((options).create || objpool__cxx<T>::builds)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy || objpool__cxx<T>::takes_down)
@@ -778,7 +941,20 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
 #define OBJPOOL__DESTROY(T, options, object, context) \
   ((options).destroy ? (options).destroy((object), (context)) : objpool__cxx<T>::take_down(object))
 #define OBJPOOL__GUARD_TYPES(name) typedef name##_objpool_value objpool__value;
+#define OBJPOOL__NOEXCEPT noexcept
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
+#define OBJPOOL__CATCH(...) \
+  try {                     \
+    __VA_ARGS__;            \
+  } catch (...) {           \
+    return false;           \
+  }
 #else
+#define OBJPOOL__CATCH(...) __VA_ARGS__;
+#endif
+#else
+#define OBJPOOL__NULL NULL
+#define OBJPOOL__CAST(type, value) ((type)(value))
 #define OBJPOOL__ZERO \
   { 0 }
 #define OBJPOOL__CXX_BEGIN
@@ -790,20 +966,21 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
   } name;                              \
   typedef struct name##_objpool_pool name##_objpool_pool;
 #define OBJPOOL__CXX_MEMBERS(name)
-#define OBJPOOL__EXTRACT(name)                                                                              \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value name##_extract(name##_objpool_pool *objpool__p,    \
-                                                                        name##_objpool_value *objpool__o) { \
-    static name##_objpool_value objpool__zero;                                                              \
-    name##_objpool_value objpool__v;                                                                        \
-    if (!objpool__extract_begins(&objpool__p->base, objpool__o)) return objpool__zero;                      \
-    __builtin_memcpy((void *)&objpool__v, objpool__o, sizeof objpool__v); /* T may have const members */    \
-    objpool__forget(&objpool__p->base, name##_objpool_describe, objpool__o);                                \
-    return objpool__v;                                                                                      \
-  }                                                                                                         \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value name##_guard_extract(name##_guard *objpool__g) {   \
-    static name##_objpool_value objpool__zero;                                                              \
-    if (!name##_guard_mut(objpool__g)) return objpool__zero;                                                \
-    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                 \
+#define OBJPOOL__EXTRACT(name)                                                                                 \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                             \
+      name##_objpool_value name##_extract(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) { \
+    static name##_objpool_value objpool__zero;                                                                 \
+    name##_objpool_value objpool__v;                                                                           \
+    if (!objpool__claim(&objpool__p->base, name##_objpool_describe, objpool__o)) return objpool__zero;         \
+    __builtin_memcpy((void *)&objpool__v, objpool__o, sizeof objpool__v); /* T may have const members */       \
+    objpool__forget(&objpool__p->base, name##_objpool_describe, objpool__o);                                   \
+    return objpool__v;                                                                                         \
+  }                                                                                                            \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value name##_guard_extract(                  \
+      name##_guard *objpool__g) {                                                                              \
+    static name##_objpool_value objpool__zero;                                                                 \
+    if (!name##_guard_mut(objpool__g)) return objpool__zero;                                                   \
+    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                    \
   }
 #define OBJPOOL__CREATES(T, options) ((options).create)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy)
@@ -811,7 +988,11 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
 #define OBJPOOL__DESTROY(T, options, object, context) \
   if ((options).destroy) (options).destroy((object), (context))
 #define OBJPOOL__GUARD_TYPES(name)
+#define OBJPOOL__NOEXCEPT
+#define OBJPOOL__CATCH(...) __VA_ARGS__;
 #endif
+
+#define OBJPOOL__VALUE(name, memory) OBJPOOL__CAST(name##_objpool_value *, memory)
 
 #define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
 
@@ -834,133 +1015,163 @@ OBJPOOL__INLINE bool objpool__extract_begins(objpool *pool, void *object) {
     bool local, wipe;                                                                                                  \
   } name##_objpool_options;                                                                                            \
   OBJPOOL__OPTIONS_BEGIN                                                                                               \
-  OBJPOOL__INLINE name##_objpool_options name##_objpool_chosen(void) {                                                 \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_options name##_objpool_chosen(void) {                                  \
     name##_objpool_options opt = OBJPOOL__ZERO;                                                                        \
     __VA_ARGS__;                                                                                                       \
     return opt;                                                                                                        \
   }                                                                                                                    \
   OBJPOOL__OPTIONS_END                                                                                                 \
-  static inline __attribute__((unused)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {               \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {           \
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    return OBJPOOL__CREATE(name##_objpool_value, objpool__s, (name##_objpool_value *)objpool__o, objpool__c);          \
+    OBJPOOL__CATCH(                                                                                                    \
+        return OBJPOOL__CREATE(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c))        \
   }                                                                                                                    \
-  static inline __attribute__((unused)) void name##_objpool_reset(void *objpool__o, void *objpool__c) {                \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {         \
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    if (objpool__s.reset) objpool__s.reset((name##_objpool_value *)objpool__o, objpool__c);                            \
+    OBJPOOL__CATCH(return !objpool__s.validate || objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))   \
   }                                                                                                                    \
-  static inline __attribute__((unused)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {             \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_restore(void *objpool__o, void *objpool__c) {          \
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    return !objpool__s.validate || objpool__s.validate((name##_objpool_value *)objpool__o, objpool__c);                \
+    OBJPOOL__CATCH(if (objpool__s.reset) objpool__s.reset(OBJPOOL__VALUE(name, objpool__o), objpool__c);               \
+                   return !objpool__s.validate ||                                                                      \
+                          (objpool__s.validate_on && !(objpool__s.validate_on & OBJPOOL_ON_RELEASE)) ||                \
+                          objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))                           \
   }                                                                                                                    \
-  static inline __attribute__((unused)) void name##_objpool_destroy(void *objpool__o, void *objpool__c) {              \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_destroy(void *objpool__o, void *objpool__c)            \
+      OBJPOOL__NOEXCEPT {                                                                                              \
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, (name##_objpool_value *)objpool__o, objpool__c);                \
+    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                  \
   }                                                                                                                    \
-  OBJPOOL__INLINE objpool__description name##_objpool_is(void) {                                                       \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                        \
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
     objpool__description objpool__d = OBJPOOL__ZERO;                                                                   \
     objpool__d.type.size = sizeof(name##_objpool_value);                                                               \
     objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                     \
-    objpool__d.type.create = OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? name##_objpool_create : NULL;        \
-    objpool__d.type.reset = objpool__s.reset ? name##_objpool_reset : NULL;                                            \
-    objpool__d.type.validate = objpool__s.validate ? name##_objpool_validate : NULL;                                   \
-    objpool__d.type.destroy = OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? name##_objpool_destroy : NULL;     \
-    objpool__d.type.validate_on =                                                                                      \
-        objpool__s.validate_on ? objpool__s.validate_on : (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE;           \
+    objpool__d.type.create =                                                                                           \
+        OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_create) : OBJPOOL__NULL;     \
+    objpool__d.restore =                                                                                               \
+        objpool__s.reset ||                                                                                            \
+                (objpool__s.validate && (!objpool__s.validate_on || (objpool__s.validate_on & OBJPOOL_ON_RELEASE)))    \
+            ? OBJPOOL__THAT(name##_objpool_restore)                                                                    \
+            : OBJPOOL__NULL;                                                                                           \
+    objpool__d.resets = objpool__s.reset != OBJPOOL__NULL;                                                             \
+    objpool__d.called = #name;                                                                                         \
+    objpool__d.type.validate = objpool__s.validate ? OBJPOOL__THAT(name##_objpool_validate) : OBJPOOL__NULL;           \
+    objpool__d.type.destroy =                                                                                          \
+        OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_destroy) : OBJPOOL__NULL;   \
+    objpool__d.type.validate_on = objpool__s.validate_on                                                               \
+                                      ? objpool__s.validate_on                                                         \
+                                      : OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);              \
     objpool__d.type.local = objpool__s.local;                                                                          \
     objpool__d.type.wipe = objpool__s.wipe;                                                                            \
     objpool__d.on_event = objpool__s.on_event;                                                                         \
     return objpool__d;                                                                                                 \
   }                                                                                                                    \
-  static __attribute__((unused)) void name##_objpool_describe(objpool__description *objpool__d) {                      \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {           \
     *objpool__d = name##_objpool_is();                                                                                 \
   }                                                                                                                    \
-  OBJPOOL__INLINE bool name##_init(name##_objpool_pool *objpool__p, const objpool_config *objpool__c) {                \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_init(name##_objpool_pool *objpool__p, const objpool_config *objpool__c) { \
     return objpool__init(&objpool__p->base, name##_objpool_describe, objpool__c);                                      \
   }                                                                                                                    \
-  OBJPOOL__INLINE void name##_destroy(name##_objpool_pool *objpool__p) { objpool_destroy(&objpool__p->base); }         \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value *name##_acquire(name##_objpool_pool *objpool__p) {            \
-    return (name##_objpool_value *)objpool__acquire_as(&objpool__p->base, name##_objpool_is(),                         \
-                                                       name##_objpool_describe, OBJPOOL__ACQUIRE, 0);                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name##_objpool_pool *objpool__p) {                                \
+    objpool_destroy(&objpool__p->base);                                                                                \
   }                                                                                                                    \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value *name##_try_acquire(name##_objpool_pool *objpool__p) {        \
-    return (name##_objpool_value *)objpool__acquire_as(&objpool__p->base, name##_objpool_is(),                         \
-                                                       name##_objpool_describe, OBJPOOL__TRY, 0);                      \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire(                               \
+      name##_objpool_pool *objpool__p) {                                                                               \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
+                                                    OBJPOOL__ACQUIRE, 0));                                             \
   }                                                                                                                    \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p,          \
-                                                                             int64_t objpool__t) {                     \
-    return (name##_objpool_value *)objpool__acquire_as(&objpool__p->base, name##_objpool_is(),                         \
-                                                       name##_objpool_describe, OBJPOOL__WAIT, objpool__t);            \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_try_acquire(                           \
+      name##_objpool_pool *objpool__p) {                                                                               \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
+                                                    OBJPOOL__TRY, 0));                                                 \
   }                                                                                                                    \
-  OBJPOOL__INLINE void name##_release(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) {             \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                     \
+      name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                  \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
+                                                    OBJPOOL__WAIT, objpool__t));                                       \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name##_objpool_pool *objpool__p,                                  \
+                                                     name##_objpool_value *objpool__o) {                               \
     objpool__release_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
   }                                                                                                                    \
-  OBJPOOL__INLINE void name##_discard(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) {             \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_discard(name##_objpool_pool *objpool__p,                                  \
+                                                     name##_objpool_value *objpool__o) {                               \
     objpool__discard_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
   }                                                                                                                    \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE size_t name##_acquire_many(name##_objpool_pool *objpool__p,                        \
-                                                               name##_objpool_value **objpool__o, size_t objpool__n) { \
-    return objpool__acquire_many(&objpool__p->base, name##_objpool_describe, (void **)objpool__o, objpool__n);         \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE size_t name##_acquire_many(name##_objpool_pool *objpool__p,         \
+                                                                              name##_objpool_value **objpool__o,       \
+                                                                              size_t objpool__n) {                     \
+    return objpool__acquire_many(&objpool__p->base, name##_objpool_describe,                                           \
+                                 OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objpool__o)), objpool__n);               \
   }                                                                                                                    \
-  OBJPOOL__INLINE void name##_release_many(name##_objpool_pool *objpool__p, name##_objpool_value *const *objpool__o,   \
-                                           size_t objpool__n) {                                                        \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release_many(name##_objpool_pool *objpool__p,                             \
+                                                          name##_objpool_value *const *objpool__o,                     \
+                                                          size_t objpool__n) {                                         \
     while (objpool__n-- > 0) name##_release(objpool__p, *objpool__o++);                                                \
   }                                                                                                                    \
-  OBJPOOL__INLINE size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {                           \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {            \
     return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n)   \
                                                                      : 0;                                              \
   }                                                                                                                    \
-  OBJPOOL__INLINE size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {                             \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {              \
     return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim(&objpool__p->base, objpool__n) : 0;                    \
   }                                                                                                                    \
-  OBJPOOL__INLINE size_t name##_clear(name##_objpool_pool *objpool__p) {                                               \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_clear(name##_objpool_pool *objpool__p) {                                \
     return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                               \
   }                                                                                                                    \
-  OBJPOOL__INLINE bool name##_resize(name##_objpool_pool *objpool__p, size_t objpool__i, size_t objpool__n) {          \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name##_objpool_pool *objpool__p) {                              \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_abandon(&objpool__p->base) : 0;                             \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_resize(name##_objpool_pool *objpool__p, size_t objpool__i,                \
+                                                    size_t objpool__n) {                                               \
     return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                                \
            objpool_resize(&objpool__p->base, objpool__i, objpool__n);                                                  \
   }                                                                                                                    \
-  OBJPOOL__INLINE bool name##_attach(name##_objpool_pool *objpool__p) {                                                \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_attach(name##_objpool_pool *objpool__p) {                                 \
     return objpool__attach(&objpool__p->base, name##_objpool_describe);                                                \
   }                                                                                                                    \
-  OBJPOOL__INLINE objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                   \
     objpool_stats objpool__s = objpool_snapshot(&objpool__p->base);                                                    \
     objpool__s.object_size = sizeof(name##_objpool_value);                                                             \
     return objpool__s;                                                                                                 \
   }                                                                                                                    \
-  OBJPOOL__INLINE void name##_reset_stats(name##_objpool_pool *objpool__p) { objpool_reset_stats(&objpool__p->base); } \
-  OBJPOOL__INLINE name##_guard name##_guard_acquire(name##_objpool_pool *objpool__p) {                                 \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_reset_stats(name##_objpool_pool *objpool__p) {                            \
+    objpool_reset_stats(&objpool__p->base);                                                                            \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_guard name##_guard_acquire(name##_objpool_pool *objpool__p) {                  \
     name##_guard objpool__g = {name##_acquire(objpool__p), objpool__p};                                                \
     return objpool__g;                                                                                                 \
   }                                                                                                                    \
-  OBJPOOL__INLINE name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {         \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p,                \
+                                                                       int64_t objpool__t) {                           \
     name##_guard objpool__g = {name##_acquire_for(objpool__p, objpool__t), objpool__p};                                \
     return objpool__g;                                                                                                 \
   }                                                                                                                    \
-  OBJPOOL__INLINE name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                   \
     name##_objpool_value *objpool__o = objpool__g->object;                                                             \
-    objpool__g->object = NULL;                                                                                         \
+    objpool__g->object = OBJPOOL__NULL;                                                                                \
     return objpool__o;                                                                                                 \
   }                                                                                                                    \
-  OBJPOOL__INLINE void name##_guard_release(name##_guard *objpool__g) {                                                \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *objpool__g) {                                 \
     if (objpool__g->object) name##_release(objpool__g->pool, name##_guard_take(objpool__g));                           \
   }                                                                                                                    \
-  OBJPOOL__INLINE void name##_guard_discard(name##_guard *objpool__g) {                                                \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_discard(name##_guard *objpool__g) {                                 \
     if (objpool__g->object) name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                           \
   }                                                                                                                    \
-  OBJPOOL__MUST_USE OBJPOOL__INLINE name##_guard name##_guard_move(name##_guard *objpool__g) {                         \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *objpool__g) {          \
     name##_guard objpool__m = *objpool__g;                                                                             \
-    objpool__g->object = NULL;                                                                                         \
+    objpool__g->object = OBJPOOL__NULL;                                                                                \
     return objpool__m;                                                                                                 \
   }                                                                                                                    \
-  OBJPOOL__INLINE name##_objpool_value const *name##_guard_ref(const name##_guard *objpool__g) {                       \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value const *name##_guard_ref(const name##_guard *objpool__g) {        \
     if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
-      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : NULL);                                         \
+      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);       \
     return objpool__g->object;                                                                                         \
   }                                                                                                                    \
-  OBJPOOL__INLINE name##_objpool_value *name##_guard_mut(name##_guard *objpool__g) {                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_mut(name##_guard *objpool__g) {                    \
     if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
-      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : NULL);                                         \
+      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);       \
     return objpool__g->object;                                                                                         \
   }                                                                                                                    \
   OBJPOOL__EXTRACT(name)                                                                                               \
@@ -1032,7 +1243,7 @@ template <class T> struct objpool__cxx {
         objpool__cxx<T>::take_down(object);
         objpool__forget(pool, describe, object);
       }
-    } leave = {objpool__extract_begins(pool, object) ? pool : nullptr, describe, object};
+    } leave = {objpool__claim(pool, describe, object) ? pool : nullptr, describe, object};
     if (!leave.pool) return none();
     return static_cast<T &&>(*object);
   }
@@ -1043,11 +1254,11 @@ template <class T> struct objpool__cxx {
 /* A guard that moves: `objpool_scoped<conn_pool> guard(&pool)`, or OBJPOOL_SCOPED as in C. */
 template <class P> class objpool_scoped : public P::guard {
 public:
-  objpool_scoped() noexcept : P::guard() {}
-  explicit objpool_scoped(P *from) : P::guard(P::objpool__acquire(from)) {}
-  objpool_scoped(const typename P::guard &held) noexcept : P::guard(held) {}
-  objpool_scoped(objpool_scoped &&other) noexcept : P::guard(other) { other.object = nullptr; }
-  objpool_scoped &operator=(objpool_scoped &&other) noexcept {
+  OBJPOOL__MEMBER objpool_scoped() noexcept : P::guard() {}
+  OBJPOOL__MEMBER explicit objpool_scoped(P *from) : P::guard(P::objpool__acquire(from)) {}
+  OBJPOOL__MEMBER objpool_scoped(const typename P::guard &held) noexcept : P::guard(held) {}
+  OBJPOOL__MEMBER objpool_scoped(objpool_scoped &&other) noexcept : P::guard(other) { other.object = nullptr; }
+  OBJPOOL__MEMBER objpool_scoped &operator=(objpool_scoped &&other) noexcept {
     if (this != &other) {
       P::objpool__release(this);
       this->object = other.object;
@@ -1058,10 +1269,10 @@ public:
   }
   objpool_scoped(const objpool_scoped &) = delete;
   objpool_scoped &operator=(const objpool_scoped &) = delete;
-  ~objpool_scoped() { P::objpool__release(this); }
-  typename P::value_type *operator->() const noexcept { return this->object; }
-  typename P::value_type &operator*() const noexcept { return *this->object; }
-  explicit operator bool() const noexcept { return this->object != nullptr; }
+  OBJPOOL__MEMBER ~objpool_scoped() { P::objpool__release(this); }
+  OBJPOOL__MEMBER typename P::value_type *operator->() const noexcept { return this->object; }
+  OBJPOOL__MEMBER typename P::value_type &operator*() const noexcept { return *this->object; }
+  OBJPOOL__MEMBER explicit operator bool() const noexcept { return this->object != nullptr; }
 };
 }
 
@@ -1092,8 +1303,22 @@ public:
 #define OBJPOOL__IMPLEMENTED
 /* ---------------------------------------------------------------------------------------------- >>implementation */
 
+#undef OBJPOOL__INLINE /* from here on each copy's own, also where modules are compiled */
+#define OBJPOOL__INLINE static inline OBJPOOL__INLINED
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wredundant-decls"
+#ifndef __cplusplus
+#pragma GCC diagnostic ignored "-Wdeclaration-after-statement"
+#else
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wzero-as-null-pointer-constant"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wuseless-cast"
+#endif
+#endif
 
 #include <errno.h>
 #include <stdlib.h>
@@ -1109,10 +1334,11 @@ public:
 #if defined(__linux__)
 #include <fcntl.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 #if defined(_WIN32)
 #include <windows.h>
+#else
+#include <unistd.h>
 #endif
 
 #ifdef __cplusplus
@@ -1133,8 +1359,9 @@ struct objpool__kernel_time { /* what the kernel's old calls take: longs, whatev
   long seconds, nanoseconds;
 };
 #endif
-#if defined(__EMSCRIPTEN__) && !defined(CLOCK_MONOTONIC)
-extern int clock_gettime(int clock, struct timespec *now); /* its clockid_t is an int, 1: CLOCK_MONOTONIC */
+#if !defined(CLOCK_MONOTONIC) && (defined(__EMSCRIPTEN__) || (defined(__linux__) && defined(__LP64__)))
+#define OBJPOOL__HIDDEN_CLOCK /* clockid_t is an int, 1: CLOCK_MONOTONIC; where longs have 64 bits, time_t has one size */
+extern int clock_gettime(int clock, struct timespec *now);
 #endif
 
 static uint64_t objpool__now_ns(void) {
@@ -1144,13 +1371,13 @@ static uint64_t objpool__now_ns(void) {
   QueryPerformanceFrequency(&frequency);
   return (uint64_t)(count.QuadPart / frequency.QuadPart) * 1000000000u +
          (uint64_t)(count.QuadPart % frequency.QuadPart) * 1000000000u / (uint64_t)frequency.QuadPart;
-#elif defined(__linux__) && !defined(CLOCK_MONOTONIC) && defined(SYS_clock_gettime)
+#elif defined(__linux__) && !defined(CLOCK_MONOTONIC) && !defined(OBJPOOL__HIDDEN_CLOCK) && defined(SYS_clock_gettime)
   struct objpool__kernel_time now;
   syscall(SYS_clock_gettime, 1, &now); /* 1: CLOCK_MONOTONIC */
   return (uint64_t)now.seconds * 1000000000u + (uint64_t)now.nanoseconds;
 #else
   struct timespec now;
-#if defined(__EMSCRIPTEN__) && !defined(CLOCK_MONOTONIC)
+#ifdef OBJPOOL__HIDDEN_CLOCK
   clock_gettime(1, &now);
 #else
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -1159,7 +1386,13 @@ static uint64_t objpool__now_ns(void) {
 #endif
 }
 
-OBJPOOL_API int *objpool__errno(void) { return &errno; }
+OBJPOOL_API int *objpool__errno_of(void) {
+  __asm__ volatile(""); /* or compilers would call it once for both sides of a hook */
+  return &errno;
+}
+
+/* errno is preserved as it stands in the thread that calls: a hook may have come back on another one. */
+static void objpool__set_error(int error) { *objpool__errno_of() = error; }
 
 /* Clears memory so that no optimiser drops it. */
 static void objpool__wipe(void *memory, size_t size) {
@@ -1179,41 +1412,84 @@ static bool objpool__round_up(size_t size, size_t alignment, size_t *rounded) {
 /* ---- room: threads. A thread index is a row in every slot table: given out under one lock, given back by a
    thread-exit destructor. Slots belong to the index; what a thread leaves there is moved to the commons when it ends. */
 
-enum { OBJPOOL__NO_INDEX = 0, OBJPOOL__GUEST = 1, OBJPOOL__FIRST_INDEX = 2, OBJPOOL__ROWS = OBJPOOL_MAX_THREADS + 2 };
+enum {
+  OBJPOOL__NO_INDEX = 0, /* not seen yet */
+  OBJPOOL__GUEST = 1,    /* every index was taken */
+  OBJPOOL__LEAVING = 2,  /* the thread ends, and gave its index back */
+  OBJPOOL__FIRST_INDEX = 3,
+  OBJPOOL__ROWS = OBJPOOL_MAX_THREADS + 3
+};
 
 #ifdef OBJPOOL_NO_THREADS
 typedef char objpool__mutex;
 static void objpool__lock(objpool__mutex *mutex) { (void)mutex; }
 static void objpool__unlock(objpool__mutex *mutex) { (void)mutex; }
+static int objpool__cancel_off(void) { return 0; }
+static void objpool__cancel_restore(int before) { (void)before; }
 #define OBJPOOL__UNLOCKED 0
 #else
 #ifndef OBJPOOL_STATIC
 __thread uintptr_t objpool__thread_row OBJPOOL__TLS;
+char *objpool__errno_distance;
 objpool__slot objpool__no_slot = {0, OBJPOOL__REVOKED, 0, 0, 0};
-objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 2] = {&objpool__no_slot};
+objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 3] = {&objpool__no_slot};
+OBJPOOL_API uintptr_t *objpool__own_row(void) {
+  uintptr_t *row = &objpool__thread_row;
+  __asm__ volatile("" : "+r"(row) : : "memory");
+  return row;
+}
 #endif
 typedef pthread_mutex_t objpool__mutex;
-static void objpool__lock(objpool__mutex *mutex) { pthread_mutex_lock(mutex); }
-static void objpool__unlock(objpool__mutex *mutex) { pthread_mutex_unlock(mutex); }
 #define OBJPOOL__UNLOCKED PTHREAD_MUTEX_INITIALIZER
+
+static unsigned objpool__thread_index(void) { return (unsigned)(OBJPOOL__ROW / sizeof(objpool__slot *)); }
+static void objpool__set_thread_index(unsigned index) { *objpool__own_row() = index * sizeof(objpool__slot *); }
+
+/* No function of ours is a cancellation point, though some that the system offers are: those are called between these two. */
+static int objpool__cancel_off(void) {
+#if defined(__ANDROID__) /* has no cancellation */
+  return 0;
+#else
+  int before = 0;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  return before;
+#endif
+}
+
+static void objpool__cancel_restore(int before) {
+#if defined(__ANDROID__)
+  (void)before;
+#else
+  pthread_setcancelstate(before, &before);
+#endif
+}
 #endif
 
-#ifndef OBJPOOL_NO_THREADS
-static unsigned objpool__thread_index(void) { return (unsigned)(objpool__thread_row / sizeof(objpool__slot *)); }
-static void objpool__set_thread_index(unsigned index) { objpool__thread_row = index * sizeof(objpool__slot *); }
+/* Who calls: the address of something that each thread has for itself. */
+static uintptr_t objpool__self(void) {
+#ifdef OBJPOOL_NO_THREADS
+  return 1;
+#else
+  return (uintptr_t)objpool__own_row();
 #endif
+}
 
 /* All state outside the pools, but for the registry. */
 static struct objpool__process {
   objpool__mutex lock;           /* above every lock of a pool */
   struct objpool__state *states; /* every bound pool */
-  bool prepared, membarrier;     /* written once, under the lock */
-  uint64_t keys;                 /* pools bound so far */
-  unsigned forks;                /* this process is so many forks away from the first */
+  bool prepared, membarrier; /* written once, under the lock; membarrier again when the system begins to refuse it */
+  uint64_t keys;             /* pools bound so far */
+  unsigned forks;            /* this process is so many forks away from the first */
 #ifndef OBJPOOL_NO_THREADS
+  uintptr_t forker;   /* the thread that forks: it holds every lock; 0: none */
+  uint64_t forker_id; /* of the process, when it began to */
+  unsigned nested;    /* forks by its handlers */
   bool has_key;
   pthread_key_t key;                               /* its destructor gives a thread's index back */
   uint64_t taken[(OBJPOOL_MAX_THREADS + 63) / 64]; /* a bit per index in use */
+  long owners[OBJPOOL_MAX_THREADS]; /* the kernel's number of the thread that has it, where it is known */
+  unsigned vacant;                  /* indices not in use */
 #endif
 } objpool__process = {OBJPOOL__UNLOCKED,
                       NULL,
@@ -1223,19 +1499,39 @@ static struct objpool__process {
                       0
 #ifndef OBJPOOL_NO_THREADS
                       ,
+                      0,
+                      0,
+                      0,
                       false,
                       0,
-                      {0}
+                      {0},
+                      {0},
+                      OBJPOOL_MAX_THREADS
 #endif
 };
 
+#ifndef OBJPOOL_NO_THREADS
+static bool objpool__forks(void);
+
+/* From the first handler of a fork to the last the forking thread holds every lock, and its own calls in between (a
+   program's handlers may use pools, too) find them taken, by itself. relaxed: only that thread finds itself there. */
+OBJPOOL__INLINE bool objpool__holds_all(void) {
+  return OBJPOOL__UNLIKELY(OBJPOOL__LOAD(objpool__process.forker) != 0) && objpool__forks();
+}
+
+OBJPOOL__INLINE void objpool__lock(objpool__mutex *mutex) {
+  if (!objpool__holds_all()) pthread_mutex_lock(mutex);
+}
+
+OBJPOOL__INLINE void objpool__unlock(objpool__mutex *mutex) {
+  if (!objpool__holds_all()) pthread_mutex_unlock(mutex);
+}
+#endif
+
 /* Linux 4.14: every running thread of this process passes a full barrier. False: not here. */
-static __attribute__((unused)) bool objpool__membarrier(bool registering) {
+static __attribute__((__unused__)) bool objpool__membarrier(bool registering) {
 #if defined(__linux__) && defined(SYS_membarrier) && !defined(OBJPOOL_NO_MEMBARRIER) && !defined(OBJPOOL_NO_THREADS)
-  int saved = errno;
-  bool done = syscall(SYS_membarrier, registering ? 1L << 4 : 1L << 3, 0L, 0L) == 0; /* PRIVATE_EXPEDITED */
-  errno = saved;
-  return done;
+  return syscall(SYS_membarrier, registering ? 1L << 4 : 1L << 3, 0L, 0L) == 0; /* PRIVATE_EXPEDITED */
 #elif defined(_WIN32) && !defined(OBJPOOL_NO_MEMBARRIER)
   FlushProcessWriteBuffers();
   (void)registering;
@@ -1244,6 +1540,40 @@ static __attribute__((unused)) bool objpool__membarrier(bool registering) {
   (void)registering;
   return false;
 #endif
+}
+
+/* In its place, once a sandbox refuses it: where a page that was just written loses a right, x86 processors that run this
+   process are interrupted to forget it, and an interrupt is a full barrier. One thread at a time. (Linux from 6.15 on can do
+   that without an interrupt on AMD's processors with INVLPGB: there this is no more than probable.) */
+static __attribute__((__unused__)) bool objpool__interrupt_all(void) {
+#if defined(__linux__) && (defined(__x86_64__) || defined(__i386__)) && defined(SYS_mprotect) && \
+    !defined(OBJPOOL__NO_INTERRUPT) && !defined(OBJPOOL_NO_MEMBARRIER) && !defined(OBJPOOL_NO_THREADS)
+  enum { PAGE = 4096, READ = 1, WRITE = 2 };
+  static objpool__mutex lock = OBJPOOL__UNLOCKED;
+  static volatile char page[PAGE] __attribute__((__aligned__(PAGE)));
+  objpool__lock(&lock);
+  bool done = syscall(SYS_mprotect, page, (long)PAGE, (long)(READ | WRITE)) == 0;
+  if (done) {
+    page[0] = (char)(page[0] + 1);
+    done = syscall(SYS_mprotect, page, (long)PAGE, (long)READ) == 0;
+  }
+  objpool__unlock(&lock);
+  return done;
+#else
+  return false;
+#endif
+}
+
+/* Every thread of this process passes a full barrier before this returns; false: the system has no way, or refuses it. */
+static __attribute__((__unused__)) bool objpool__barrier(void) {
+  int saved = errno;
+  bool done = objpool__membarrier(false);
+  if (!done) {
+    OBJPOOL__STORE(objpool__process.membarrier, false); /* refused from now on: no slot opens again */
+    done = objpool__interrupt_all();
+  }
+  errno = saved;
+  return done;
 }
 
 /* ---- room: state. What a pool in use consists of. Magazines and depot are those of Bonwick and Adams (2001). */
@@ -1285,6 +1615,11 @@ typedef struct objpool__strip { /* fresh cells set aside for one thread: they co
   struct objpool__block *block;
 } objpool__strip;
 
+typedef struct objpool__kept { /* heads memory that is kept while the pool lives: others may be reading it */
+  struct objpool__kept *next;
+  size_t bytes;
+} objpool__kept;
+
 typedef struct objpool__cache { /* what stands behind a slot of the table */
   objpool__slot slot;           /* first: the fast paths see only this */
   char locked;                  /* a spin lock: held for a few dozen instructions, or while objects are counted over */
@@ -1294,7 +1629,8 @@ typedef struct objpool__cache { /* what stands behind a slot of the table */
   bool idle_pending;                     /* a new peak of idle may last: base is drawn up to see its end */
   uintptr_t bottom;                      /* open: start of the current magazine; closed: where the revoker stopped */
   objpool__magazine *current, *previous; /* previous is full or empty */
-  objpool__strip strip;                  /* open: may hold cells; under the slot's lock */
+  objpool__strip strip;                  /* may hold cells; under the slot's lock */
+  size_t granted;                        /* of the pool's room; while it is not closed under the commons lock */
   objpool__uint64 others;                /* what others had done to the pool when last looked */
   unsigned unseen;                       /* acquires since then that did not look */
   objpool__uint64 counts[OBJPOOL__ACQUIRES];
@@ -1304,6 +1640,7 @@ typedef struct objpool__cache { /* what stands behind a slot of the table */
 typedef struct objpool__block { /* memory of `cells` cells, the first at `first`; sorted by address in the state */
   size_t bytes, cells, fresh, used, idle; /* fresh: cells never used; used: cells that hold an object, or
                                            will at once; idle: the trimmer's scratch */
+  struct objpool__block *next;            /* of those to be freed */
   char *first;
   void *free; /* cells given back, linked through their tag words */
   bool clear; /* fresh cells are known to be zero */
@@ -1315,6 +1652,7 @@ typedef struct objpool__waiter { /* lies on the stack of a waiting thread */
   struct objpool__waiter *next, *previous;
   uint32_t progress; /* objpool__progress; when served, object or permit was handed over */
   void *object;      /* an object, or NULL with the permit to create one */
+  uint64_t began_ns;
 #if !defined(__linux__) && !defined(OBJPOOL_NO_THREADS)
   pthread_mutex_t lock;
   pthread_cond_t wake;
@@ -1327,12 +1665,13 @@ enum { OBJPOOL__TICKS = 32, OBJPOOL__CALM = 256 };
 
 typedef struct objpool__demand { /* what maintenance has learned */
   double smoothed, surge, last, peaks[OBJPOOL__TICKS];
+  double owed; /* shares of an object that were to go back */
   uint64_t misses, overflowed;
   unsigned tick;
   bool begun;
 } objpool__demand;
 
-#define OBJPOOL__ALONE __attribute__((aligned(OBJPOOL_CACHE_LINE))) /* starts a cache line of its own */
+#define OBJPOOL__ALONE __attribute__((__aligned__(OBJPOOL_CACHE_LINE))) /* starts a cache line of its own */
 
 typedef struct objpool__state {
   /* fixed while the pool lives */
@@ -1342,19 +1681,24 @@ typedef struct objpool__state {
   const void *home;            /* the copy of the implementation that made it */
   objpool__engine engine;
   char *name;
+  uintptr_t key; /* of its tags; pool->key is the same, unless releases must be checked by one atomic instruction */
   objpool_config config;
   size_t stride, cell_offset, size;    /* of a cell; of the first object in a block; bytes of T, rounded up to 8 */
   size_t rounds;                       /* objects per magazine */
+  uint32_t magazine_bytes;
+  uint32_t segment_bits, segment_mask; /* a magazine's place in its segment: so many bits of its number */
   struct objpool__state *next, **link; /* in objpool__process */
   struct objpool__state *registered;   /* next in the registry */
   uint64_t serial;                     /* in the order pools were bound */
   unsigned visits;                     /* by monitors that maintain it; under the registry's lock */
+  bool inherited;                      /* this is a child, forked when other threads may have been moving objects */
   void *raw;                           /* local pools: the array behind pool->own */
   size_t raw_capacity;
 
   OBJPOOL__ALONE objpool__uint64 full;  /* depot: heads of the stacks of full … */
   OBJPOOL__ALONE objpool__uint64 empty; /* … and empty magazines: a tag of 40 bits, a number of 24 */
   uint32_t magazines_begun;             /* numbers given out so far: what was never used was never touched */
+  char **directory;                     /* of segments of magazines; grows, and the old one is kept */
 
   OBJPOOL__ALONE size_t alive; /* objects reserved, built or being taken down */
   size_t in_use;               /* uncached pools with statistics: exact */
@@ -1363,7 +1707,7 @@ typedef struct objpool__state {
   OBJPOOL__ALONE size_t max_idle, max_objects; /* 0: none; written under the commons lock */
   bool bounded;                                /* idle objects must be counted: max_idle is below what may be alive */
   size_t resizes;                              /* how often they were changed; before the look at what is idle */
-  bool surplus;                                /* more are alive than a resize allows */
+  bool surplus;                                /* more are alive than a resize allows: no slot may open */
   bool destroying;
   bool gathering; /* a trim has popped what it will push back */
   size_t hold;    /* > 0: no slot may open */
@@ -1372,35 +1716,42 @@ typedef struct objpool__state {
   uint32_t calm_in;   /* > 0: this many operations until slots may open again */
   uint32_t calm_span; /* what calm_in starts from */
 
-  OBJPOOL__ALONE objpool__mutex commons_lock; /* guards the seven below; below a slot's lock, above blocks_lock */
+  OBJPOOL__ALONE objpool__mutex commons_lock; /* guards what follows; below a slot's lock, above blocks_lock */
   objpool__magazine *commons;
   size_t commons_count;
   objpool__waiter *first_waiter, *last_waiter;
-  void *aside; /* idle objects that maintenance is validating one by one, linked */
+  uint64_t began_ns; /* when those who wait began to, added up */
+  void *aside;       /* idle objects that maintenance is validating one by one, linked */
   size_t aside_count;
   objpool__uint64 shared_counts[OBJPOOL__COUNTERS]; /* of threads without a slot; by atomic add */
   size_t peak_in_use, peak_idle;                    /* raised by compare-and-swap */
 
   objpool__mutex revoke_lock;     /* one revoker at a time; above the slots' locks */
   uint64_t revoked_ns;            /* when the last one was; under its lock */
-  objpool__cache *fork_locked;    /* the slots a fork in progress has locked */
   objpool__cache *caches, *spare; /* pushed under blocks_lock, never removed; one in reserve */
   size_t cache_count;
 
-  objpool__mutex blocks_lock;        /* guards all below; nothing is locked under it */
+  objpool__mutex growth_lock; /* one grower at a time, without a lock while it asks the allocator; above all others */
+  objpool__mutex blocks_lock; /* guards all below; nothing is locked under it */
   objpool__block **blocks, *filling; /* filling: new objects go there while it has free cells */
-  size_t block_count, block_capacity, cells, next_cells;
-  size_t magazine_count;                                 /* there is memory for */
-  char *magazines[32];                                   /* chunk k holds 32 << k */
+  size_t block_count, block_capacity, cells, used, next_cells; /* used: of all cells */
+  size_t refused_bytes;  /* the allocator had no such block when last asked; 0: never */
+  size_t magazine_count; /* there is memory for */
+  size_t directory_room; /* segments that the directory has a place for */
+  objpool__kept *kept;   /* magazines and directories */
+  char *first_directory[8];
   size_t memory_bytes;                                   /* read without the lock */
   objpool__uint64 baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
+  bool baseline_set;                                     /* there was one */
   objpool__demand learned;                               /* by maintenance, of which there is one at a time */
   char maintaining;
-  objpool__slot *table[OBJPOOL_MAX_THREADS + 2];
+  objpool__slot *table[OBJPOOL_MAX_THREADS + 3];
 } objpool__state;
 
+/* What a pool without a name is called by: the name given to OBJPOOL_DEFINE. */
 static const char *objpool__name_of(const objpool__state *state) {
-  return state && state->name ? state->name : "unnamed";
+  const char *name = state ? state->name : NULL;
+  return name ? name : state && state->as.called ? state->as.called : "unnamed";
 }
 
 static bool objpool__shared(const objpool__state *state) { return state->engine != OBJPOOL__LOCAL; }
@@ -1433,9 +1784,9 @@ static void *objpool__default_allocate(size_t size, size_t alignment, void *cont
   char *raw = (char *)calloc(1, size + slack); /* size is at most PTRDIFF_MAX: see objpool__allocate */
   if (!raw) return NULL;
   objpool__prefer_huge_pages(raw, size + slack);
-  uintptr_t aligned = ((uintptr_t)raw + slack) & ~(uintptr_t)(alignment - 1);
-  ((void **)aligned)[-1] = raw;
-  return (void *)aligned;
+  uintptr_t start = ((uintptr_t)raw + slack) & ~(uintptr_t)(alignment - 1);
+  ((void **)start)[-1] = raw;
+  return (void *)start;
 }
 
 static void objpool__default_deallocate(void *memory, size_t size, size_t alignment, void *context) {
@@ -1463,40 +1814,58 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
   return memory;
 }
 
+/* As objpool__allocate, for a pool. The allocator may use other pools: it is called without blocks_lock, which the caller
+   holds, and what that guards may have changed when this returns. growth_lock keeps other growers out meanwhile. */
 static void *objpool__allocate_for(objpool__state *state, size_t size, size_t alignment, bool *clear) {
+  if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
   void *memory = objpool__allocate(state->config.allocator, size, alignment, clear);
-  if (memory)
-    OBJPOOL__STORE(state->memory_bytes, state->memory_bytes + size); /* under blocks_lock, or alone; others read */
+  if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
+  if (memory) OBJPOOL__STORE(state->memory_bytes, state->memory_bytes + size); /* under the lock; others read */
   return memory;
 }
 
+/* As above: gives up blocks_lock for the call. */
 static void objpool__deallocate_for(objpool__state *state, void *memory, size_t size, size_t alignment) {
   if (!memory) return;
   OBJPOOL__STORE(state->memory_bytes, state->memory_bytes - size); /* as above */
+  if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
   state->config.allocator.deallocate(memory, size, alignment, state->config.allocator.context);
+  if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
 }
 
 /* ---- counting */
 
-OBJPOOL__INLINE void objpool__add(objpool__state *state, objpool__cache *cache, objpool__counter counter,
-                                  uint64_t amount) {
-#if OBJPOOL__COUNTED
-  if (!objpool__shared(state) && counter == OBJPOOL__ACQUIRES)
-    OBJPOOL__STORE(state->pool->own.acquires, state->pool->own.acquires + amount);
-  else if (!objpool__shared(state) && counter == OBJPOOL__RELEASES)
-    OBJPOOL__STORE(state->pool->own.releases, state->pool->own.releases + amount);
-  else if (!objpool__shared(state))
-    OBJPOOL__STORE(state->shared_counts[counter], state->shared_counts[counter] + amount);
-  else if (!cache)
-    __atomic_fetch_add(&state->shared_counts[counter], amount, __ATOMIC_RELEASE); /* as in objpool__count */
-  else {
-    objpool__uint64 *count = counter == OBJPOOL__ACQUIRES   ? &cache->slot.acquires
-                             : counter == OBJPOOL__RELEASES ? &cache->slot.releases
-                                                            : &cache->counts[counter];
-    __atomic_store_n(count, OBJPOOL__LOAD(*count) + amount, __ATOMIC_RELEASE); /* one writer: the owner */
-  }
+/* The calling thread's slot, or NULL. Found anew each time: a hook may have come back on another thread (fibers). */
+static objpool__cache *objpool__mine(const objpool__state *state) {
+#ifdef OBJPOOL_NO_THREADS
+  (void)state;
 #else
-  (void)state, (void)cache, (void)counter, (void)amount;
+  objpool__slot *slot = state->table[objpool__thread_index()];
+  if (slot != &objpool__no_slot) return (objpool__cache *)(void *)slot;
+#endif
+  return NULL;
+}
+
+OBJPOOL__INLINE void objpool__add(objpool__state *state, objpool__counter counter, uint64_t amount) {
+#if OBJPOOL__COUNTED
+  if (!objpool__shared(state)) {
+    objpool__uint64 *count = counter == OBJPOOL__ACQUIRES   ? &state->pool->own.acquires
+                             : counter == OBJPOOL__RELEASES ? &state->pool->own.releases
+                                                            : &state->shared_counts[counter];
+    OBJPOOL__STORE(*count, *count + amount);
+    return;
+  }
+  objpool__cache *cache = objpool__mine(state);
+  if (!cache) {
+    __atomic_fetch_add(&state->shared_counts[counter], amount, __ATOMIC_RELEASE); /* as in objpool__count */
+    return;
+  }
+  objpool__uint64 *count = counter == OBJPOOL__ACQUIRES   ? &cache->slot.acquires
+                           : counter == OBJPOOL__RELEASES ? &cache->slot.releases
+                                                          : &cache->counts[counter];
+  __atomic_store_n(count, OBJPOOL__LOAD(*count) + amount, __ATOMIC_RELEASE); /* one writer: the owner */
+#else
+  (void)state, (void)counter, (void)amount;
 #endif
 }
 
@@ -1526,10 +1895,10 @@ static size_t objpool__append(char *text, size_t size, size_t length, const char
   return length;
 }
 
-static void objpool__panic(const objpool__state *state, const void *object, const char *mistake) {
+static void objpool__panic_named(const char *name, const void *object, const char *mistake) {
   char message[256], digits[2 * sizeof(void *) + 3], *digit = digits + sizeof digits - 1;
   size_t length = objpool__append(message, sizeof message, 0, "objpool: pool '");
-  length = objpool__append(message, 128, length, objpool__name_of(state));
+  length = objpool__append(message, 128, length, name);
   length = objpool__append(message, sizeof message, length, "': ");
   if (object) {
     uintptr_t rest = (uintptr_t)object;
@@ -1545,14 +1914,30 @@ static void objpool__panic(const objpool__state *state, const void *object, cons
   OBJPOOL_PANIC(message);
 #else
 #ifndef OBJPOOL_NO_STDIO
+  objpool__cancel_off();                  /* for good: this thread ends here */
   (void)fprintf(stderr, "%s\n", message); /* nobody is left to tell if it fails */
 #endif
   abort();
 #endif
 }
 
-OBJPOOL_API void objpool__empty_guard(const objpool *pool) {
-  objpool__panic(pool ? pool->state : NULL, NULL, "used an empty guard (its object was released, taken or moved)");
+static void objpool__panic(const objpool__state *state, const void *object, const char *mistake) {
+  objpool__panic_named(objpool__name_of(state), object, mistake);
+}
+
+/* For a pool that may not be in use yet: `describe` tells what it is called. */
+static void objpool__panic_early(const objpool *pool, objpool__describe *describe, const void *object,
+                                 const char *mistake) {
+  const objpool__state *state =
+      pool ? __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) : NULL; /* pairs with objpool__publish */
+  objpool__description as;
+  memset((void *)&as, 0, sizeof as);
+  if (!state && describe) describe(&as);
+  objpool__panic_named(state || !as.called ? objpool__name_of(state) : as.called, object, mistake);
+}
+
+OBJPOOL_API void objpool__empty_guard(const objpool *pool, objpool__describe *describe) {
+  objpool__panic_early(pool, describe, NULL, "used an empty guard (its object was released, taken or moved)");
 }
 
 /* ---- room: depot. Two stacks (Treiber 1986) of magazine numbers with a tag against reuse (ABA). Magazines are never
@@ -1561,17 +1946,12 @@ OBJPOOL_API void objpool__empty_guard(const objpool *pool) {
 #define OBJPOOL__NUMBER_BITS 24
 #define OBJPOOL__NUMBER_MAX ((1u << OBJPOOL__NUMBER_BITS) - 1)
 
-static size_t objpool__magazine_bytes(const objpool__state *state) {
-  return (offsetof(objpool__magazine, objects) + state->rounds * sizeof(void *) + 7) &
-         ~(size_t)7; /* depth is aligned */
-}
-
 static objpool__magazine *objpool__magazine_at(objpool__state *state, uint32_t number) {
-  uint32_t place = number - 1 + 32;
-  uint32_t chunk = 31u - (uint32_t)__builtin_clz(place) - 5u;
-  /* acquire: pairs with the release in objpool__provide; a number is only seen after its chunk */
-  char *memory = __atomic_load_n(&state->magazines[chunk], __ATOMIC_ACQUIRE);
-  return (objpool__magazine *)(void *)(memory + (place - (32u << chunk)) * objpool__magazine_bytes(state));
+  /* acquire: pairs with the release in objpool__directory_widen; a number is only seen after its segment */
+  char **directory = __atomic_load_n(&state->directory, __ATOMIC_ACQUIRE);
+  uint32_t place = number - 1;
+  return (objpool__magazine *)(void *)(directory[place >> state->segment_bits] +
+                                       (place & state->segment_mask) * state->magazine_bytes);
 }
 
 static uint64_t objpool__successor(uint64_t head, uint32_t number) {
@@ -1647,40 +2027,98 @@ static uint64_t objpool__depot_depth(objpool__state *state, objpool__uint64 *sta
   }
 }
 
+/* Links for free cells, and for idle objects that trim or maintenance goes through: their tag words. */
+static void **objpool__link(void *object) { return (void **)object - 1; }
+
 /* ---- room: blocks. Cells come from blocks, each growth_factor larger than the one before; a block whose cells are all
    free goes back to the allocator when the pool is trimmed. */
 
-/* Makes magazines enough that a release always finds one: all objects idle, every slot with two of its own. Under
-   blocks_lock. */
-static bool objpool__provide(objpool__state *state, size_t cells, size_t caches) {
-  if (state->engine == OBJPOOL__LOCAL) return true;
-  size_t wanted = cells / state->rounds + 2 * caches + 4;
-  if (wanted > OBJPOOL__NUMBER_MAX) {
-    errno = ENOMEM;
-    return false;
+/* As objpool__allocate_for, of one size among many: what was refused is not asked for again, nor is more, as long as there is
+   a smaller one. */
+static void *objpool__allocate_piece(objpool__state *state, size_t bytes, size_t alignment, bool *clear,
+                                     bool smallest) {
+  if (!smallest && state->refused_bytes && bytes >= state->refused_bytes) return NULL;
+  void *memory = objpool__allocate_for(state, bytes, alignment, clear);
+  if (!memory)
+    state->refused_bytes = bytes;
+  else if (bytes >= state->refused_bytes)
+    state->refused_bytes = 0; /* it has more again */
+  return memory;
+}
+
+/* Memory that is kept until the pool ends. Under growth_lock and blocks_lock. */
+static void *objpool__keep(objpool__state *state, size_t size, bool smallest) {
+  size_t bytes = sizeof(objpool__kept) + size;
+  objpool__kept *kept =
+      (objpool__kept *)objpool__allocate_piece(state, bytes, sizeof(void *) * 2, OBJPOOL__NULL, smallest);
+  if (!kept) return NULL;
+  kept->bytes = bytes;
+  kept->next = state->kept;
+  state->kept = kept;
+  return kept + 1;
+}
+
+/* A directory with a place for so many segments; who reads the old one finds there what it looks for. */
+static bool objpool__directory_widen(objpool__state *state, size_t segments) {
+  while (segments > state->directory_room) {
+    size_t room = 2 * state->directory_room > segments ? 2 * state->directory_room : segments;
+    char **wider = (char **)objpool__keep(state, room * sizeof *wider, true);
+    if (!wider) return false;
+    if (room <= state->directory_room) continue; /* a fork's handler was first */
+    memcpy(wider, state->directory, state->directory_room * sizeof *wider);
+    __atomic_store_n(&state->directory, wider, __ATOMIC_RELEASE); /* pairs with objpool__magazine_at */
+    state->directory_room = room;
   }
-  size_t count = state->magazine_count;
-  while (count < wanted) {
-    uint32_t chunk = 31u - (uint32_t)__builtin_clz((uint32_t)count + 32) - 5u;
-    if (!state->magazines[chunk]) {
-      char *memory = (char *)objpool__allocate_for(state, ((size_t)32 << chunk) * objpool__magazine_bytes(state),
-                                                   sizeof(void *) * 2, NULL);
-      if (!memory) return false;
-      __atomic_store_n(&state->magazines[chunk], memory, __ATOMIC_RELEASE); /* pairs with objpool__magazine_at */
-    }
-    count = ((size_t)64 << chunk) - 32;
-  }
-  /* release: a number below it is seen after its chunk; pairs with objpool__magazine_take */
-  if (state->magazine_count < wanted) __atomic_store_n(&state->magazine_count, wanted, __ATOMIC_RELEASE);
   return true;
 }
 
-/* A local pool's array always has room for all its objects. */
+/* How many magazines there must be that a release always finds one: all objects idle, every slot with two of its own. */
+static size_t objpool__magazines_for(const objpool__state *state, size_t cells, size_t caches) {
+  return state->engine == OBJPOOL__LOCAL ? 0 : cells / state->rounds + 2 * caches + 4;
+}
+
+/* Makes as many magazines. They are taken in one piece or, when the allocator has none as large, in smaller ones. Under
+   growth_lock and blocks_lock. */
+static bool objpool__provide(objpool__state *state, size_t cells, size_t caches) {
+  size_t each = state->magazine_bytes, segment = (size_t)1 << state->segment_bits,
+         wanted = objpool__magazines_for(state, cells, caches), piece = state->magazine_count / 2 / segment;
+  if (wanted > OBJPOOL__NUMBER_MAX - segment) {
+    errno = ENOMEM;
+    return false;
+  }
+  for (size_t count; (count = state->magazine_count) < wanted;) {
+    size_t missing = (wanted - count + segment - 1) / segment, most = (OBJPOOL__NUMBER_MAX - count) / segment, first;
+    if (piece == 0) piece = missing;
+    if (piece > most) piece = most;
+    char *memory = (char *)objpool__keep(state, piece * segment * each, piece == 1);
+    if (!memory) {
+      if (piece == 1) return false;
+      piece /= 2;
+      continue;
+    }
+    do { /* once more if a fork's handler has added some meanwhile */
+      first = state->magazine_count / segment;
+      if (!objpool__directory_widen(state, first + piece)) return false; /* the memory lies unused until the pool ends */
+    } while (first != state->magazine_count / segment);
+    for (size_t i = 0; i < piece; i++) state->directory[first + i] = memory + i * segment * each;
+    /* release: a number below it is seen after its segment; pairs with objpool__magazine_take */
+    __atomic_store_n(&state->magazine_count, (first + piece) * segment, __ATOMIC_RELEASE);
+  }
+  return true;
+}
+
+/* A local pool's array always has room for all its objects. It grows geometrically, whatever the blocks do. */
 static bool objpool__widen(objpool__state *state, size_t cells) {
   if (state->engine != OBJPOOL__LOCAL || cells <= state->raw_capacity) return true;
   objpool__slot *own = &state->pool->own;
+  size_t capacity = state->raw_capacity + state->raw_capacity / 2;
+  if (capacity < cells) capacity = cells;
   /* no overflow: there is memory for all cells, and each is larger than a pointer */
-  void *wider = objpool__allocate_for(state, cells * sizeof(void *), sizeof(void *) * 2, NULL);
+  void *wider = objpool__allocate_for(state, capacity * sizeof(void *), sizeof(void *) * 2, NULL);
+  if (!wider && capacity > cells) {
+    capacity = cells;
+    wider = objpool__allocate_for(state, capacity * sizeof(void *), sizeof(void *) * 2, NULL);
+  }
   if (!wider) return false;
   uintptr_t moved = (uintptr_t)wider - (uintptr_t)state->raw;
   if (state->raw) memcpy(wider, state->raw, own->top - (uintptr_t)state->raw);
@@ -1689,7 +2127,7 @@ static bool objpool__widen(objpool__state *state, size_t cells) {
   if (own->limit) OBJPOOL__STORE(own->limit, own->limit + moved); /* 0: releases must ask, and settle it */
   objpool__deallocate_for(state, state->raw, state->raw_capacity * sizeof(void *), sizeof(void *) * 2);
   OBJPOOL__STORE(state->raw, wider); /* relaxed, for objpool__count_shared */
-  state->raw_capacity = cells;
+  state->raw_capacity = capacity;
   return true;
 }
 
@@ -1717,32 +2155,51 @@ static objpool__block *objpool__block_of(const objpool__state *state, const void
   return block && (uintptr_t)object < (uintptr_t)block + block->bytes ? block : NULL;
 }
 
-/* Adds a block of at least one cell. Under blocks_lock; NULL with ENOMEM. */
-static objpool__block *objpool__grow(objpool__state *state, size_t wanted) {
-  size_t cells = state->next_cells > wanted ? state->next_cells : wanted, bytes;
-  size_t cap = OBJPOOL__LOAD(state->max_objects); /* may change meanwhile: then the block is larger than needed */
-  if (cap && cells > cap - (state->cells < cap ? state->cells : cap - 1))
-    cells = cap > state->cells ? cap - state->cells : 1;
-  if (state->block_count == state->block_capacity) {
-    size_t capacity = state->block_capacity ? state->block_capacity * 2 : 8;
-    objpool__block **wider =
-        (objpool__block **)objpool__allocate_for(state, capacity * sizeof *wider, sizeof(void *) * 2, NULL);
-    if (!wider) return NULL;
-    if (state->blocks) memcpy(wider, state->blocks, state->block_count * sizeof *wider);
-    objpool__deallocate_for(state, state->blocks, state->block_capacity * sizeof *wider, sizeof(void *) * 2);
-    state->blocks = wider;
-    state->block_capacity = capacity;
+static bool objpool__blocks_widen(objpool__state *state) {
+  size_t old = state->block_capacity, capacity = old ? 2 * old : 8;
+  objpool__block **blocks = state->blocks, **wider;
+  wider = (objpool__block **)objpool__allocate_for(state, capacity * sizeof *wider, sizeof(void *) * 2, NULL);
+  if (!wider) return false;
+  if (state->block_capacity != old) { /* a fork's handler was first */
+    objpool__deallocate_for(state, wider, capacity * sizeof *wider, sizeof(void *) * 2);
+    return true;
   }
+  if (blocks) memcpy(wider, blocks, state->block_count * sizeof *wider);
+  state->blocks = wider;
+  state->block_capacity = capacity;
+  objpool__deallocate_for(state, blocks, old * sizeof *wider, sizeof(void *) * 2);
+  return true;
+}
+
+/* Whether all that a block of so many cells needs besides is there. */
+static bool objpool__has_places(const objpool__state *state, size_t cells) {
+  return state->block_count < state->block_capacity &&
+         state->magazine_count >= objpool__magazines_for(state, state->cells + cells, state->cache_count + 1) &&
+         (state->engine != OBJPOOL__LOCAL || state->raw_capacity >= state->cells + cells);
+}
+
+/* Makes that so. Each step gives up blocks_lock, and a fork's handler may have grown the pool meanwhile: so it looks again. */
+static bool objpool__make_places(objpool__state *state, size_t cells) {
+  while (!objpool__has_places(state, cells))
+    if (!objpool__provide(state, state->cells + cells, state->cache_count + 1) ||
+        !objpool__widen(state, state->cells + cells) ||
+        (state->block_count == state->block_capacity && !objpool__blocks_widen(state)))
+      return false;
+  return true;
+}
+
+/* Adds a block. Under growth_lock and blocks_lock; NULL with ENOMEM. */
+static objpool__block *objpool__block_add(objpool__state *state, size_t cells) {
+  size_t bytes;
   if (!objpool__multiply(cells, state->stride, &bytes) || __builtin_add_overflow(bytes, state->cell_offset, &bytes)) {
     errno = ENOMEM;
     return NULL;
   }
   bool clear = false;
   objpool__block *block =
-      (objpool__block *)objpool__allocate_for(state, bytes, objpool__block_alignment(state), &clear);
+      (objpool__block *)objpool__allocate_piece(state, bytes, objpool__block_alignment(state), &clear, cells == 1);
   if (!block) return NULL;
-  if (!objpool__provide(state, state->cells + cells, state->cache_count + 1) ||
-      !objpool__widen(state, state->cells + cells)) {
+  if (!objpool__make_places(state, cells)) {
     objpool__deallocate_for(state, block, bytes, objpool__block_alignment(state));
     return NULL;
   }
@@ -1756,9 +2213,41 @@ static objpool__block *objpool__grow(objpool__state *state, size_t wanted) {
   state->blocks[place] = block;
   state->block_count++;
   OBJPOOL__STORE(state->cells, state->cells + cells); /* atomic for maintenance, which looks without the lock */
-  double next = (double)cells * state->config.growth_factor;
-  state->next_cells = next < (double)(SIZE_MAX / 2) ? (size_t)(next + 0.999999) : cells;
   return block;
+}
+
+static size_t objpool__cells_after(const objpool__state *state, size_t cells) {
+  double next = (double)cells * state->config.growth_factor;
+  return next < (double)(SIZE_MAX / 2) ? (size_t)(next + 0.999999) : cells;
+}
+
+/* Adds a block of the next size or, when the allocator has none, of half of it, and so on. True: there is a free cell.
+   *grown: objects of the new block. */
+static bool objpool__grow(objpool__state *state, size_t *grown) {
+  if (objpool__shared(state)) {
+    objpool__lock(&state->growth_lock);
+    objpool__lock(&state->blocks_lock);
+  }
+  bool enough = state->used < state->cells; /* another thread was first */
+  if (!enough) {
+    size_t cells = state->next_cells;
+    size_t cap = OBJPOOL__LOAD(state->max_objects); /* may change meanwhile: then the block is larger than needed */
+    if (cap && cells > cap - (state->cells < cap ? state->cells : cap - 1))
+      cells = cap > state->cells ? cap - state->cells : 1;
+    objpool__block *block;
+    while (!(block = objpool__block_add(state, cells)) && cells > 1) cells /= 2;
+    if (block) {
+      *grown = cells;
+      state->filling = block;
+      state->next_cells = objpool__cells_after(state, cells);
+    }
+    enough = state->used < state->cells; /* or a cell came free meanwhile */
+  }
+  if (objpool__shared(state)) {
+    objpool__unlock(&state->blocks_lock);
+    objpool__unlock(&state->growth_lock);
+  }
+  return enough;
 }
 
 enum { OBJPOOL__STRIP = 32 };
@@ -1770,44 +2259,56 @@ static void *objpool__cell_ready(const objpool__state *state, void *cell, bool c
   return cell;
 }
 
-/* A cell of the fullest block that has one free, its memory zeroed; NULL with ENOMEM. *grown: objects of a new block.
-   `strip`, if given, gets the fresh cells after it, so that building many takes the lock once in a while. */
-static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__strip *strip) {
-  char *cell = NULL;
-  bool clear = false;
-  if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
-  objpool__block *best = state->filling && state->filling->used < state->filling->cells ? state->filling : NULL;
-  if (!best)
+/* The block that new objects go to: the fullest that has a free cell; NULL: none has. Under blocks_lock. */
+static objpool__block *objpool__block_to_fill(objpool__state *state) {
+  objpool__block *best = state->filling;
+  if (best && best->used < best->cells) return best;
+  best = NULL;
+  if (state->used < state->cells)
     for (size_t i = 0; i < state->block_count; i++) {
       objpool__block *block = state->blocks[i];
       if (block->used < block->cells &&
           (!best || (double)block->used * (double)best->cells > (double)best->used * (double)block->cells))
         best = block;
     }
-  if (!best) {
-    while (!(best = objpool__grow(state, 1)) && state->next_cells > 1)
-      state->next_cells /= 2; /* a smaller one may fit */
-    if (best) *grown = best->cells;
-  }
   state->filling = best;
-  if (best) {
-    best->used++;
-    if (best->free) {
-      cell = (char *)best->free;
-      best->free = *(void **)(void *)(cell - sizeof(void *));
-    } else {
-      cell = best->first + (best->cells - best->fresh--) * state->stride;
-      clear = best->clear;
-      if (strip) {
-        strip->block = best;
-        strip->next = cell + state->stride;
-        strip->cells = best->fresh < OBJPOOL__STRIP - 1 ? best->fresh : OBJPOOL__STRIP - 1;
-        best->fresh -= strip->cells;
-        best->used += strip->cells;
-      }
+  return best;
+}
+
+/* A free cell of the block. `strip`, if given, gets the fresh cells after it, so that building many takes the lock once in
+   a while. Under blocks_lock. */
+static void *objpool__cell_of(objpool__state *state, objpool__block *block, objpool__strip *strip, bool *clear) {
+  size_t taken = 1;
+  char *cell = (char *)block->free;
+  *clear = false;
+  if (cell) {
+    block->free = *objpool__link(cell);
+  } else {
+    cell = block->first + (block->cells - block->fresh--) * state->stride;
+    *clear = block->clear;
+    if (strip) {
+      strip->block = block;
+      strip->next = cell + state->stride;
+      strip->cells = block->fresh < OBJPOOL__STRIP - 1 ? block->fresh : OBJPOOL__STRIP - 1;
+      block->fresh -= strip->cells;
+      taken += strip->cells;
     }
   }
-  if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
+  block->used += taken;
+  state->used += taken;
+  return cell;
+}
+
+/* A cell to build an object in, its memory zeroed; NULL with ENOMEM. *grown: objects of a new block. `strip`: see above. */
+static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__strip *strip) {
+  void *cell = NULL;
+  bool clear = false;
+  do {
+    if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
+    objpool__block *block = objpool__block_to_fill(state);
+    if (block) cell = objpool__cell_of(state, block, strip, &clear);
+    if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
+  } while (!cell && objpool__grow(state, grown));
   return cell ? objpool__cell_ready(state, cell, clear) : NULL;
 }
 
@@ -1818,11 +2319,12 @@ static void objpool__strip_give(objpool__state *state, objpool__strip *strip) {
   objpool__block *block = strip->block;
   objpool__lock(&state->blocks_lock);
   block->used -= strip->cells;
+  state->used -= strip->cells;
   if (strip->next + strip->cells * state->stride == block->first + (block->cells - block->fresh) * state->stride)
     block->fresh += strip->cells;
   else
     for (; strip->cells; strip->cells--, strip->next += state->stride) {
-      ((void **)(void *)strip->next)[-1] = block->free;
+      *objpool__link(strip->next) = block->free;
       block->free = strip->next;
     }
   objpool__unlock(&state->blocks_lock);
@@ -1836,15 +2338,11 @@ static void objpool__cell_give(objpool__state *state, void *cell) {
   if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
   objpool__block *block = objpool__block_of(state, cell);
   OBJPOOL_ASSERT(block);
-  *((void **)cell - 1) = block->free;
+  *objpool__link(cell) = block->free;
   block->free = cell;
   block->used--;
+  state->used--;
   if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
-}
-
-static void objpool__block_free(objpool__state *state, objpool__block *block) {
-  OBJPOOL__SHOW(block->first, block->bytes - state->cell_offset);
-  objpool__deallocate_for(state, block, block->bytes, objpool__block_alignment(state));
 }
 
 /* The first block: about a page, at least 8 cells unless they are huge. */
@@ -1856,6 +2354,7 @@ static size_t objpool__first_cells(const objpool__state *state) {
 /* Gives every block without a used cell back to the allocator. */
 static void objpool__blocks_shrink(objpool__state *state) {
   size_t kept = 0, largest = 0;
+  objpool__block *doomed = NULL;
   if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
   for (size_t i = 0; i < state->block_count; i++) {
     objpool__block *block = state->blocks[i];
@@ -1863,17 +2362,22 @@ static void objpool__blocks_shrink(objpool__state *state) {
       state->blocks[kept++] = block;
       if (block->cells > largest) largest = block->cells;
     } else {
-      OBJPOOL__STORE(state->cells, state->cells - block->cells); /* as in objpool__grow */
-      objpool__block_free(state, block);
+      OBJPOOL__STORE(state->cells, state->cells - block->cells); /* as in objpool__block_add */
+      block->next = doomed;
+      doomed = block;
     }
   }
-  if (kept < state->block_count) {
-    double next = (double)largest * state->config.growth_factor;
-    size_t more = next < (double)(SIZE_MAX / 2) ? (size_t)(next + 0.999999) : largest; /* as in objpool__grow */
-    state->next_cells = largest ? more : objpool__first_cells(state);
+  if (doomed) {
+    state->next_cells = largest ? objpool__cells_after(state, largest) : objpool__first_cells(state);
+    state->refused_bytes = 0;
   }
   state->block_count = kept;
   state->filling = NULL;
+  for (objpool__block *next; doomed; doomed = next) {
+    next = doomed->next;
+    OBJPOOL__SHOW(doomed->first, doomed->bytes - state->cell_offset);
+    objpool__deallocate_for(state, doomed, doomed->bytes, objpool__block_alignment(state));
+  }
   if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
 }
 
@@ -1904,7 +2408,7 @@ static bool objpool__reserve(objpool__state *state) {
 }
 
 /* Room for that many more idle objects, or more capacity; only pools with bounded idle count it. */
-static __attribute__((unused)) bool objpool__room_take(objpool__state *state, size_t objects) {
+static __attribute__((__unused__)) bool objpool__room_take(objpool__state *state, size_t objects) {
   if (!OBJPOOL__LOAD(state->bounded)) return true;
   int64_t room = OBJPOOL__LOAD(state->room);
   do {
@@ -1915,14 +2419,17 @@ static __attribute__((unused)) bool objpool__room_take(objpool__state *state, si
   return true;
 }
 
-static void objpool__room_give(objpool__state *state, size_t objects) {
+/* More room, or with a negative number less, whether there is any or not. */
+static void objpool__room_add(objpool__state *state, int64_t objects) {
   if (OBJPOOL__LOAD(state->bounded))
-    __atomic_fetch_add(&state->room, (int64_t)objects, __ATOMIC_ACQ_REL); /* pairs with objpool__room_take */
+    __atomic_fetch_add(&state->room, objects, __ATOMIC_ACQ_REL); /* pairs with objpool__room_take */
 }
+
+static void objpool__room_give(objpool__state *state, size_t objects) { objpool__room_add(state, (int64_t)objects); }
 
 /* ---- room: the commons. One magazine under a lock, and the depot behind it. */
 
-static __attribute__((unused)) void objpool__commons_push(objpool__state *state, void *object) {
+static __attribute__((__unused__)) void objpool__commons_push(objpool__state *state, void *object) {
   if (state->commons_count == state->rounds) {
     objpool__depot_push(state, &state->full, state->commons, 0);
     state->commons = NULL;
@@ -1935,15 +2442,20 @@ static __attribute__((unused)) void objpool__commons_push(objpool__state *state,
   OBJPOOL__STORE(state->commons_count, state->commons_count + 1); /* atomic for those who look without the lock */
 }
 
-/* Links for idle objects that trim or maintenance goes through: their tag words. */
-static void **objpool__link(void *object) { return (void **)object - 1; }
+static void objpool__tag_idle(const objpool__state *state, void *object) {
+  *objpool__tag(object) = (state->key ^ (uintptr_t)object) - 1;
+}
+
+static void objpool__tag_in_use(const objpool__state *state, void *object) {
+  *objpool__tag(object) = state->key ^ (uintptr_t)object;
+}
 
 /* One that maintenance set aside to validate it; under commons_lock. */
 static void *objpool__aside_pop(objpool__state *state) {
   void *object = state->aside;
   if (!object) return NULL;
   state->aside = *objpool__link(object);
-  *objpool__tag(object) = ~(state->pool->key ^ (uintptr_t)object);
+  objpool__tag_idle(state, object);
   __atomic_store_n(&state->aside_count, state->aside_count - 1, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
   return object;
 }
@@ -1988,6 +2500,12 @@ static void *objpool__shared_pop(objpool__state *state) {
   size_t left = state->commons_count - 1;
   OBJPOOL__STORE(state->commons_count, left);
   return state->commons->objects[left];
+}
+
+/* The same wherever it is idle outside of open slots. Under commons_lock. */
+static void *objpool__idle_pop(objpool__state *state) {
+  void *object = objpool__shared_pop(state);
+  return object || state->engine == OBJPOOL__CACHED ? object : objpool__aside_pop(state);
 }
 
 /* ---- room: waiting. A queue of nodes under commons_lock. Every release looks at `waiting` after its object can be
@@ -2091,7 +2609,9 @@ static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
     until.tv_nsec += (long)left;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
+    int before = objpool__cancel_off();
     pthread_cond_timedwait(&waiter->wake, &waiter->lock, &until);
+    objpool__cancel_restore(before);
   }
   bool served = objpool__is_served(waiter);
   pthread_mutex_unlock(&waiter->lock);
@@ -2099,9 +2619,32 @@ static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
 }
 #endif
 
+#ifndef OBJPOOL_NO_THREADS
+/* Waiting for another thread without a queue: after a bounded number of turns it sleeps, so that a thread of high priority
+   lets go on the one it waits for, which it may have preempted. */
+static void objpool__pause(unsigned *turns) {
+  if (++*turns < 1024) return;
+  objpool__waiter nobody; /* whom nobody serves */
+  objpool__waiter_make(&nobody);
+  (void)objpool__wait(&nobody, objpool__now_ns() + 50000);
+  objpool__waiter_unmake(&nobody);
+}
+
+static void objpool__enqueue(objpool__state *state, objpool__waiter *waiter) {
+  waiter->previous = state->last_waiter;
+  *(waiter->previous ? &waiter->previous->next : &state->first_waiter) = waiter;
+  state->last_waiter = waiter;
+  state->began_ns += waiter->began_ns;
+  __atomic_fetch_add(&state->waiting, 1, __ATOMIC_SEQ_CST); /* before its look for objects: see objpool__serve */
+  __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST);    /* pairs with objpool__may_open */
+}
+#endif
+
 static void objpool__unqueue(objpool__state *state, objpool__waiter *waiter) {
   *(waiter->previous ? &waiter->previous->next : &state->first_waiter) = waiter->next;
   *(waiter->next ? &waiter->next->previous : &state->last_waiter) = waiter->previous;
+  state->began_ns -= waiter->began_ns;
+  objpool__add(state, OBJPOOL__WAIT_NS, objpool__now_ns() - waiter->began_ns); /* as objpool__wait_ns looks: one or the other */
   __atomic_fetch_sub(&state->waiting, 1, __ATOMIC_SEQ_CST); /* seq_cst: one order with the looks at it */
   __atomic_fetch_sub(&state->hold, 1, __ATOMIC_SEQ_CST);    /* pairs with objpool__may_open */
 }
@@ -2115,22 +2658,24 @@ static uint32_t *objpool__hand_over(objpool__state *state, void *object) {
   return objpool__waiter_serve(waiter);
 }
 
-/* Serves waiters in their order while there is anything for them. */
-static void objpool__serve(objpool__state *state) {
+/* Serves waiters in their order while there is anything for them. True: some are left, and at a moment during the call
+   nothing was idle outside of open slots, and nothing could be built. */
+static bool objpool__serve(objpool__state *state) {
   while (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
     uint32_t *sleeper = NULL;
-    bool served = false;
+    bool served = false, left = false;
     objpool__lock(&state->commons_lock);
     if (state->first_waiter) {
-      void *object = objpool__shared_pop(state);
-      if (!object) object = objpool__aside_pop(state);
+      void *object = objpool__idle_pop(state);
       served = object || objpool__reserve(state);
       if (served) sleeper = objpool__hand_over(state, object);
+      left = !served;
     }
     objpool__unlock(&state->commons_lock);
     objpool__waiter_wake(sleeper);
-    if (!served) return;
+    if (!served) return left;
   }
+  return false;
 }
 
 static void objpool__unreserve(objpool__state *state) {
@@ -2151,14 +2696,28 @@ static void objpool__unreserve(objpool__state *state) {
 #ifndef OBJPOOL_NO_THREADS
 
 static void objpool__spin_lock(objpool__cache *cache) {
-  unsigned spins = 0;
-  while (__atomic_test_and_set(&cache->locked, __ATOMIC_ACQUIRE)) /* pairs with objpool__spin_unlock */
-    while (OBJPOOL__LOAD(cache->locked))
-      if (++spins % 64 == 0) sched_yield();
+  unsigned turns = 0;
+  while (__atomic_test_and_set(&cache->locked, __ATOMIC_ACQUIRE)) { /* pairs with objpool__spin_unlock */
+    if (objpool__holds_all()) return;
+    while (OBJPOOL__LOAD(cache->locked)) objpool__pause(&turns);
+  }
 }
 
 static void objpool__spin_unlock(objpool__cache *cache) {
-  __atomic_clear(&cache->locked, __ATOMIC_RELEASE); /* pairs with objpool__spin_lock */
+  if (!objpool__holds_all()) __atomic_clear(&cache->locked, __ATOMIC_RELEASE); /* pairs with objpool__spin_lock */
+}
+
+/* Unlocks a slot that may have been closed: what is left of its strip goes back once the lock is free, for that waits for
+   another lock. */
+static void objpool__slot_unlock(objpool__state *state, objpool__cache *cache) {
+  if (OBJPOOL__LIKELY(cache->openness != OBJPOOL__CLOSED || !cache->strip.cells)) {
+    objpool__spin_unlock(cache);
+    return;
+  }
+  objpool__strip strip = cache->strip;
+  cache->strip.cells = 0;
+  objpool__spin_unlock(cache);
+  objpool__strip_give(state, &strip);
 }
 
 static void objpool__settle_peaks(objpool__state *state, objpool__cache *cache);
@@ -2169,16 +2728,17 @@ static void objpool__collect(objpool__state *state, objpool__cache *cache) {
   /* acquire: pairs with the owner's release of top, so that the objects below it are seen */
   uintptr_t top = __atomic_load_n(&cache->slot.top, __ATOMIC_ACQUIRE);
   uintptr_t bottom = cache->bottom;
-  size_t objects = top > bottom ? (top - bottom) / sizeof(void *) : 0;
+  size_t objects = top > bottom ? (top - bottom) / sizeof(void *) : 0, moved = objects;
   objpool__lock(&state->commons_lock);
   if (cache->previous_full) {
     objpool__depot_push(state, &state->full, cache->previous, 0);
     cache->previous = NULL;
+    moved += state->rounds;
   }
   for (size_t i = 0; i < objects; i++) objpool__commons_push(state, ((void **)bottom)[i]);
-  objpool__room_give(state, 2 * state->rounds - objects - (cache->previous_full ? state->rounds : 0));
+  objpool__room_add(state, (int64_t)cache->granted - (int64_t)moved);
+  cache->granted = 0;
   objpool__unlock(&state->commons_lock);
-  objpool__strip_give(state, &cache->strip);
   cache->previous_full = false;
   objpool__settle_peaks(state, cache);
   cache->peak_pending = false;
@@ -2195,12 +2755,10 @@ static void objpool__revoke(objpool__cache *cache) {
 
 /* Closes every slot. The caller raised `hold` before, so that none opens again meanwhile: with no slot open after this,
    every idle object is in the commons or the depot. */
-static void objpool__revoke_all(objpool__state *state, objpool__cache *mine) {
+static void objpool__revoke_all(objpool__state *state) {
   if (!__atomic_load_n(&state->open_slots, __ATOMIC_SEQ_CST)) return; /* pairs with objpool__may_open */
   objpool__lock(&state->revoke_lock);
-  objpool__lock(&state->blocks_lock);
-  objpool__cache *all = state->caches;
-  objpool__unlock(&state->blocks_lock);
+  objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with objpool__cache_of */
   size_t closing = 0;
   for (objpool__cache *cache = all; cache; cache = cache->next) {
     objpool__spin_lock(cache);
@@ -2208,31 +2766,32 @@ static void objpool__revoke_all(objpool__state *state, objpool__cache *mine) {
     closing += cache->openness == OBJPOOL__CLOSING;
     objpool__spin_unlock(cache);
   }
-  /* if the system suddenly refuses, the owners close their slots themselves when they next come by */
-  if (closing && (objpool__membarrier(false) || state->destroying)) {
+  if (closing) {
+    /* where the system refuses, the other owners close their slots themselves when they next come by */
+    bool all_stopped = objpool__barrier() || state->destroying;
     for (objpool__cache *cache = all; cache; cache = cache->next) {
       objpool__spin_lock(cache);
-      if (cache->openness == OBJPOOL__CLOSING) objpool__collect(state, cache);
-      objpool__spin_unlock(cache);
+      if (cache->openness == OBJPOOL__CLOSING && (all_stopped || cache == objpool__mine(state)))
+        objpool__collect(state, cache);
+      objpool__slot_unlock(state, cache);
     }
-    objpool__add(state, mine, OBJPOOL__REVOCATIONS, 1);
+    objpool__add(state, OBJPOOL__REVOCATIONS, 1);
     uint64_t now = objpool__now_ns(); /* shortages in quick succession: each time slots stay closed for twice as long */
     uint32_t span = now - state->revoked_ns < 10000000 ? 2 * OBJPOOL__LOAD(state->calm_span) : 0;
     OBJPOOL__STORE(state->calm_span, span < OBJPOOL__CALM ? (uint32_t)OBJPOOL__CALM : span > 65536 ? 65536 : span);
     state->revoked_ns = now;
-  } else if (closing) {
-    OBJPOOL__STORE(objpool__process.membarrier, false);
   }
   objpool__unlock(&state->revoke_lock);
 }
 
-static void objpool__hold(objpool__state *state, objpool__cache *mine) {
+/* No hook runs between this and objpool__unhold: a child that a hook forks inherits no hold. */
+static void objpool__hold(objpool__state *state) {
+  (void)objpool__holds_all(); /* in a fork's child that has not begun yet: first what the child does not inherit */
   __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
-  if (state->engine == OBJPOOL__CACHED) objpool__revoke_all(state, mine);
+  if (state->engine == OBJPOOL__CACHED) objpool__revoke_all(state);
 }
 
 static void objpool__unhold(objpool__state *state) {
-  if (!OBJPOOL__LOAD(state->hold)) return;               /* this is a child that was forked meanwhile */
   __atomic_fetch_sub(&state->hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
@@ -2253,8 +2812,11 @@ static bool objpool__may_open(objpool__state *state) {
   }
   if (OBJPOOL__LOAD(state->hold)) return false; /* saves the two below */
   __atomic_fetch_add(&state->open_slots, 1, __ATOMIC_SEQ_CST);
-  /* room last: a holder that comes now sees the slot open, and waits for its lock before it counts room */
-  if (!__atomic_load_n(&state->hold, __ATOMIC_SEQ_CST) && objpool__room_take(state, 2 * state->rounds)) return true;
+  /* room last: a holder that comes now sees the slot open, and waits for its lock before it counts room; surplus was set
+     by one who held until then */
+  if (!__atomic_load_n(&state->hold, __ATOMIC_SEQ_CST) && !OBJPOOL__LOAD(state->surplus) &&
+      objpool__room_take(state, 2 * state->rounds))
+    return true;
   __atomic_fetch_sub(&state->open_slots, 1, __ATOMIC_SEQ_CST);
   return false;
 }
@@ -2277,6 +2839,7 @@ static bool objpool__open(objpool__state *state, objpool__cache *cache) {
   if (!cache->current) cache->current = objpool__magazine_take(state);
   if (!cache->previous) cache->previous = objpool__magazine_take(state);
   cache->openness = OBJPOOL__OPEN;
+  cache->granted = OBJPOOL__LOAD(state->bounded) ? 2 * state->rounds : 0;
   objpool__load(state, cache, cache->current, 0);
   return true;
 }
@@ -2363,9 +2926,6 @@ static void objpool__watch(objpool__state *state, objpool__cache *cache) {
 
 /* ---- the owner's slow paths on its slot */
 
-/* The thread's slot, made when needed; NULL: it has none. */
-static objpool__cache *objpool__cache_of(objpool__state *state, bool may_allocate);
-
 /* Settles what the owner's last fast acquire left behind: an object it has claimed, or NULL. Under the slot's lock. */
 static void *objpool__settle_claim(objpool__state *state, objpool__cache *cache) {
   uintptr_t top = OBJPOOL__LOAD(cache->slot.top); /* the owner's own */
@@ -2377,6 +2937,15 @@ static void *objpool__settle_claim(objpool__state *state, objpool__cache *cache)
   if (cache->openness == OBJPOOL__CLOSING) objpool__collect(state, cache);
   if (cache->openness == OBJPOOL__CLOSED) OBJPOOL__STORE(cache->slot.top, cache->bottom);
   return object;
+}
+
+static void objpool__shed(objpool__state *state);
+
+/* After an owner closed its slot in the place of a revoker whom the system refused: what came out of it may be waited for,
+   or be more than a resize has left room for meanwhile. */
+static void objpool__closed_late(objpool__state *state) {
+  objpool__serve(state);
+  if (!OBJPOOL__LOAD(objpool__process.membarrier)) objpool__shed(state);
 }
 
 /* An idle object out of the slot or a full magazine of the depot; `claimed`: a fast acquire just failed on this slot.
@@ -2411,7 +2980,7 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
       } else if ((full = objpool__depot_pop(state, &state->full)) != NULL) {
         objpool__room_give(state, state->rounds);
         objpool__depot_push(state, &state->empty, cache->current, 0);
-        objpool__add(state, cache, OBJPOOL__REFILLS, 1);
+        objpool__add(state, OBJPOOL__REFILLS, 1);
       }
       if (full) {
         objpool__load(state, cache, full, state->rounds);
@@ -2441,8 +3010,8 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
       cache->strip.cells--;
     }
   }
-  objpool__spin_unlock(cache);
-  if (closes) objpool__serve(state); /* as in objpool__give_slow */
+  objpool__slot_unlock(state, cache);
+  if (closes) objpool__closed_late(state);
   if (cell && *cell) objpool__cell_ready(state, *cell, clear);
   return object;
 }
@@ -2451,6 +3020,7 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, b
 static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, void *object, objpool__given given) {
   bool done = false;
   objpool__spin_lock(cache);
+  bool closes = cache->openness == OBJPOOL__CLOSING;
   uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
   if (given == OBJPOOL__STORED_REVOKED) {   /* counted already */
     if (cache->openness == OBJPOOL__OPEN) { /* no: a reset of the statistics drew base up */
@@ -2464,13 +3034,14 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
       done = true; /* the revoker moved it with the rest */
     }
     OBJPOOL__STORE(cache->slot.top, cache->bottom);
-    objpool__spin_unlock(cache);
+    objpool__slot_unlock(state, cache);
+    if (closes) objpool__closed_late(state);
     return done;
   }
   objpool__settle_peaks(state, cache); /* before it is counted: peaks may end here */
   cache->peak_pending = false;
-  objpool__add(state, cache, OBJPOOL__RELEASES, 1);
-  if (cache->openness == OBJPOOL__CLOSING) {
+  objpool__add(state, OBJPOOL__RELEASES, 1);
+  if (closes) {
     objpool__collect(state, cache);
     OBJPOOL__STORE(cache->slot.top, cache->bottom);
   }
@@ -2483,7 +3054,7 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
       } else if (objpool__room_take(state, state->rounds)) {
         objpool__depot_push(state, &state->full, cache->previous, 0);
         other = objpool__magazine_take(state);
-        objpool__add(state, cache, OBJPOOL__FLUSHES, 1);
+        objpool__add(state, OBJPOOL__FLUSHES, 1);
       }
       if (other) {
         cache->previous = cache->current;
@@ -2504,7 +3075,8 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
       objpool__watch(state, cache);
     }
   }
-  objpool__spin_unlock(cache);
+  objpool__slot_unlock(state, cache);
+  if (closes) objpool__closed_late(state);
   return done;
 }
 
@@ -2517,80 +3089,140 @@ static void objpool__leave(objpool__state *state, unsigned index) {
   if (cache->openness == OBJPOOL__OPEN) objpool__revoke(cache);
   if (cache->openness == OBJPOOL__CLOSING) objpool__collect(state, cache);
   OBJPOOL__STORE(cache->slot.top, cache->bottom);
-  objpool__spin_unlock(cache);
+  objpool__slot_unlock(state, cache);
   objpool__serve(state);
 }
 
-/* At thread exit. The thread may release and acquire still, in other destructors: as a guest, without an index. */
-static void objpool__thread_exit(void *unused) {
-  (void)unused;
-  unsigned index = objpool__thread_index();
-  if (index < OBJPOOL__FIRST_INDEX) return;
-  objpool__lock(&objpool__process.lock);
+/* An index whose thread is no more, or ends here: its objects go to the commons. Under objpool__process.lock. */
+static void objpool__index_give(unsigned index) {
   for (objpool__state *state = objpool__process.states; state; state = state->next)
     if (objpool__shared(state)) objpool__leave(state, index);
-  objpool__set_thread_index(OBJPOOL__GUEST);
   index -= OBJPOOL__FIRST_INDEX;
   objpool__process.taken[index / 64] &= ~((uint64_t)1 << index % 64);
-  objpool__unlock(&objpool__process.lock);
+  OBJPOOL__STORE(objpool__process.vacant,
+                 objpool__process.vacant + 1); /* a hint for those who read it without the lock */
+}
+
+static void objpool__index_take(unsigned index) {
+  unsigned bit = index - OBJPOOL__FIRST_INDEX;
+  objpool__process.taken[bit / 64] |= (uint64_t)1 << bit % 64;
+#if defined(__linux__) && defined(SYS_gettid)
+  objpool__process.owners[bit] = syscall(SYS_gettid);
+#endif
+  OBJPOOL__STORE(objpool__process.vacant, objpool__process.vacant - 1); /* as above */
+}
+
+/* At thread exit. The thread may release and acquire still, in other destructors: as a guest, without an index. */
+static void objpool__thread_exit(void *value) {
+  (void)value;
+  unsigned index = objpool__thread_index();
+  if (index >= OBJPOOL__FIRST_INDEX) {
+    objpool__lock(&objpool__process.lock);
+    objpool__index_give(index);
+    objpool__unlock(&objpool__process.lock);
+  }
+  objpool__set_thread_index(OBJPOOL__LEAVING);
 }
 
 /* When the library that holds this copy is unloaded, no thread may come back to it. */
-static __attribute__((destructor)) void objpool__unload(void) {
+static __attribute__((__destructor__)) void objpool__unload(void) {
   objpool__lock(&objpool__process.lock);
   if (objpool__process.has_key) pthread_key_delete(objpool__process.key);
   objpool__process.has_key = false;
   objpool__unlock(&objpool__process.lock);
 }
 
+/* A thread that used a pool for the first time in the last of its destructors was not asked to give its index back. True:
+   some such were found. Under objpool__process.lock. */
+static bool objpool__indices_reclaim(void) {
+  bool found = false;
+#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill) && defined(SYS_getpid)
+  int saved = errno;
+  long process = syscall(SYS_getpid);
+  for (unsigned i = 0; i < OBJPOOL_MAX_THREADS; i++)
+    if (objpool__process.taken[i / 64] >> i % 64 & 1 &&
+        syscall(SYS_tgkill, process, objpool__process.owners[i], 0L) != 0 && errno == ESRCH) {
+      objpool__index_give(i + OBJPOOL__FIRST_INDEX);
+      found = true;
+    }
+  errno = saved;
+#endif
+  return found;
+}
+
+/* Gives the thread an index if there is one; else it is a guest. */
 static void objpool__register_thread(void) {
+  unsigned given = OBJPOOL__GUEST;
   objpool__lock(&objpool__process.lock);
-  if (objpool__process.has_key)
-    for (unsigned index = 0; index < OBJPOOL_MAX_THREADS; index++)
-      if (!(objpool__process.taken[index / 64] >> index % 64 & 1)) {
-        if (pthread_setspecific(objpool__process.key, &objpool__process)) break;
-        objpool__process.taken[index / 64] |= (uint64_t)1 << index % 64;
-        objpool__set_thread_index(index + OBJPOOL__FIRST_INDEX);
-        break;
+  if (objpool__process.has_key && (objpool__process.vacant || objpool__indices_reclaim()) &&
+      !pthread_setspecific(objpool__process.key, &objpool__process))
+    for (unsigned i = 0; i < OBJPOOL_MAX_THREADS && given == OBJPOOL__GUEST; i++)
+      if (!(objpool__process.taken[i / 64] >> i % 64 & 1)) {
+        given = i + OBJPOOL__FIRST_INDEX;
+        objpool__index_take(given);
       }
+  objpool__set_thread_index(given);
   objpool__unlock(&objpool__process.lock);
 }
 
-/* Keeps a slot in reserve, so that a thread that only releases gets one without an allocation. Under blocks_lock. */
+/* Keeps a slot in reserve, so that a thread that only releases gets one without an allocation. Under growth_lock and
+   blocks_lock. */
 static bool objpool__prepare_spare(objpool__state *state) {
   if (state->spare) return true;
   if (!objpool__provide(state, state->cells, state->cache_count + 1)) return false;
   objpool__cache *spare =
       (objpool__cache *)objpool__allocate_for(state, sizeof(objpool__cache), OBJPOOL_CACHE_LINE, NULL);
   if (!spare) return false;
+  if (state->spare) { /* a fork's handler was first */
+    objpool__deallocate_for(state, spare, sizeof *spare, OBJPOOL_CACHE_LINE);
+    return true;
+  }
   spare->slot.base = OBJPOOL__REVOKED;
   spare->slot.top = spare->bottom = (uintptr_t)spare; /* any address: a claim lowers it, and must not wrap */
   OBJPOOL__STORE(state->spare, spare);                /* atomic for those who look without the lock */
   return true;
 }
 
-static objpool__cache *objpool__cache_of(objpool__state *state, bool may_allocate) {
-  if (objpool__thread_index() == OBJPOOL__NO_INDEX) objpool__register_thread();
+/* A guest looks again whether there is an index for it, but not in pools without caches, whose calls take no lock: there a
+   slot is for its counts alone. */
+static bool objpool__may_register(const objpool__state *state) {
+  unsigned index = objpool__thread_index();
+  return index == OBJPOOL__NO_INDEX ||
+         (index == OBJPOOL__GUEST && state->engine == OBJPOOL__CACHED && OBJPOOL__LOAD(objpool__process.vacant));
+}
+
+/* The calling thread's slot, made; NULL: it has none. */
+static __attribute__((__noinline__)) objpool__cache *objpool__cache_make(objpool__state *state, bool may_allocate) {
+  if (objpool__may_register(state)) objpool__register_thread();
   if (objpool__thread_index() < OBJPOOL__FIRST_INDEX) return NULL;
-  objpool__slot **place = &state->table[objpool__thread_index()];
-  objpool__cache *cache = (objpool__cache *)(void *)*place;
-  bool missing = *place == &objpool__no_slot;
-  if (!missing && (!may_allocate || OBJPOOL__LOAD(state->spare))) return cache;
+  objpool__cache *cache = objpool__mine(state);
   int saved = errno;
+  if (may_allocate) objpool__lock(&state->growth_lock);
   objpool__lock(&state->blocks_lock);
   if (may_allocate) objpool__prepare_spare(state);
-  if (missing && (cache = state->spare) != NULL) {
+  if (!cache && (cache = state->spare) != NULL) {
     OBJPOOL__STORE(state->spare, NULL);
     cache->next = state->caches;
     OBJPOOL__STORE(state->cache_count, state->cache_count + 1); /* atomic for those who look without the lock */
     /* release: pairs with the readers of the list */
     __atomic_store_n(&state->caches, cache, __ATOMIC_RELEASE);
-    *place = &cache->slot; /* only this thread, and those that get its index after it, read this row */
+    /* only this thread, and those that get its index after it, read this row */
+    state->table[objpool__thread_index()] = &cache->slot;
     if (may_allocate) objpool__prepare_spare(state);
   }
   objpool__unlock(&state->blocks_lock);
+  if (may_allocate) objpool__unlock(&state->growth_lock);
   errno = saved;
   return cache;
+}
+
+/* The calling thread's slot, made when needed; NULL: it has none. Whoever may allocate keeps one in reserve for those who
+   may not. */
+OBJPOOL__INLINE objpool__cache *objpool__cache_of(objpool__state *state, bool may_allocate) {
+  objpool__cache *cache = objpool__mine(state);
+  if (OBJPOOL__LIKELY(cache && (!may_allocate || OBJPOOL__LOAD(state->spare) || state->engine != OBJPOOL__CACHED)))
+    return cache;
+  return objpool__cache_make(state, may_allocate);
 }
 
 #endif /* OBJPOOL_NO_THREADS */
@@ -2612,14 +3244,15 @@ static void objpool__strip_keep(objpool__state *state, objpool__cache *cache, ob
 
 /* A new object in use, for a reservation the caller holds; NULL with ENOMEM or ECANCELED, the reservation given back.
    `cell`: where, or NULL. */
-static void *objpool__create(objpool__state *state, objpool__cache *cache, void *cell) {
+static void *objpool__create(objpool__state *state, void *cell) {
   size_t grown = 0;
   int error = ENOMEM;
   void *object = cell;
 #ifndef OBJPOOL_NO_THREADS
   objpool__strip strip = {NULL, 0, NULL};
+  objpool__cache *cache = state->engine == OBJPOOL__CACHED ? objpool__mine(state) : NULL;
   bool capped = OBJPOOL__LOAD(state->max_objects) != 0; /* then every cell may be needed by another thread */
-  if (!object && state->engine == OBJPOOL__CACHED && cache && !capped) {
+  if (!object && cache && !capped) {
     object = objpool__cell_take(state, &grown, &strip);
     if (strip.cells) objpool__strip_keep(state, cache, &strip);
   } else
@@ -2638,27 +3271,37 @@ static void *objpool__create(objpool__state *state, objpool__cache *cache, void 
     errno = error;
     return NULL;
   }
-  *objpool__tag(object) = state->pool->key ^ (uintptr_t)object;
-  objpool__add(state, cache, OBJPOOL__CREATED, 1);
+  objpool__tag_in_use(state, object);
+  objpool__add(state, OBJPOOL__CREATED, 1);
   objpool__report_event(state, OBJPOOL_EVENT_CREATE, object, 1);
   return object;
 }
 
 /* Takes an object down that nobody can reach, but for its reservation. Counted as destroyed and as `why`
    (OBJPOOL__DESTROYED: nothing else). */
-static void objpool__dismantle(objpool__state *state, objpool__cache *cache, void *object, objpool__counter why) {
+static void objpool__dismantle(objpool__state *state, void *object, objpool__counter why) {
   objpool__report_event(state, OBJPOOL_EVENT_DESTROY, object, 1);
   OBJPOOL__SHOW(object, state->as.type.size);
   if (state->as.type.destroy) state->as.type.destroy(object, state->config.context);
   if (state->as.type.wipe) objpool__wipe(object, state->size);
-  objpool__add(state, cache, OBJPOOL__DESTROYED, 1);
-  if (why != OBJPOOL__DESTROYED) objpool__add(state, cache, why, 1);
+  objpool__add(state, OBJPOOL__DESTROYED, 1);
+  if (why != OBJPOOL__DESTROYED) objpool__add(state, why, 1);
   objpool__cell_give(state, object);
 }
 
-static void objpool__take_down(objpool__state *state, objpool__cache *cache, void *object, objpool__counter why) {
-  objpool__dismantle(state, cache, object, why);
+static void objpool__take_down(objpool__state *state, void *object, objpool__counter why) {
+  objpool__dismantle(state, object, why);
   objpool__unreserve(state);
+}
+
+/* What happens to an object that comes back: reset, and validate on release; false: it is to be destroyed. */
+OBJPOOL__INLINE bool objpool__restore(objpool__state *state, void *object) {
+  const objpool__description *as = &state->as;
+  if (as->restore) return as->restore(object, state->config.context);
+  if (state->describe) return true; /* else its hooks are those of objpool_init */
+  if (as->type.reset) as->type.reset(object, state->config.context);
+  return !as->type.validate || !(as->type.validate_on & OBJPOOL_ON_RELEASE) ||
+         as->type.validate(object, state->config.context);
 }
 
 /* ---- the state of a pool: found, verified or made */
@@ -2666,8 +3309,8 @@ static void objpool__take_down(objpool__state *state, objpool__cache *cache, voi
 static bool objpool__same_options(const objpool__description *a, const objpool__description *b) {
   return a->type.size == b->type.size && a->type.alignment == b->type.alignment &&
          a->type.validate_on == b->type.validate_on && a->type.local == b->type.local && a->type.wipe == b->type.wipe &&
-         !a->type.create == !b->type.create && !a->type.reset == !b->type.reset &&
-         !a->type.validate == !b->type.validate && !a->type.destroy == !b->type.destroy && !a->on_event == !b->on_event;
+         !a->type.create == !b->type.create && a->resets == b->resets && !a->type.validate == !b->type.validate &&
+         !a->type.destroy == !b->type.destroy && !a->on_event == !b->on_event;
 }
 
 /* Slow paths notice pools that two copies of the implementation share, or that two files define differently. */
@@ -2689,7 +3332,8 @@ static bool objpool__verify(const objpool__state *state, objpool__describe *desc
 
 static bool objpool__valid(const objpool_config *config) {
   size_t idle = config->max_idle, objects = config->max_objects;
-  size_t least = config->warmup > config->min_idle ? config->warmup : config->min_idle;
+  size_t min_idle = config->min_idle == OBJPOOL_NONE ? 0 : config->min_idle;
+  size_t least = config->warmup > min_idle ? config->warmup : min_idle;
   return !(idle && least > idle) && !(objects && least > objects) && !(objects && idle > objects) &&
          (config->growth_factor == 0 || (config->growth_factor >= 1 && config->growth_factor <= __DBL_MAX__)) &&
          config->shrink_threshold >= 0 && config->shrink_threshold <= 1 &&
@@ -2718,32 +3362,41 @@ static bool objpool__is_bounded(size_t max_idle, size_t max_objects) {
 
 static void objpool__state_free(objpool__state *state) {
   objpool_allocator allocator = state->config.allocator;
-  for (size_t i = 0; i < state->block_count; i++) objpool__block_free(state, state->blocks[i]);
-  objpool__deallocate_for(state, state->blocks, state->block_capacity * sizeof *state->blocks, sizeof(void *) * 2);
-  objpool__deallocate_for(state, state->raw, state->raw_capacity * sizeof(void *), sizeof(void *) * 2);
-  for (unsigned i = 0; i < 32; i++)
-    objpool__deallocate_for(state, state->magazines[i], ((size_t)32 << i) * objpool__magazine_bytes(state),
-                            sizeof(void *) * 2);
+  for (size_t i = 0; i < state->block_count; i++) {
+    objpool__block *block = state->blocks[i];
+    OBJPOOL__SHOW(block->first, block->bytes - state->cell_offset);
+    allocator.deallocate(block, block->bytes, objpool__block_alignment(state), allocator.context);
+  }
+  if (state->blocks)
+    allocator.deallocate(state->blocks, state->block_capacity * sizeof *state->blocks, sizeof(void *) * 2,
+                         allocator.context);
+  if (state->raw)
+    allocator.deallocate(state->raw, state->raw_capacity * sizeof(void *), sizeof(void *) * 2, allocator.context);
+  for (objpool__kept *kept = state->kept, *next; kept; kept = next) {
+    next = kept->next;
+    allocator.deallocate(kept, kept->bytes, sizeof(void *) * 2, allocator.context);
+  }
 #ifndef OBJPOOL_NO_THREADS
-  objpool__deallocate_for(state, state->spare, sizeof(objpool__cache), OBJPOOL_CACHE_LINE);
+  if (state->spare) allocator.deallocate(state->spare, sizeof(objpool__cache), OBJPOOL_CACHE_LINE, allocator.context);
   for (objpool__cache *cache = state->caches, *next; cache; cache = next) {
     next = cache->next;
-    objpool__deallocate_for(state, cache, sizeof *cache, OBJPOOL_CACHE_LINE);
+    allocator.deallocate(cache, sizeof *cache, OBJPOOL_CACHE_LINE, allocator.context);
   }
   if (objpool__shared(state)) {
     pthread_mutex_destroy(&state->commons_lock);
     pthread_mutex_destroy(&state->revoke_lock);
+    pthread_mutex_destroy(&state->growth_lock);
     pthread_mutex_destroy(&state->blocks_lock);
   }
 #endif
-  if (state->name) objpool__deallocate_for(state, state->name, strlen(state->name) + 1, 1);
+  if (state->name) allocator.deallocate(state->name, strlen(state->name) + 1, 1, allocator.context);
   allocator.deallocate(state, sizeof *state, OBJPOOL_CACHE_LINE, allocator.context);
 }
 
 #ifndef OBJPOOL_NO_THREADS
 static bool objpool__make_locks(objpool__state *state) {
-  objpool__mutex *locks[3] = {&state->commons_lock, &state->revoke_lock, &state->blocks_lock};
-  for (unsigned i = 0; i < 3; i++)
+  objpool__mutex *locks[4] = {&state->commons_lock, &state->revoke_lock, &state->growth_lock, &state->blocks_lock};
+  for (unsigned i = 0; i < 4; i++)
     if (pthread_mutex_init(locks[i], NULL)) {
       while (i-- > 0) pthread_mutex_destroy(locks[i]);
       return false;
@@ -2755,7 +3408,27 @@ static bool objpool__make_locks(objpool__state *state) {
 static void objpool__fork_prepare(void);
 static void objpool__fork_parent(void);
 static void objpool__fork_child(void);
+static void objpool__fork_adopt(objpool__state *state);
+static void objpool__fork_disown(objpool__state *state);
+
+static void objpool__start_once(void) {
+#ifdef OBJPOOL__ERRNO_DISTANCE
+  objpool__errno_distance = (char *)((intptr_t)&errno - (intptr_t)objpool__thread_pointer());
 #endif
+  pthread_atfork(objpool__fork_prepare, objpool__fork_parent, objpool__fork_child);
+}
+#endif
+#endif
+
+/* The handlers of a fork stand before anything can be locked when it comes: when the program or the library that holds
+   this copy is loaded, or with a pool's first use, if that is earlier. */
+#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
+static __attribute__((__constructor__)) void objpool__start(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, objpool__start_once);
+}
+#else
+static void objpool__start(void) {}
 #endif
 
 /* What the process needs once. Under its lock. */
@@ -2763,14 +3436,23 @@ static void objpool__prepare_process(void) {
   if (objpool__process.prepared) return;
   objpool__process.prepared = true;
 #ifndef OBJPOOL_NO_THREADS
+  int saved = errno;
   OBJPOOL__STORE(objpool__process.membarrier, objpool__membarrier(true));
+  errno = saved;
   objpool__process.has_key = pthread_key_create(&objpool__process.key, objpool__thread_exit) == 0;
-#ifndef _WIN32
-  pthread_atfork(objpool__fork_prepare, objpool__fork_parent, objpool__fork_child);
-#endif
   /* row 0 is right already, and may be being read */
   for (unsigned i = OBJPOOL__GUEST; i < OBJPOOL__ROWS; i++) objpool__empty_table[i] = &objpool__no_slot;
 #endif
+}
+
+/* What magazines of so many rounds take, and how many a segment of about a page has. */
+static void objpool__magazines_plan(objpool__state *state) {
+  state->magazine_bytes = (uint32_t)((offsetof(objpool__magazine, objects) + state->rounds * sizeof(void *) + 7) &
+                                     ~(size_t)7); /* depth is aligned */
+  while (state->magazine_bytes << (state->segment_bits + 1) <= 4096) state->segment_bits++;
+  state->segment_mask = (1u << state->segment_bits) - 1;
+  state->directory = state->first_directory;
+  state->directory_room = sizeof state->first_directory / sizeof *state->first_directory;
 }
 
 /* A new state, not yet seen by anyone; NULL with EINVAL or ENOMEM. */
@@ -2800,7 +3482,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   objpool__state *state =
       (objpool__state *)objpool__allocate(config.allocator, sizeof(objpool__state), OBJPOOL_CACHE_LINE, NULL);
   if (!state) return NULL;
-  memset(state, 0, sizeof *state);
+  memset((void *)state, 0, sizeof *state); /* in C++20 not trivial, for its configuration */
 #ifndef OBJPOOL_NO_THREADS
   bool local = as->type.local;
   if (!local && !objpool__make_locks(state)) {
@@ -2829,11 +3511,13 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->rounds = local ? 0 : objpool__choose_rounds(&config, stride);
   state->engine = local ? OBJPOOL__LOCAL : state->rounds ? OBJPOOL__CACHED : OBJPOOL__UNCACHED;
   if (!state->rounds) state->rounds = 1;
+  objpool__magazines_plan(state);
   state->next_cells = objpool__first_cells(state);
   state->since_ns = objpool__now_ns();
   if (config.name) {
     size_t length = strlen(config.name) + 1;
-    state->name = (char *)objpool__allocate_for(state, length, 1, NULL);
+    state->name = (char *)objpool__allocate(config.allocator, length, 1, NULL);
+    state->memory_bytes += length;
     if (!state->name) {
       objpool__state_free(state);
       errno = ENOMEM;
@@ -2850,12 +3534,17 @@ static void objpool__publish(objpool__state *state) {
   objpool__prepare_process();
   uint64_t mixed = (++objpool__process.keys + (uint64_t)(uintptr_t)state) * 0x9e3779b97f4a7c15u; /* Fibonacci hashing */
   state->serial = objpool__process.keys;
-  pool->key = (uintptr_t)(mixed ^ mixed >> 29) | 1; /* odd: a tag is neither aligned pointer nor its neighbour's */
+  state->key = (uintptr_t)(mixed ^ mixed >> 29) | 1; /* odd: a tag is neither aligned pointer nor its neighbour's */
+  /* without caches each release is checked by one atomic instruction: what looks inline finds no object of this pool */
+  pool->key = state->engine == OBJPOOL__UNCACHED ? state->key ^ 2 : state->key;
   pool->context = state->config.context;
   state->next = objpool__process.states;
   state->link = &objpool__process.states;
   if (state->next) state->next->link = &state->next;
   objpool__process.states = state;
+#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
+  if (objpool__holds_all()) objpool__fork_adopt(state); /* a fork's handler uses it for the first time */
+#endif
 #ifndef OBJPOOL_NO_THREADS
   pool->table = state->table;
   if (objpool__shared(state)) /* release: pairs with objpool__take; the table is filled */
@@ -2877,6 +3566,7 @@ static objpool__state *objpool__state_bind(objpool *pool, objpool__describe *des
   }
   objpool__description as;
   describe(&as);
+  objpool__start();
   objpool__lock(&objpool__process.lock);
   state = OBJPOOL__LOAD(pool->state); /* under the lock */
   if (!state) {
@@ -2907,18 +3597,18 @@ OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe) {
 #define OBJPOOL__IF_COUNTED(statement)
 #endif
 
-/* The thread's slot in a pool that is in use, if it has one or can have one without an allocation. */
-static objpool__cache *objpool__cache_if_any(objpool__state *state) {
+/* Sees that the thread has a slot in a pool that is in use, if it can have one without an allocation. */
+static void objpool__attach_if_free(objpool__state *state) {
 #ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) return objpool__cache_of(state, false);
-#endif
+  if (objpool__shared(state)) (void)objpool__cache_of(state, false);
+#else
   (void)state;
-  return NULL;
+#endif
 }
 
 /* An object left the pool through a slow path. */
-static void objpool__count_out(objpool__state *state, objpool__cache *cache, bool from_own_slot) {
-  objpool__add(state, cache, OBJPOOL__ACQUIRES, 1);
+static void objpool__count_out(objpool__state *state, bool from_own_slot) {
+  objpool__add(state, OBJPOOL__ACQUIRES, 1);
 #if OBJPOOL__COUNTED
   if (state->engine == OBJPOOL__UNCACHED) {
     size_t in_use = __atomic_add_fetch(&state->in_use, 1, __ATOMIC_RELAXED); /* a count, it orders nothing */
@@ -2926,7 +3616,7 @@ static void objpool__count_out(objpool__state *state, objpool__cache *cache, boo
   }
 #ifndef OBJPOOL_NO_THREADS
   if (state->engine == OBJPOOL__CACHED && !from_own_slot) { /* a slot's base already watches over its own objects */
-    if (!cache) cache = objpool__cache_if_any(state);       /* a hook may have got one, which watches already */
+    objpool__cache *cache = objpool__mine(state);
     if (!cache) {
       objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
       return;
@@ -2947,11 +3637,11 @@ static void objpool__count_out(objpool__state *state, objpool__cache *cache, boo
 }
 
 /* An object comes back, or is moved out, through a slow path; before anyone else can get it. */
-static void objpool__count_in(objpool__state *state, objpool__cache *cache, objpool__counter how) {
+static void objpool__count_in(objpool__state *state, objpool__counter how) {
 #if OBJPOOL__COUNTED && !defined(OBJPOOL_NO_THREADS) /* a peak that a slot has not noted may end here */
   if (state->engine == OBJPOOL__CACHED) objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
 #endif
-  objpool__add(state, cache, how, 1);
+  objpool__add(state, how, 1);
   OBJPOOL__IF_COUNTED(if (state->engine == OBJPOOL__UNCACHED) __atomic_sub_fetch(&state->in_use, 1, __ATOMIC_RELAXED);)
 }
 
@@ -2996,8 +3686,7 @@ static objpool__found objpool__local_find(objpool__state *state, objpool__how ho
 /* Without caches, lock-free. Nothing only if the stack was empty, with the same tag, around the look at the cap. */
 static objpool__found objpool__uncached_find(objpool__state *state, objpool__how how, void **object) {
   for (;;) {
-    objpool__serve(state); /* they came first */
-    if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) return OBJPOOL__NOTHING;
+    if (objpool__serve(state)) return OBJPOOL__NOTHING; /* they came first, and there was nothing even for them */
     uint64_t head = __atomic_load_n(&state->full, __ATOMIC_SEQ_CST); /* in one order with the loads below */
     *object = objpool__shared_pop(state);
     if (*object) return OBJPOOL__OBJECT;
@@ -3015,173 +3704,208 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__how
   }
 }
 
-/* With caches, after the thread's own had nothing. */
-static objpool__found objpool__cached_find(objpool__state *state, objpool__cache *cache, objpool__how how,
-                                           void **object) {
-  objpool__found found = OBJPOOL__NOTHING;
-  bool held = false;
+/* What is idle in the shared part, or the permit to build: for those who wait, in their order, and then for the caller. */
+static objpool__found objpool__commons_find(objpool__state *state, objpool__how how, void **object) {
+  objpool__found found;
+  bool handed;
+  do {
+    uint32_t *sleeper = NULL;
+    found = OBJPOOL__NOTHING;
+    objpool__lock(&state->commons_lock);
+    bool queue = state->first_waiter != NULL;
+    *object = objpool__idle_pop(state);
+    if (*object)
+      found = OBJPOOL__OBJECT;
+    else if ((queue || how != OBJPOOL__TRY) && objpool__reserve(state))
+      found = OBJPOOL__PERMIT;
+    handed = queue && found != OBJPOOL__NOTHING;
+    if (handed) sleeper = objpool__hand_over(state, *object);
+    objpool__unlock(&state->commons_lock);
+    objpool__waiter_wake(sleeper);
+  } while (handed);
+  return found;
+}
+
+/* With caches, after the thread's own had nothing: once as things are, once with every idle object in sight. */
+static objpool__found objpool__cached_find(objpool__state *state, objpool__how how, void **object) {
   /* relaxed looks: an uncapped pool may miss what just came, all others go on to the locked one */
   if (how != OBJPOOL__TRY && !OBJPOOL__LOAD(state->max_objects) && !OBJPOOL__LOAD(state->commons_count) &&
       !objpool__number(OBJPOOL__LOAD(state->full)) && objpool__reserve(state))
     return OBJPOOL__PERMIT;
-  for (;;) {               /* once as things are, once with every idle object in sight */
-    objpool__serve(state); /* those who wait came first */
-    objpool__lock(&state->commons_lock);
-    if (!state->first_waiter) {
-      *object = objpool__shared_pop(state);
-      if (*object)
-        found = OBJPOOL__OBJECT;
-      else if (how != OBJPOOL__TRY && objpool__reserve(state))
-        found = OBJPOOL__PERMIT;
-    }
-    objpool__unlock(&state->commons_lock);
-    if (found != OBJPOOL__NOTHING || held) break;
-    objpool__hold(state, cache);
-    held = true;
-  }
-  if (held) {
-    objpool__keep_closed(state);
-    objpool__unhold(state);
-  }
+  objpool__found found = objpool__commons_find(state, how, object);
+  if (found != OBJPOOL__NOTHING) return found;
+  objpool__hold(state);
+  found = objpool__commons_find(state, how, object);
+  objpool__keep_closed(state);
+  objpool__unhold(state);
   return found;
 }
 
-static objpool__found objpool__find(objpool__state *state, objpool__cache *cache, objpool__how how, void **object) {
+static objpool__found objpool__find(objpool__state *state, objpool__how how, void **object) {
   return state->engine == OBJPOOL__UNCACHED ? objpool__uncached_find(state, how, object)
-                                            : objpool__cached_find(state, cache, how, object);
+                                            : objpool__cached_find(state, how, object);
 }
 
-static void objpool__enqueue(objpool__state *state, objpool__waiter *waiter) {
-  waiter->previous = state->last_waiter;
-  *(waiter->previous ? &waiter->previous->next : &state->first_waiter) = waiter;
-  state->last_waiter = waiter;
-  __atomic_fetch_add(&state->waiting, 1, __ATOMIC_SEQ_CST); /* before its look for objects: see objpool__serve */
-  __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST);    /* pairs with objpool__may_open */
-}
-
-/* Waits in the queue for an object or a permit; nothing: time was up. */
-static objpool__found objpool__queue_find(objpool__state *state, objpool__cache *cache, uint64_t deadline,
-                                          void **object) {
-  uint64_t began = objpool__now_ns();
+/* Waits in the queue for an object or a permit; nothing: time was up. Its event is reported before it stands there: what a
+   hook forks is not in the queue. */
+static objpool__found objpool__queue_find(objpool__state *state, uint64_t deadline, void **object) {
   objpool__waiter waiter;
+  objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
   objpool__waiter_make(&waiter);
+  waiter.began_ns = objpool__now_ns();
+  objpool__add(state, OBJPOOL__WAITS, 1); /* from its beginning: a pool that is stuck shows it */
   objpool__lock(&state->commons_lock);
   objpool__enqueue(state, &waiter);
   objpool__unlock(&state->commons_lock);
-  if (state->engine == OBJPOOL__CACHED) objpool__revoke_all(state, cache);
+  if (state->engine == OBJPOOL__CACHED) objpool__revoke_all(state);
   objpool__keep_closed(state);
   /* after waiting++: whoever pushes or gives a reservation back from here on serves; seq_cst, as in objpool__serve */
   if (state->engine == OBJPOOL__CACHED || objpool__number(__atomic_load_n(&state->full, __ATOMIC_SEQ_CST)) ||
       __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST) || __atomic_load_n(&state->gathering, __ATOMIC_SEQ_CST) ||
       __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST) < OBJPOOL__LOAD(state->max_objects))
     objpool__serve(state);
-  objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
   if (!objpool__is_served(&waiter) && !objpool__wait(&waiter, deadline)) {
     objpool__lock(&state->commons_lock);
     if (!objpool__is_served(&waiter)) objpool__unqueue(state, &waiter);
     objpool__unlock(&state->commons_lock);
   }
-  /* counted even if it was served at once: others may have seen it wait */
-  objpool__add(state, cache, OBJPOOL__WAITS, 1);
-  objpool__add(state, cache, OBJPOOL__WAIT_NS, objpool__now_ns() - began);
   objpool__waiter_unmake(&waiter);
   *object = waiter.object;
   return !objpool__is_served(&waiter) ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
 }
 #endif
 
+/* What an acquire is about, from its first look to its last. */
+typedef struct objpool__quest {
+  objpool__how how;
+  uint64_t deadline;
+  bool claimed;       /* a fast acquire lowered the top of this thread's slot */
+  bool permit;        /* holds the reservation of an object that proved invalid: enough for a new one */
+  bool from_own_slot; /* so that its base watches over the peak */
+  bool ended;         /* there is no object: */
+  int error;          /* what it ends with when there is none */
+  objpool__counter failure;
+} objpool__quest;
+
+/* One look wherever an object or the permit for one may be. */
+OBJPOOL__INLINE objpool__found objpool__seek(objpool__state *state, objpool__quest *quest, void **object) {
+  objpool__how now = quest->permit ? OBJPOOL__TRY : quest->how;
+  if (!objpool__shared(state)) {
+    if (quest->how == OBJPOOL__WAIT) quest->error = EDEADLK;
+    return objpool__local_find(state, now, object);
+  }
+#ifndef OBJPOOL_NO_THREADS
+  objpool__found found = objpool__find(state, now, object);
+  if (found != OBJPOOL__NOTHING || now != OBJPOOL__WAIT) return found;
+  if (objpool__holds_all()) { /* a fork's handler: nobody else can give anything back */
+    quest->error = EDEADLK;
+    return found;
+  }
+  quest->error = ETIMEDOUT;
+  quest->failure = OBJPOOL__TIMEOUTS;
+  return objpool__queue_find(state, quest->deadline, object);
+#else
+  return OBJPOOL__NOTHING;
+#endif
+}
+
+/* An idle object that was found is in use, unless it proves invalid: then it is gone, and its reservation, where that may
+   become a new object, is kept. */
+OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest, void *object) {
+  objpool__tag_in_use(state, object);
+  OBJPOOL__SHOW(object, state->as.type.size);
+  if (!state->as.type.validate || !(state->as.type.validate_on & OBJPOOL_ON_ACQUIRE)) return true;
+  quest->from_own_slot = false; /* the hook may use the pool: base is then no longer where this acquire set it */
+  if (state->as.type.validate(object, state->config.context)) return true;
+  objpool__dismantle(state, object, OBJPOOL__INVALID);
+  if (quest->permit || quest->how == OBJPOOL__TRY)
+    objpool__unreserve(state);
+  else
+    quest->permit = true;
+  return false;
+}
+
+/* The end of an acquire that found no object. */
+static void objpool__acquire_fails(objpool__state *state, const objpool__quest *quest) {
+  if (quest->permit) objpool__unreserve(state);
+  if (!objpool__shared(state)) objpool__local_settle(state);
+  if (quest->how != OBJPOOL__TRY) {
+    objpool__add(state, quest->failure, 1);
+    if (quest->failure == OBJPOOL__EXHAUSTED) objpool__report_event(state, OBJPOOL_EVENT_EXHAUSTED, NULL, 1);
+  }
+  *objpool__errno_of() = quest->error;
+}
+
+/* An object from the thread's own slot or, if that has none, from where others find theirs; or a new one. NULL: there is
+   none, and quest tells why, or the one that was found proved invalid, which leaves quest->error as it is: again. */
+OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__quest *quest) {
+  void *object = NULL, *cell = NULL;
+  objpool__found found = OBJPOOL__OBJECT;
+#ifndef OBJPOOL_NO_THREADS
+  objpool__cache *cache = state->engine == OBJPOOL__CACHED ? objpool__mine(state) : NULL;
+  if (cache) object = objpool__cache_take(state, cache, quest->claimed, quest->how == OBJPOOL__TRY ? NULL : &cell);
+#endif
+  quest->claimed = false;
+  quest->from_own_slot = object != NULL;
+  if (!object) found = objpool__seek(state, quest, &object);
+  if (found == OBJPOOL__NOTHING && quest->permit) {
+    found = OBJPOOL__PERMIT;
+    quest->permit = false;
+  }
+  if (cell && found != OBJPOOL__PERMIT) objpool__cell_give(state, cell);
+  if (found == OBJPOOL__NOTHING) {
+    quest->ended = true;
+  } else if (found == OBJPOOL__PERMIT) {
+    object = objpool__create(state, cell);
+    if (object) {
+      objpool__add(state, OBJPOOL__MISSES, 1);
+    } else {
+      quest->error = errno;
+      quest->failure = OBJPOOL__FAILURES;
+      quest->ended = true;
+    }
+  } else if (!objpool__admit(state, quest, object)) {
+    object = NULL;
+    if (quest->deadline != UINT64_MAX && objpool__now_ns() >= quest->deadline) {
+      quest->error = ETIMEDOUT;
+      quest->failure = OBJPOOL__TIMEOUTS;
+      quest->ended = true;
+    }
+  }
+  return object;
+}
+
 /* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
 static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
-  objpool__cache *cache = NULL;
-  void *object = NULL, *cell = NULL;
-  int error = EAGAIN;
-  objpool__counter failure = OBJPOOL__EXHAUSTED;
+  objpool__quest quest = {how, UINT64_MAX, claimed, false, false, false, EAGAIN, OBJPOOL__EXHAUSTED};
   if (state->destroying) {
     errno = ECANCELED;
     return NULL;
   }
-  if (how == OBJPOOL__WAIT && timeout_ns == 0) how = OBJPOOL__ACQUIRE;
+  if (how == OBJPOOL__WAIT && timeout_ns == 0) quest.how = OBJPOOL__ACQUIRE;
+  if (quest.how == OBJPOOL__WAIT && timeout_ns > 0) quest.deadline = objpool__now_ns() + (uint64_t)timeout_ns;
 #ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) cache = objpool__cache_of(state, true);
+  if (objpool__shared(state)) (void)objpool__cache_of(state, true);
 #endif
-  uint64_t deadline = how != OBJPOOL__WAIT || timeout_ns < 0 ? UINT64_MAX : objpool__now_ns() + (uint64_t)timeout_ns;
-  bool permit = false; /* the reservation of an object that proved invalid: enough for a new one */
-  for (;;) {           /* until an object is valid, or there is none */
-    objpool__found found = OBJPOOL__NOTHING;
-    bool from_own_slot = false;
-    objpool__how now = permit ? OBJPOOL__TRY : how;
-    if (!objpool__shared(state)) {
-      found = objpool__local_find(state, now, &object);
-      if (how == OBJPOOL__WAIT) error = EDEADLK;
-    }
-#ifndef OBJPOOL_NO_THREADS
-    else if (state->engine == OBJPOOL__CACHED && cache &&
-             (object = objpool__cache_take(state, cache, claimed, how == OBJPOOL__TRY ? NULL : &cell)) != NULL) {
-      found = OBJPOOL__OBJECT;
-      from_own_slot = true;
-    } else {
-      found = objpool__find(state, cache, now, &object);
-    }
-    claimed = false;
-    if (found == OBJPOOL__NOTHING && now == OBJPOOL__WAIT && objpool__shared(state)) {
-      found = objpool__queue_find(state, cache, deadline, &object);
-      error = ETIMEDOUT;
-      failure = OBJPOOL__TIMEOUTS;
-    }
-#endif
-    (void)claimed, (void)deadline;
-    if (found == OBJPOOL__NOTHING && permit) {
-      found = OBJPOOL__PERMIT;
-      permit = false;
-    }
-    if (cell && found != OBJPOOL__PERMIT) {
-      objpool__cell_give(state, cell);
-      cell = NULL;
-    }
-    if (found == OBJPOOL__NOTHING) break;
-    if (found == OBJPOOL__PERMIT) {
-      object = objpool__create(state, cache, cell);
-      if (!object) {
-        error = errno;
-        failure = OBJPOOL__FAILURES;
-        break;
-      }
-      objpool__add(state, cache, OBJPOOL__MISSES, 1);
-    } else {
-      objpool__mark(object);
-      OBJPOOL__SHOW(object, state->as.type.size);
-      if (state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_ACQUIRE)) {
-        if (!state->as.type.validate(object, state->config.context)) {
-          objpool__dismantle(state, cache, object, OBJPOOL__INVALID);
-          if (permit || how == OBJPOOL__TRY)
-            objpool__unreserve(state);
-          else
-            permit = true;
-          continue;
-        }
-        from_own_slot = false; /* the hook may have used the pool: base is no longer where this acquire set it */
-      }
-    }
-    if (permit) objpool__unreserve(state);
-    objpool__count_out(state, cache, from_own_slot);
-    if (!objpool__shared(state)) objpool__local_settle(state);
-    objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);
-    return object;
+  void *object;
+  do object = objpool__acquire_once(state, &quest); /* until one is valid, or there is none */
+  while (!object && !quest.ended);
+  if (!object) {
+    objpool__quest failed = quest;
+    objpool__acquire_fails(state, &failed);
+    return NULL;
   }
+  if (quest.permit) objpool__unreserve(state);
+  objpool__count_out(state, quest.from_own_slot);
   if (!objpool__shared(state)) objpool__local_settle(state);
-  if (how != OBJPOOL__TRY) {
-    objpool__add(state, cache, failure, 1);
-    if (failure == OBJPOOL__EXHAUSTED) objpool__report_event(state, OBJPOOL_EVENT_EXHAUSTED, NULL, 1);
-  }
-  errno = error;
-  return NULL;
+  objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);
+  return object;
 }
 
 #ifndef OBJPOOL_NO_THREADS
 /* The commonest miss in one go: nothing idle within reach of a pool without limits and hooks, and the slot, whose top a
    fast acquire has lowered, holds a fresh cell. NULL: nothing was done, it is for objpool__acquire_from. */
-static void *objpool__acquire_fresh(objpool__state *state) {
-  objpool__cache *cache = (objpool__cache *)(void *)state->table[objpool__thread_index()];
+static void *objpool__acquire_fresh(objpool__state *state, objpool__cache *cache) {
   char *object = NULL;
   bool clear = false;
   /* relaxed looks: what comes meanwhile came after this acquire */
@@ -3200,41 +3924,38 @@ static void *objpool__acquire_fresh(objpool__state *state) {
   objpool__spin_unlock(cache);
   if (!object) return NULL;
   objpool__cell_ready(state, object, clear);
-  *objpool__tag(object) = state->pool->key ^ (uintptr_t)object;
-  objpool__add(state, cache, OBJPOOL__CREATED, 1);
-  objpool__add(state, cache, OBJPOOL__MISSES, 1);
-  objpool__count_out(state, cache, false);
+  objpool__tag_in_use(state, object);
+  objpool__add(state, OBJPOOL__CREATED, 1);
+  objpool__add(state, OBJPOOL__MISSES, 1);
+  objpool__count_out(state, false);
   return object;
 }
 #endif
 
-/* Whether the failed fast path worked on a slot of this thread: it then left a lowered top behind. */
-static bool objpool__has_claimed(const objpool__state *state) {
-#ifdef OBJPOOL_NO_THREADS
-  (void)state;
-  return false;
-#else
-  return state->engine == OBJPOOL__CACHED && state->table[objpool__thread_index()] != &objpool__no_slot;
-#endif
+/* The slot of this thread that the failed fast path worked on, if it has one: it then left a lowered top behind. */
+OBJPOOL__INLINE objpool__cache *objpool__claimed_on(const objpool__state *state) {
+  return state->engine == OBJPOOL__CACHED ? objpool__mine(state) : NULL;
 }
 
 OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
                                         int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (state) {
-    bool claimed = objpool__has_claimed(state);
+    objpool__cache *cache = objpool__claimed_on(state);
 #ifndef OBJPOOL_NO_THREADS
-    void *object = claimed && how != OBJPOOL__TRY ? objpool__acquire_fresh(state) : NULL;
+    void *object = cache && how != OBJPOOL__TRY ? objpool__acquire_fresh(state, cache) : NULL;
     if (object) return object;
 #endif
-    return objpool__acquire_from(state, claimed, how, timeout_ns);
+    return objpool__acquire_from(state, cache != NULL, how, timeout_ns);
   }
 #ifndef OBJPOOL_NO_THREADS
-  if (pool->state && objpool__has_claimed(pool->state) && pool->state->home == &objpool__process) {
-    objpool__cache *cache = (objpool__cache *)(void *)pool->state->table[objpool__thread_index()];
-    objpool__spin_lock(cache); /* after a panic that returned: the lowered top goes back */
-    OBJPOOL__STORE(cache->slot.top, cache->slot.top + sizeof(void *));
-    objpool__spin_unlock(cache);
+  if (pool->state && pool->state->home == &objpool__process) {
+    objpool__cache *cache = objpool__claimed_on(pool->state);
+    if (cache) { /* after a panic that returned: the lowered top goes back */
+      objpool__spin_lock(cache);
+      OBJPOOL__STORE(cache->slot.top, cache->slot.top + sizeof(void *));
+      objpool__spin_unlock(cache);
+    }
   }
 #endif
   if (how == OBJPOOL__TRY && errno == ENOMEM) errno = EAGAIN; /* a pool that cannot even begin has nothing idle */
@@ -3253,12 +3974,9 @@ OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *descr
     errno = EINVAL;
     return NULL;
   }
-  objpool__cache *cache = NULL;
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) cache = objpool__cache_of(state, false);
-#endif
-  objpool__add(state, cache, OBJPOOL__ACQUIRES, (uint64_t)-1);
-  objpool__take_down(state, cache, invalid, OBJPOOL__INVALID);
+  objpool__attach_if_free(state); /* the hook may have come back on a thread that was not here yet */
+  objpool__add(state, OBJPOOL__ACQUIRES, (uint64_t)-1);
+  objpool__take_down(state, invalid, OBJPOOL__INVALID);
   return objpool__acquire_from(state, false, how, timeout_ns);
 }
 
@@ -3285,66 +4003,74 @@ static bool objpool__stack_push(objpool__state *state, void *object) {
 }
 #endif
 
-static void objpool__shed(objpool__state *state, objpool__cache *cache);
-
-/* Leaves an idle object where others find it, or hands it to the first waiter; false: the pool is full. */
-static bool objpool__put(objpool__state *state, objpool__cache *cache, void *object) {
 #ifndef OBJPOOL_NO_THREADS
-  if (state->engine == OBJPOOL__UNCACHED) {
-    size_t resizes = __atomic_load_n(&state->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
-    if (OBJPOOL__LOAD(state->surplus)) {
-      objpool__lock(&state->commons_lock);
-      bool surplus = state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects;
-      if (!surplus) OBJPOOL__STORE(state->surplus, false); /* under the lock, as resize */
-      objpool__unlock(&state->commons_lock);
-      if (surplus) return false;
-    }
-    if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) { /* saves the way over the stack */
-      uint32_t *sleeper = NULL;
-      objpool__lock(&state->commons_lock);
-      bool handed = state->first_waiter != NULL;
-      if (handed) sleeper = objpool__hand_over(state, object);
-      objpool__unlock(&state->commons_lock);
-      objpool__waiter_wake(sleeper);
-      if (handed) return true;
-    }
-    if (!objpool__stack_push(state, object)) return false;
-    /* seq_cst: resize is counted before it looks at the stack, so that one of the two sees the other */
-    if (OBJPOOL__UNLIKELY(__atomic_load_n(&state->resizes, __ATOMIC_SEQ_CST) != resizes)) objpool__shed(state, cache);
-    objpool__serve(state);
-    return true;
+/* Leaves an idle object where others find it, or hands it to the first waiter; false: the pool is full. */
+static bool objpool__uncached_put(objpool__state *state, void *object) {
+  size_t resizes = __atomic_load_n(&state->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
+  if (OBJPOOL__LOAD(state->surplus)) {
+    objpool__lock(&state->commons_lock);
+    bool surplus = state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects;
+    if (!surplus) OBJPOOL__STORE(state->surplus, false); /* under the lock, as resize */
+    objpool__unlock(&state->commons_lock);
+    if (surplus) return false;
   }
-  for (bool held = false;; held = true) {
-    bool done = true, fits = true;
+  if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) { /* saves the way over the stack */
     uint32_t *sleeper = NULL;
     objpool__lock(&state->commons_lock);
-    if (state->surplus && state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects) {
-      done = fits = false;
-    } else {
-      if (state->surplus) {
-        OBJPOOL__STORE(state->surplus, false); /* read without the lock by objpool__give_slow */
-        objpool__unhold(state);
-      }
-      if (state->first_waiter)
-        sleeper = objpool__hand_over(state, object);
-      else if (objpool__room_take(state, 1)) {
-        objpool__commons_push(state, object);
-        OBJPOOL__IF_COUNTED(objpool__raise(&state->peak_idle, objpool__count_shared(state));)
-      } else
-        done = false;
-    }
+    bool handed = state->first_waiter != NULL;
+    if (handed) sleeper = objpool__hand_over(state, object);
     objpool__unlock(&state->commons_lock);
     objpool__waiter_wake(sleeper);
-    if (held) objpool__unhold(state);
-    if (done) return true;
-    if (held || !fits) {
-      if (held) objpool__keep_closed(state);
-      return false;
-    }
-    objpool__hold(state, cache); /* room that lies unused in other threads' caches comes back */
+    if (handed) return true;
   }
+  if (!objpool__stack_push(state, object)) return false;
+  /* seq_cst: resize is counted before it looks at the stack, so that one of the two sees the other */
+  if (OBJPOOL__UNLIKELY(__atomic_load_n(&state->resizes, __ATOMIC_SEQ_CST) != resizes)) objpool__shed(state);
+  objpool__serve(state);
+  return true;
+}
+
+typedef enum objpool__fits { OBJPOOL__FITS, OBJPOOL__NO_ROOM, OBJPOOL__TOO_MANY } objpool__fits;
+
+/* The same with caches, into the commons. */
+static objpool__fits objpool__commons_put(objpool__state *state, void *object) {
+  objpool__fits fits = OBJPOOL__FITS;
+  uint32_t *sleeper = NULL;
+  objpool__lock(&state->commons_lock);
+  if (state->surplus && state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects) {
+    fits = OBJPOOL__TOO_MANY;
+  } else {
+    if (state->surplus) OBJPOOL__STORE(state->surplus, false); /* read without the lock by objpool__may_open */
+    if (state->first_waiter)
+      sleeper = objpool__hand_over(state, object);
+    else if (objpool__room_take(state, 1)) {
+      objpool__commons_push(state, object);
+      OBJPOOL__IF_COUNTED(objpool__raise(&state->peak_idle, objpool__count_shared(state));)
+    } else
+      fits = OBJPOOL__NO_ROOM;
+  }
+  objpool__unlock(&state->commons_lock);
+  objpool__waiter_wake(sleeper);
+  return fits;
+}
+
+static bool objpool__cached_put(objpool__state *state, void *object) {
+  objpool__fits fits = objpool__commons_put(state, object);
+  if (fits == OBJPOOL__NO_ROOM) { /* room that lies unused in other threads' caches comes back */
+    objpool__hold(state);
+    fits = objpool__commons_put(state, object);
+    objpool__unhold(state);
+    if (fits != OBJPOOL__FITS) objpool__keep_closed(state);
+  }
+  return fits == OBJPOOL__FITS;
+}
+#endif
+
+static bool objpool__put(objpool__state *state, void *object) {
+#ifndef OBJPOOL_NO_THREADS
+  return state->engine == OBJPOOL__UNCACHED ? objpool__uncached_put(state, object) : objpool__cached_put(state, object);
 #else
-  (void)state, (void)cache, (void)object;
+  (void)state, (void)object;
   return false;
 #endif
 }
@@ -3357,51 +4083,50 @@ static void objpool__undo_release(objpool__describe *describe, void *object) {
   OBJPOOL__SHOW(object, as.type.size);
 }
 
+/* Local pools: back into the array, if the limits allow it. */
+static void objpool__local_put(objpool__state *state, void *object) {
+  objpool__slot *own = &state->pool->own;
+  size_t idle = (own->top - (uintptr_t)state->raw) / sizeof(void *) + state->aside_count;
+  objpool__count_in(state, OBJPOOL__RELEASES);
+  bool surplus = state->max_objects && state->alive > state->max_objects;
+  if (surplus || (state->max_idle && idle >= state->max_idle)) {
+    objpool__take_down(state, object, surplus ? OBJPOOL__DESTROYED : OBJPOOL__OVERFLOWED);
+  } else {
+    *(void **)own->top = object;
+    OBJPOOL__STORE(own->top, own->top + sizeof(void *));
+  }
+  objpool__local_settle(state);
+}
+
+#ifndef OBJPOOL_NO_THREADS
+OBJPOOL__INLINE void objpool__shared_put(objpool__state *state, void *object, objpool__given given) {
+  objpool__cache *cache = objpool__cache_of(state, false);
+  if (state->engine == OBJPOOL__CACHED && cache) {
+    if (objpool__cache_give(state, cache, object, given)) return;
+  } else {
+    objpool__count_in(state, OBJPOOL__RELEASES);
+  }
+  if (!objpool__put(state, object))
+    objpool__take_down(state, object, OBJPOOL__LOAD(state->surplus) ? OBJPOOL__DESTROYED : OBJPOOL__OVERFLOWED);
+}
+#endif
+
 /* What a fast release could not do alone. The object is marked idle and hidden. */
 OBJPOOL_API void objpool__give_slow(objpool *pool, objpool__describe *describe, void *object, objpool__given given) {
   int saved = errno;
-  objpool__cache *cache = NULL;
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) {
     objpool__undo_release(describe, object);
     return;
   }
-  objpool__counter why = OBJPOOL__OVERFLOWED;
-  if (!objpool__shared(state)) {
-    objpool__slot *own = &pool->own;
-    size_t idle = (own->top - (uintptr_t)state->raw) / sizeof(void *) + state->aside_count;
-    objpool__count_in(state, NULL, OBJPOOL__RELEASES);
-    bool surplus = state->max_objects && state->alive > state->max_objects;
-    if (surplus || (state->max_idle && idle >= state->max_idle)) {
-      if (surplus) why = OBJPOOL__DESTROYED;
-      objpool__take_down(state, NULL, object, why);
-    } else {
-      *(void **)own->top = object;
-      OBJPOOL__STORE(own->top, own->top + sizeof(void *));
-    }
-    objpool__local_settle(state);
-    errno = saved;
-    return;
-  }
 #ifndef OBJPOOL_NO_THREADS
-  cache = objpool__cache_of(state, false);
-  if (state->engine == OBJPOOL__CACHED && cache) {
-    if (objpool__cache_give(state, cache, object, given)) {
-      objpool__serve(state); /* it may have closed the slot in the place of a revoker whom the system refused */
-      errno = saved;
-      return;
-    }
-  } else {
-    objpool__count_in(state, cache, OBJPOOL__RELEASES);
-  }
-  if (!objpool__put(state, cache, object)) {
-    if (OBJPOOL__LOAD(state->surplus)) why = OBJPOOL__DESTROYED;
-    objpool__take_down(state, cache, object, why);
-  }
-#else
-  (void)given, (void)cache;
+  if (objpool__shared(state))
+    objpool__shared_put(state, object, given);
+  else
 #endif
-  errno = saved;
+    objpool__local_put(state, object);
+  (void)given;
+  objpool__set_error(saved);
 }
 
 /* Destroys an object that came back broken. */
@@ -3412,11 +4137,11 @@ OBJPOOL_API void objpool__drop(objpool *pool, objpool__describe *describe, void 
     objpool__undo_release(describe, object);
     return;
   }
-  objpool__cache *cache = objpool__cache_if_any(state);
-  objpool__count_in(state, cache, OBJPOOL__RELEASES);
-  objpool__take_down(state, cache, object, OBJPOOL__INVALID);
+  objpool__attach_if_free(state);
+  objpool__count_in(state, OBJPOOL__RELEASES);
+  objpool__take_down(state, object, OBJPOOL__INVALID);
   if (!objpool__shared(state)) objpool__local_settle(state);
-  errno = saved;
+  objpool__set_error(saved);
 }
 
 /* Lets an object's cell go after its value was moved out. */
@@ -3427,8 +4152,8 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
     objpool__undo_release(describe, object);
     return;
   }
-  objpool__cache *cache = objpool__cache_if_any(state);
-  objpool__count_in(state, cache, OBJPOOL__EXTRACTED);
+  objpool__attach_if_free(state);
+  objpool__count_in(state, OBJPOOL__EXTRACTED);
   if (state->as.type.wipe) objpool__wipe(object, state->size);
   objpool__cell_give(state, object);
   objpool__unreserve(state);
@@ -3436,8 +4161,8 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
   errno = saved;
 }
 
-/* A release that leaves no byte: destroyed and built anew where there is something to build. */
-OBJPOOL_API void objpool__release_slow(objpool *pool, objpool__describe *describe, void *object) {
+/* A release that leaves no byte: destroyed and built anew where there is something to build. The object is marked idle. */
+OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *describe, void *object) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) {
@@ -3446,45 +4171,99 @@ OBJPOOL_API void objpool__release_slow(objpool *pool, objpool__describe *describ
   }
   const objpool_type *type = &state->as.type;
   void *context = state->config.context;
-  objpool__cache *cache = objpool__cache_if_any(state);
-  if (type->reset) type->reset(object, context);
-  bool valid = !type->validate || !(type->validate_on & OBJPOOL_ON_RELEASE) || type->validate(object, context);
+  objpool__attach_if_free(state);
+  bool valid = objpool__restore(state, object);
   objpool__report_event(state, OBJPOOL_EVENT_RELEASE, object, 1);
   if (!valid) {
     objpool__drop(pool, describe, object);
-    errno = saved;
+    objpool__set_error(saved);
     return;
   }
   if (type->destroy) type->destroy(object, context);
   objpool__wipe(object, state->size);
   if (type->destroy || type->create) {
-    objpool__add(state, cache, OBJPOOL__DESTROYED, 1);
+    objpool__add(state, OBJPOOL__DESTROYED, 1);
     if (type->create && !type->create(object, context)) {
       objpool__wipe(object, state->size);
-      objpool__count_in(state, cache, OBJPOOL__RELEASES);
+      objpool__count_in(state, OBJPOOL__RELEASES);
       objpool__cell_give(state, object);
       objpool__unreserve(state);
       if (!objpool__shared(state)) objpool__local_settle(state);
-      errno = saved;
+      objpool__set_error(saved);
       return;
     }
-    objpool__add(state, cache, OBJPOOL__CREATED, 1);
+    objpool__add(state, OBJPOOL__CREATED, 1);
   }
   OBJPOOL__HIDE(object, type->size);
   objpool__give(pool, object, type->local, describe);
-  errno = saved;
+  objpool__set_error(saved);
+}
+
+/* Marks an object of this pool that is in use as idle, decided by one atomic instruction (relaxed: it publishes nothing):
+   of two threads that give it back at the same moment one wins. */
+OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
+  return objpool__shared(state) ? objpool__take_back_once(state->key, object) : objpool__take_back(state->pool, object);
+}
+
+static void objpool__reject(objpool *pool, objpool__describe *describe, const void *object);
+
+/* The object is the caller's alone, to be destroyed or moved out; false: it was not in use here. */
+OBJPOOL_API bool objpool__claim(objpool *pool, objpool__describe *describe, void *object) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (object && state && state->home == &objpool__process && objpool__claim_tag(state, object)) return true;
+  objpool__reject(pool, describe, object);
+  return false;
+}
+
+/* A release of an object that is marked idle already. */
+OBJPOOL__INLINE void objpool__release_claimed(objpool__state *state, objpool__describe *describe, void *object) {
+  if (state->as.type.wipe) {
+    objpool__release_wiping(state->pool, describe, object);
+    return;
+  }
+  bool valid = objpool__restore(state, object);
+  objpool__report_event(state, OBJPOOL_EVENT_RELEASE, object, 1);
+  if (OBJPOOL__UNLIKELY(!valid)) {
+    objpool__drop(state->pool, describe, object);
+    return;
+  }
+  OBJPOOL__HIDE(object, state->as.type.size);
+#ifndef OBJPOOL_NO_THREADS
+  if (state->engine == OBJPOOL__UNCACHED) { /* there is no fast path */
+    objpool__shared_put(state, object, OBJPOOL__NOT_STORED);
+    return;
+  }
+#endif
+  objpool__give(state->pool, object, state->as.type.local, describe);
+}
+
+/* A release that the inline check did not let pass: a mistake, or a pool without caches, where one atomic instruction
+   decides. */
+OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (!state || state->home != &objpool__process || state->engine != OBJPOOL__UNCACHED) {
+    objpool__reject(pool, describe, object);
+    return;
+  }
+  int saved = errno;
+  state = objpool__state_of(pool, describe);
+  if (state && objpool__claim_tag(state, object))
+    objpool__release_claimed(state, describe, object);
+  else if (state) /* else after a panic that returned */
+    objpool__reject(pool, describe, object);
+  objpool__set_error(saved);
 }
 
 /* Says what is wrong with an object that is not this pool's, or not in use. */
-OBJPOOL_API void objpool__reject(objpool *pool, const void *object) {
+static void objpool__reject(objpool *pool, objpool__describe *describe, const void *object) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   const char *mistake = "is not an object of this pool";
   if (!object) {
-    objpool__panic(state, NULL, "extract of NULL");
+    objpool__panic_early(pool, describe, NULL, "extract of NULL");
     return;
   }
   if (!state) {
-    objpool__panic(NULL, object, "given back to a pool that handed nothing out");
+    objpool__panic_early(pool, describe, object, "given back to a pool that handed nothing out");
     return;
   }
   if (state->home != &objpool__process) {
@@ -3495,14 +4274,14 @@ OBJPOOL_API void objpool__reject(objpool *pool, const void *object) {
   const objpool__block *block = objpool__block_of(state, object);
   if (block && (const char *)object >= block->first)
     mistake = (size_t)((const char *)object - block->first) % state->stride ? "points into the middle of an object"
-              : *((const uintptr_t *)object - 1) == ~(pool->key ^ (uintptr_t)object)
+              : *((const uintptr_t *)object - 1) == (state->key ^ (uintptr_t)object) - 1
                   ? "released twice: it is idle already"
                   : "is not in use: it was released, destroyed or extracted before, or overwritten in front";
   if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
   if (!block) {
     objpool__lock(&objpool__process.lock);
     for (objpool__state *other = objpool__process.states; other; other = other->next)
-      if (other != state && *((const uintptr_t *)object - 1) == (other->pool->key ^ (uintptr_t)object))
+      if (other != state && *((const uintptr_t *)object - 1) == (other->key ^ (uintptr_t)object))
         mistake = "belongs to another pool";
     objpool__unlock(&objpool__process.lock);
   }
@@ -3511,77 +4290,138 @@ OBJPOOL_API void objpool__reject(objpool *pool, const void *object) {
 
 static void objpool__registry_enter(void);
 static void objpool__registry_leave(void);
+#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
+static void objpool__registry_alone(void);
+#endif
 
-/* ---- room: fork. The forking thread holds every lock, so that the child finds whole structures. What other threads
-   held in their hands is in use in the child for good. */
+/* ---- room: fork. The forking thread holds every lock from its first handler to its last, so that the child finds whole
+   structures. What other threads held or were moving is in use in the child for good.
+   1. Locks are taken from above: registry, process, and of each pool revoke, slots, commons, blocks. growth_lock is not:
+      its holder may be in an allocator that waits for the process lock, and changes nothing without blocks_lock.
+   2. Handlers of the program that run before or after ours may use pools: objpool__lock finds that its caller holds all.
+      Pools that they make are taken as well, and slots that they make they lock with their first use.
+   3. In the child the first that needs a lock, a handler of the program or ours, puts things right: queues, holds and
+      visits of threads that are not there, and the slots that they left. No hook runs with a hold, in the queue, or while
+      objects are gathered: so nothing of that belongs to the thread that forked. */
 
 #if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
 
-static void objpool__registry_alone(void);
+static uint64_t objpool__process_id(void) {
+#if defined(__linux__) && defined(SYS_getpid)
+  return (uint64_t)syscall(SYS_getpid);
+#else
+  return (uint64_t)getpid();
+#endif
+}
 
-static void objpool__fork_prepare(void) {
-  objpool__registry_enter();
-  objpool__lock(&objpool__process.lock);
-  for (objpool__state *state = objpool__process.states; state; state = state->next) {
-    if (!objpool__shared(state)) continue;
-    objpool__lock(&state->revoke_lock);
-    /* acquire: pairs with objpool__cache_of; later ones belong to threads that vanish, and are empty */
-    state->fork_locked = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE);
-    for (objpool__cache *cache = state->fork_locked; cache; cache = cache->next) objpool__spin_lock(cache);
-    objpool__lock(&state->commons_lock);
-    objpool__lock(&state->blocks_lock);
+/* Takes every lock of a pool. A slot that is new since the list was read is locked, too. */
+static void objpool__fork_hold(objpool__state *state) {
+  pthread_mutex_lock(&state->revoke_lock);
+  for (objpool__cache *locked = NULL;;) {
+    objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with objpool__cache_of */
+    for (objpool__cache *cache = all; cache != locked; cache = cache->next) objpool__spin_lock(cache);
+    pthread_mutex_lock(&state->commons_lock);
+    pthread_mutex_lock(&state->blocks_lock);
+    locked = all;
+    if (state->caches == all) return;
+    pthread_mutex_unlock(&state->blocks_lock);
+    pthread_mutex_unlock(&state->commons_lock);
   }
 }
 
-static void objpool__fork_unlock(objpool__state *state) {
-  objpool__unlock(&state->blocks_lock);
-  objpool__unlock(&state->commons_lock);
+static void objpool__fork_release(objpool__state *state) {
+  objpool__cache *all = OBJPOOL__LOAD(state->caches); /* before a thread that waits for blocks_lock adds one */
+  pthread_mutex_unlock(&state->blocks_lock);
+  pthread_mutex_unlock(&state->commons_lock);
+  for (objpool__cache *cache = all; cache; cache = cache->next) objpool__spin_unlock(cache);
+  pthread_mutex_unlock(&state->revoke_lock);
+}
+
+/* A pool that a handler has made, while all others are held. */
+static void objpool__fork_adopt(objpool__state *state) {
+  if (objpool__shared(state)) objpool__fork_hold(state);
+}
+
+/* One that a handler is about to free. */
+static void objpool__fork_disown(objpool__state *state) {
+  if (objpool__shared(state)) objpool__fork_release(state);
+}
+
+static void objpool__fork_prepare(void) {
+  if (objpool__holds_all()) { /* a handler forks */
+    objpool__process.nested++;
+    return;
+  }
+  objpool__registry_enter();
+  objpool__lock(&objpool__process.lock);
+  for (objpool__state *state = objpool__process.states; state; state = state->next)
+    if (objpool__shared(state)) objpool__fork_hold(state);
+  objpool__process.forker_id = objpool__process_id();
+  OBJPOOL__STORE(objpool__process.forker, objpool__self()); /* relaxed: see objpool__holds_all */
 }
 
 static void objpool__fork_parent(void) {
-  for (objpool__state *state = objpool__process.states; state; state = state->next) {
-    if (!objpool__shared(state)) continue;
-    objpool__fork_unlock(state);
-    for (objpool__cache *cache = state->fork_locked; cache; cache = cache->next) objpool__spin_unlock(cache);
-    objpool__unlock(&state->revoke_lock);
+  if (objpool__process.nested) {
+    objpool__process.nested--;
+    return;
   }
+  OBJPOOL__STORE(objpool__process.forker, 0);
+  for (objpool__state *state = objpool__process.states; state; state = state->next)
+    if (objpool__shared(state)) objpool__fork_release(state);
   objpool__unlock(&objpool__process.lock);
   objpool__registry_leave();
 }
 
+/* A pool that the child inherits: without the threads that waited, held slots closed, gathered or maintained. */
+static void objpool__fork_inherit(objpool__state *state, unsigned mine) {
+  objpool__mutex unlocked = OBJPOOL__UNLOCKED;
+  state->growth_lock = unlocked; /* may have been locked by a thread that is not there */
+  state->inherited = true;
+  state->first_waiter = state->last_waiter = NULL; /* they waited on stacks that are gone */
+  state->began_ns = 0;
+  state->waiting = 0;
+  state->gathering = false;
+  state->maintaining = 0;
+  state->hold = 0;
+  size_t open = 0;
+  for (objpool__cache *cache = state->caches; cache; cache = cache->next) open += cache->openness != OBJPOOL__CLOSED;
+  state->open_slots = open; /* a thread that was just opening one is gone */
+  objpool__fork_release(state);
+  for (unsigned row = OBJPOOL__FIRST_INDEX; row < OBJPOOL__ROWS; row++)
+    if (row != mine) objpool__leave(state, row);
+}
+
 static void objpool__fork_child(void) {
+  if (!OBJPOOL__LOAD(objpool__process.forker)) return; /* a handler of the program came first */
+  OBJPOOL__STORE(objpool__process.forker, 0);
+  objpool__process.nested = 0;
   objpool__process.forks++; /* running monitors stayed behind */
   unsigned mine = objpool__thread_index();
-  OBJPOOL__STORE(objpool__process.membarrier, objpool__membarrier(true));
+  if (objpool__process.membarrier) OBJPOOL__STORE(objpool__process.membarrier, objpool__membarrier(true));
   memset(objpool__process.taken, 0, sizeof objpool__process.taken);
-  if (mine >= OBJPOOL__FIRST_INDEX) {
-    unsigned index = mine - OBJPOOL__FIRST_INDEX;
-    objpool__process.taken[index / 64] = (uint64_t)1 << index % 64;
-  }
+  OBJPOOL__STORE(objpool__process.vacant, OBJPOOL_MAX_THREADS);
+  if (mine >= OBJPOOL__FIRST_INDEX) objpool__index_take(mine);
   for (objpool__state *state = objpool__process.states; state; state = state->next) {
-    if (!objpool__shared(state)) continue;
-    objpool__fork_unlock(state);
-    state->first_waiter = state->last_waiter = NULL; /* they waited on stacks that are gone */
-    state->waiting = 0;
     state->visits = 0;
-    state->gathering = false;
-    state->maintaining = 0;
-    state->hold = state->surplus && state->engine == OBJPOOL__CACHED;
-    size_t open = 0;
-    for (objpool__cache *cache = state->caches; cache; cache = cache->next) {
-      cache->locked = 0;
-      open += cache->openness != OBJPOOL__CLOSED;
-    }
-    state->open_slots = open; /* a thread that was just opening one is gone */
-    for (unsigned row = OBJPOOL__FIRST_INDEX; row < OBJPOOL__ROWS; row++)
-      if (row != mine) objpool__leave(state, row);
-    objpool__unlock(&state->revoke_lock);
+    if (objpool__shared(state)) objpool__fork_inherit(state, mine);
   }
   objpool__unlock(&objpool__process.lock);
   objpool__registry_alone();
   objpool__registry_leave();
 }
 
+/* Whether the calling thread is in the handlers of a fork, and holds every lock. */
+static bool objpool__forks(void) {
+  if (OBJPOOL__LOAD(objpool__process.forker) != objpool__self()) return false;
+  if (objpool__process.forker_id == objpool__process_id()) return true;
+  int saved = errno;
+  objpool__fork_child(); /* the first call in the child */
+  errno = saved;
+  return false;
+}
+
+#elif !defined(OBJPOOL_NO_THREADS)
+static bool objpool__forks(void) { return false; }
 #endif
 
 /* ---- room: life */
@@ -3612,7 +4452,7 @@ static bool objpool__push_back(objpool__state *state, void *object);
 OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
   objpool__state *state = objpool__state_of(pool, NULL);
   if (!state) return 0;
-  objpool__cache *cache = objpool__cache_if_any(state);
+  objpool__attach_if_free(state);
   size_t created = 0, most = OBJPOOL__LOAD(state->max_idle);
   if (most && idle > most) idle = most;
   size_t has = objpool__count_idle(state), cap = OBJPOOL__LOAD(state->max_objects);
@@ -3626,19 +4466,20 @@ OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
       errno = EAGAIN;
       break;
     }
-    void *object = objpool__create(state, cache, NULL);
+    void *object = objpool__create(state, NULL);
     if (!object) break;
     created++;
-    objpool__mark(object);
+    objpool__tag_idle(state, object);
     OBJPOOL__HIDE(object, state->as.type.size);
     /* others, or create, may have filled the pool meanwhile, or lowered its limit */
-    bool kept = objpool__shared(state) ? objpool__put(state, cache, object) : objpool__push_back(state, object);
-    if (!kept) objpool__take_down(state, cache, object, OBJPOOL__DESTROYED);
+    bool kept = objpool__shared(state) ? objpool__put(state, object) : objpool__push_back(state, object);
+    if (!kept) objpool__take_down(state, object, OBJPOOL__DESTROYED);
     if (!objpool__shared(state)) objpool__local_settle(state);
     if (!kept) break;
   }
 #if OBJPOOL__COUNTED && !defined(OBJPOOL_NO_THREADS)
-  if (cache && state->engine == OBJPOOL__CACHED) { /* its limit stands where idle passed the peak before */
+  objpool__cache *cache = state->engine == OBJPOOL__CACHED ? objpool__mine(state) : NULL;
+  if (cache) { /* its limit stands where idle passed the peak before */
     objpool__spin_lock(cache);
     objpool__watch(state, cache);
     objpool__spin_unlock(cache);
@@ -3666,16 +4507,15 @@ static void objpool__gather_end(objpool__state *state) {
   if (!objpool__shared(state)) return;
   __atomic_store_n(&state->gathering, false, __ATOMIC_SEQ_CST); /* after the last push: as above */
   objpool__unlock(&state->commons_lock);
+  objpool__serve(state); /* who began to wait while they were out of sight looked, and found none */
 }
 
 /* An idle object, for whoever gathers them. */
 static void *objpool__pop_any(objpool__state *state) {
   void *object = NULL;
-  if (objpool__shared(state))
-    object = objpool__shared_pop(state);
-  else
-    objpool__local_find(state, OBJPOOL__TRY, &object);
-  return object || state->engine == OBJPOOL__CACHED ? object : objpool__aside_pop(state);
+  if (objpool__shared(state)) return objpool__idle_pop(state);
+  objpool__local_find(state, OBJPOOL__TRY, &object);
+  return object;
 }
 
 static void *objpool__pop_idle(objpool__state *state) {
@@ -3687,7 +4527,7 @@ static void *objpool__pop_idle(objpool__state *state) {
 
 /* Makes a gathered object idle again; false: the pool filled up meanwhile. */
 static bool objpool__push_back(objpool__state *state, void *object) {
-  *objpool__tag(object) = ~(state->pool->key ^ (uintptr_t)object);
+  objpool__tag_idle(state, object);
 #ifndef OBJPOOL_NO_THREADS
   if (state->engine == OBJPOOL__UNCACHED) return objpool__stack_push(state, object);
   if (state->engine == OBJPOOL__CACHED) {
@@ -3702,11 +4542,11 @@ static bool objpool__push_back(objpool__state *state, void *object) {
   return true;
 }
 
-/* Destroys idle objects down to `keep`; every slot was closed by the caller, who holds them so. Those it keeps are out of
-   sight only under commons_lock, where whoever finds nothing looks again. */
-static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, size_t keep) {
+/* Takes idle objects out until at most `keep` are left, and returns them, linked. Slots are closed by the caller, who holds
+   them so. Those that stay are out of sight only under commons_lock, where whoever finds nothing looks again. */
+static void *objpool__gather(objpool__state *state, size_t keep) {
   void *all = NULL, *shares[OBJPOOL__SHARES], *doomed = NULL;
-  size_t idle = 0, destroyed = 0;
+  size_t idle = 0;
   memset(shares, 0, sizeof shares);
   objpool__gather_begin(state);
   if (objpool__count_shared(state) > keep)
@@ -3737,40 +4577,56 @@ static size_t objpool__trim_held(objpool__state *state, objpool__cache *cache, s
     }
   objpool__gather_end(state);
   if (!objpool__shared(state)) objpool__local_settle(state); /* hooks may use what was set aside, and is no longer */
+  return doomed;
+}
+
+/* Takes down what was gathered; returns how many. */
+static size_t objpool__take_down_all(objpool__state *state, void *doomed) {
+  size_t destroyed = 0;
   for (void *next; doomed; doomed = next, destroyed++) {
     next = *objpool__link(doomed);
-    objpool__take_down(state, cache, doomed, OBJPOOL__DESTROYED);
+    objpool__take_down(state, doomed, OBJPOOL__DESTROYED);
   }
   return destroyed;
 }
 
-/* Destroys the idle objects that the limits of a resize leave no room for; slots as for objpool__trim_held. */
-static void objpool__shed(objpool__state *state, objpool__cache *cache) {
+/* The idle objects that the limits of a resize leave no room for; slots as for objpool__gather. */
+static void *objpool__gather_excess(objpool__state *state) {
   size_t most = OBJPOOL__LOAD(state->max_idle), cap = OBJPOOL__LOAD(state->max_objects);
   size_t idle = objpool__count_idle(state);
   size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST); /* after the limit: see objpool__reserve */
   size_t excess = cap && alive > cap ? alive - cap : 0, keep = idle > excess ? idle - excess : 0;
   if (most && keep > most) keep = most;
-  if (keep == idle) return;
-  objpool__trim_held(state, cache, keep);
-  objpool__blocks_shrink(state);
+  return keep == idle ? NULL : objpool__gather(state, keep);
+}
+
+/* Destroys what a resize has left no room for, and came back a moment too late for it to see. */
+static __attribute__((__unused__)) void objpool__shed(objpool__state *state) {
+  void *doomed = objpool__gather_excess(state);
+  if (doomed && objpool__take_down_all(state, doomed)) objpool__blocks_shrink(state);
+}
+
+static void *objpool__gather_held(objpool__state *state, size_t keep) {
+#ifndef OBJPOOL_NO_THREADS
+  if (objpool__shared(state)) {
+    objpool__hold(state);
+    void *gathered = objpool__gather(state, keep);
+    objpool__unhold(state);
+    return gathered;
+  }
+#endif
+  return objpool__gather(state, keep);
 }
 
 static size_t objpool__trim_as(objpool *pool, size_t keep, objpool_event_kind kind) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, NULL);
   if (!state) return 0;
-  objpool__cache *cache = objpool__cache_if_any(state);
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) objpool__hold(state, cache);
-#endif
-  size_t destroyed = objpool__trim_held(state, cache, keep);
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) objpool__unhold(state);
-#endif
+  objpool__attach_if_free(state);
+  size_t destroyed = objpool__take_down_all(state, objpool__gather_held(state, keep));
   objpool__blocks_shrink(state);
   objpool__report_event(state, kind, NULL, destroyed);
-  errno = saved;
+  objpool__set_error(saved);
   return destroyed;
 }
 
@@ -3780,54 +4636,84 @@ OBJPOOL_API size_t objpool_trim(objpool *pool, size_t keep) {
 
 OBJPOOL_API size_t objpool_clear(objpool *pool) { return objpool__trim_as(pool, 0, OBJPOOL_EVENT_CLEAR); }
 
-OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects) {
+/* Forgets every idle object; its memory stays. It is as if each was acquired and extracted. */
+OBJPOOL_API size_t objpool_abandon(objpool *pool) {
+  int saved = errno;
   objpool__state *state = objpool__state_of(pool, NULL);
-  if (!state) return false;
-  objpool__cache *cache = objpool__cache_if_any(state);
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) objpool__hold(state, cache);
-#endif
-  if (objpool__shared(state)) objpool__lock(&state->commons_lock);
+  if (!state) return 0;
+  objpool__attach_if_free(state);
+  size_t abandoned = 0;
+  for (void *object = objpool__gather_held(state, 0), *next; object; object = next, abandoned++) {
+    next = *objpool__link(object);
+    OBJPOOL__SHOW(object, state->as.type.size);
+    if (state->as.type.wipe) objpool__wipe(object, state->size);
+    objpool__add(state, OBJPOOL__ACQUIRES, 1);
+    objpool__add(state, OBJPOOL__EXTRACTED, 1);
+    objpool__cell_give(state, object);
+    objpool__unreserve(state);
+  }
+  if (!objpool__shared(state)) objpool__local_settle(state);
+  errno = saved;
+  return abandoned;
+}
+
+/* New limits, seen by whoever sees `resizes`. False: they are not valid, and nothing was changed. Slots held closed, under
+   commons_lock. */
+static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t max_objects) {
   objpool_config config = state->config;
   config.warmup = 0;
   config.max_idle = max_idle == OBJPOOL_UNCHANGED ? state->max_idle : max_idle;
   config.max_objects = max_objects == OBJPOOL_UNCHANGED ? state->max_objects : max_objects;
-  bool valid = objpool__valid(&config);
-  if (valid) {
-    OBJPOOL__STORE(state->max_idle, config.max_idle); /* seen by whoever sees resizes, below */
-    __atomic_store_n(&state->max_objects, config.max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
-    OBJPOOL__STORE(state->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
-    if (state->engine == OBJPOOL__CACHED) {
-      size_t idle = objpool__count_shared(state);
-      /* unsigned: a limit beyond INT64_MAX is none, and its room is not looked at */
-      __atomic_store_n(&state->room, (int64_t)((uint64_t)config.max_idle - (uint64_t)idle),
-                       __ATOMIC_RELEASE); /* as objpool__room_give */
-    }
-    /* after the new limit: see objpool__reserve */
-    bool surplus = config.max_objects && __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST) > config.max_objects;
-    if (surplus && !state->surplus && state->engine == OBJPOOL__CACHED)
-      __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST);  /* till it is gone */
-    if (surplus) OBJPOOL__STORE(state->surplus, true);        /* as max_idle */
-    __atomic_fetch_add(&state->resizes, 1, __ATOMIC_SEQ_CST); /* before the look at what is idle: see objpool__put */
+  if (!objpool__valid(&config)) return false;
+  OBJPOOL__STORE(state->max_idle, config.max_idle);
+  __atomic_store_n(&state->max_objects, config.max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
+  OBJPOOL__STORE(state->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
+  if (state->engine == OBJPOOL__CACHED) {
+    size_t idle = objpool__count_shared(state);
+#ifndef OBJPOOL_NO_THREADS
+    /* where the system refuses to let a slot be closed, it keeps what lies there, and none of the room */
+    for (objpool__cache *cache = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); cache; cache = cache->next)
+      cache->granted = 0;
+#endif
+    /* unsigned: a limit beyond INT64_MAX is none, and its room is not looked at */
+    __atomic_store_n(&state->room, (int64_t)((uint64_t)config.max_idle - (uint64_t)idle),
+                     __ATOMIC_RELEASE); /* as objpool__room_add */
   }
-  if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
-  if (valid) {
-    int saved = errno;
-    if (!objpool__shared(state)) objpool__local_settle(state); /* before hooks run: they may release */
-    objpool__shed(state, cache);
-    errno = saved;
-  }
+  /* after the new limit: see objpool__reserve */
+  if (config.max_objects && __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST) > config.max_objects)
+    OBJPOOL__STORE(state->surplus, true); /* as max_idle */
+  __atomic_fetch_add(&state->resizes, 1,
+                     __ATOMIC_SEQ_CST); /* before the look at what is idle: see objpool__uncached_put */
+  return true;
+}
+
+OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects) {
+  objpool__state *state = objpool__state_of(pool, NULL);
+  if (!state) return false;
+  int saved = errno;
+  void *doomed = NULL;
+  objpool__attach_if_free(state);
 #ifndef OBJPOOL_NO_THREADS
   if (objpool__shared(state)) {
-    objpool__serve(state);
-    objpool__unhold(state);
+    objpool__hold(state);
+    objpool__lock(&state->commons_lock);
   }
+#endif
+  bool valid = objpool__set_limits(state, max_idle, max_objects);
+  if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
+  if (valid) doomed = objpool__gather_excess(state);
+#ifndef OBJPOOL_NO_THREADS
+  if (objpool__shared(state)) objpool__unhold(state);
 #endif
   if (!valid) {
     errno = EINVAL;
     return false;
   }
-  objpool__report_event(state, OBJPOOL_EVENT_RESIZE, NULL, config.max_objects);
+  if (!objpool__shared(state)) objpool__local_settle(state); /* before hooks run: they may release */
+  if (doomed && objpool__take_down_all(state, doomed)) objpool__blocks_shrink(state);
+  if (objpool__shared(state)) objpool__serve(state);
+  objpool__report_event(state, OBJPOOL_EVENT_RESIZE, NULL, OBJPOOL__LOAD(state->max_objects));
+  objpool__set_error(saved);
   return true;
 }
 
@@ -3839,6 +4725,7 @@ static bool objpool__init_as(objpool *pool, const objpool__description *as, objp
   memset(pool, 0, sizeof *pool);
   objpool__state *state = objpool__state_make(pool, as, describe, config);
   if (!state) return false;
+  objpool__start();
   objpool__lock(&objpool__process.lock);
   objpool__publish(state);
   objpool__unlock(&objpool__process.lock);
@@ -3865,7 +4752,7 @@ OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const
 
 OBJPOOL_API bool objpool_init(objpool *pool, const objpool_type *type, const objpool_config *config) {
   objpool__description as;
-  memset(&as, 0, sizeof as);
+  memset((void *)&as, 0, sizeof as);
   memset(pool, 0, sizeof *pool);
   if (!type) {
     errno = EINVAL;
@@ -3880,23 +4767,31 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
   int saved = errno;
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || !objpool__verify(state, NULL)) return;
+#ifndef OBJPOOL_NO_THREADS
+  (void)objpool__holds_all(); /* in a fork's child that has not begun yet: nobody waits there */
+#endif
   if (OBJPOOL__LOAD(state->waiting)) {
     objpool__panic(state, NULL, "destroyed while threads wait for its objects");
     return;
   }
   objpool__registry_remove(state);
-  objpool__cache *cache = objpool__cache_if_any(state);
-  state->destroying = true;
+  objpool__attach_if_free(state);
+  state->destroying = true; /* no slot opens from here on */
 #ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) objpool__hold(state, cache);
+  if (objpool__shared(state)) {
+    objpool__hold(state);
+    objpool__unhold(state);
+  }
 #endif
   for (void *object; (object = objpool__pop_idle(state)) != NULL;)
-    objpool__take_down(state, cache, object, OBJPOOL__DESTROYED);
+    objpool__take_down(state, object, OBJPOOL__DESTROYED);
   size_t leaked = state->alive;
   if (leaked && state->config.on_leak != OBJPOOL_LEAK_IGNORE) {
 #ifndef OBJPOOL_NO_STDIO
+    int before = objpool__cancel_off();
     (void)fprintf(stderr, "objpool: pool '%s': destroyed with %llu object%s in use\n", objpool__name_of(state),
                   (unsigned long long)leaked, leaked == 1 ? "" : "s");
+    objpool__cancel_restore(before);
 #endif
     if (state->config.on_leak == OBJPOOL_LEAK_ABORT) abort();
   }
@@ -3904,17 +4799,20 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
   *state->link = state->next;
   if (state->next) state->next->link = state->link;
   objpool__unlock(&objpool__process.lock);
+#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
+  if (objpool__holds_all()) objpool__fork_disown(state);
+#endif
   memset(pool, 0, sizeof *pool);
   objpool__state_free(state);
-  errno = saved;
+  objpool__set_error(saved);
 }
 
 OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) return false;
 #ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state) && !objpool__cache_of(state, true) && objpool__thread_index() != OBJPOOL__GUEST &&
-      objpool__thread_index() != OBJPOOL__NO_INDEX) { /* without an index it works, and needs no memory */
+  if (objpool__shared(state) && !objpool__cache_of(state, true) &&
+      objpool__thread_index() >= OBJPOOL__FIRST_INDEX) { /* without an index it works, and needs no memory */
     errno = ENOMEM;
     return false;
   }
@@ -3943,11 +4841,16 @@ OBJPOOL_API void objpool_release(objpool *pool, void *object) {
   if (!object) return;
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, NULL);
-  if (state)
+  if (!state) {
+    if (!OBJPOOL__LOAD(pool->state)) objpool__reject(pool, NULL, object);
+  } else if (state->describe) {
     objpool__release_as(pool, object, state->as, state->describe);
-  else if (!OBJPOOL__LOAD(pool->state))
-    objpool__reject(pool, object);
-  errno = saved;
+  } else if (objpool__claim_tag(state, object)) { /* its hooks are those of objpool_init */
+    objpool__release_claimed(state, NULL, object);
+  } else {
+    objpool__reject(pool, NULL, object);
+  }
+  objpool__set_error(saved);
 }
 
 OBJPOOL_API void objpool_discard(objpool *pool, void *object) {
@@ -3957,17 +4860,17 @@ OBJPOOL_API void objpool_discard(objpool *pool, void *object) {
   if (state)
     objpool__discard_as(pool, object, state->as, state->describe);
   else if (!OBJPOOL__LOAD(pool->state))
-    objpool__reject(pool, object);
-  errno = saved;
+    objpool__reject(pool, NULL, object);
+  objpool__set_error(saved);
 }
 
 OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count) {
   objpool__state *state = count > 0 ? objpool__state_of(pool, describe) : NULL;
   size_t got = 0;
-  if (state)
-    while (got < count &&
-           (objects[got] = objpool__acquire_as(pool, state->as, state->describe, OBJPOOL__ACQUIRE, 0)) != NULL)
-      got++;
+  if (!state) return 0;
+  objpool__description as = state->as;
+  while (got < count && (objects[got] = objpool__acquire_as(pool, as, state->describe, OBJPOOL__ACQUIRE, 0)) != NULL)
+    got++;
   return got;
 }
 
@@ -4012,12 +4915,29 @@ static size_t objpool__look(objpool__state *state, size_t *idle) {
   *idle = objpool__count_idle(state);
   size_t alive = OBJPOOL__LOAD(state->alive), in_use = alive > *idle ? alive - *idle : 0;
 #if OBJPOOL__COUNTED && !defined(OBJPOOL_NO_THREADS)
-  if (state->engine == OBJPOOL__UNCACHED) in_use = OBJPOOL__LOAD(state->in_use);
-  if (state->engine == OBJPOOL__CACHED) in_use = (size_t)objpool__in_use_now(state);
+  if (!state->inherited) /* else counts that threads of the parent were about to make are missing */
+    in_use = state->engine == OBJPOOL__UNCACHED ? OBJPOOL__LOAD(state->in_use) : (size_t)objpool__in_use_now(state);
 #endif
   objpool__raise(&state->peak_in_use, in_use);
   objpool__raise(&state->peak_idle, *idle);
   return in_use;
+}
+
+/* What all have waited so far, those who wait now included; it never falls. */
+static uint64_t objpool__wait_ns(objpool__state *state, uint64_t *waiting) {
+  if (objpool__shared(state)) objpool__lock(&state->commons_lock);
+  *waiting = OBJPOOL__LOAD(state->waiting);
+  uint64_t running = *waiting ? *waiting * objpool__now_ns() - state->began_ns : 0;
+  uint64_t sum = objpool__sum(state, OBJPOOL__WAIT_NS) + running;
+  if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
+  return sum;
+}
+
+/* In a child, what other threads of the parent held or were moving is in use for good: it counts as acquired, and built. */
+static void objpool__count_inherited(objpool_stats *stats) {
+  stats->acquires = stats->in_use + stats->releases + stats->extracted;
+  if (stats->misses > stats->acquires) stats->misses = stats->acquires;
+  stats->created = stats->in_use + stats->idle + stats->destroyed + stats->extracted;
 }
 
 OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
@@ -4043,21 +4963,22 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
   stats.acquires = counts[OBJPOOL__ACQUIRES];
   stats.releases = counts[OBJPOOL__RELEASES];
   stats.misses = counts[OBJPOOL__MISSES];
-  stats.hits = stats.acquires > stats.misses ? stats.acquires - stats.misses : 0;
   stats.created = counts[OBJPOOL__CREATED];
   stats.destroyed = counts[OBJPOOL__DESTROYED];
   stats.extracted = counts[OBJPOOL__EXTRACTED];
+  if (OBJPOOL__COUNTED && state->inherited && !OBJPOOL__LOAD(state->baseline_set)) objpool__count_inherited(&stats);
+  stats.hits = stats.acquires > stats.misses ? stats.acquires - stats.misses : 0;
   stats.overflowed = counts[OBJPOOL__OVERFLOWED];
   stats.invalid = counts[OBJPOOL__INVALID];
   stats.create_failures = counts[OBJPOOL__FAILURES];
   stats.exhausted = counts[OBJPOOL__EXHAUSTED];
   stats.timeouts = counts[OBJPOOL__TIMEOUTS];
   stats.waits = counts[OBJPOOL__WAITS];
-  stats.wait_ns = counts[OBJPOOL__WAIT_NS];
+  uint64_t wait_since = OBJPOOL__LOAD(state->baseline[OBJPOOL__WAIT_NS]), wait_ns = objpool__wait_ns(state, &stats.waiting);
+  stats.wait_ns = wait_ns > wait_since ? wait_ns - wait_since : 0;
   stats.refills = counts[OBJPOOL__REFILLS];
   stats.flushes = counts[OBJPOOL__FLUSHES];
   stats.revocations = counts[OBJPOOL__REVOCATIONS];
-  stats.waiting = OBJPOOL__LOAD(state->waiting);
   stats.peak_in_use = OBJPOOL__LOAD(state->peak_in_use);
   stats.peak_idle = OBJPOOL__LOAD(state->peak_idle);
   if (stats.peak_idle < idle) stats.peak_idle = idle;
@@ -4075,6 +4996,9 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   if (!state || !objpool__verify(state, NULL)) return;
   for (int i = 0; i < OBJPOOL__COUNTERS; i++) /* release: pairs with objpool_snapshot, whose sum is then no smaller */
     __atomic_store_n(&state->baseline[i], objpool__sum(state, (objpool__counter)i), __ATOMIC_RELEASE);
+  uint64_t waiting;
+  OBJPOOL__STORE(state->baseline[OBJPOOL__WAIT_NS], objpool__wait_ns(state, &waiting));
+  OBJPOOL__STORE(state->baseline_set, true);
   OBJPOOL__STORE(state->since_ns, objpool__now_ns());
   OBJPOOL__STORE(state->peak_in_use, 0);
   OBJPOOL__STORE(state->peak_idle, 0);
@@ -4122,17 +5046,17 @@ static struct objpool__registry {
   objpool__state *first;
 } objpool__registry = {OBJPOOL__UNLOCKED, OBJPOOL__UNLOCKED, 0, 0, NULL};
 
-static uintptr_t objpool__self(void) {
-#ifdef OBJPOOL_NO_THREADS
-  return 1;
-#else
-  return (uintptr_t)&objpool__thread_row; /* each thread has its own */
+/* Whether the calling thread holds the registry: it is in a visitor or an alert handler. relaxed: only the holder can find
+   itself there. */
+static bool objpool__registry_mine(void) {
+#ifndef OBJPOOL_NO_THREADS
+  (void)objpool__holds_all(); /* in a fork's child that has not begun yet: the fork's hold of it ends */
 #endif
+  return OBJPOOL__LOAD(objpool__registry.owner) == objpool__self();
 }
 
 static void objpool__registry_enter(void) {
-  /* relaxed: only the holder can find itself there */
-  if (OBJPOOL__LOAD(objpool__registry.owner) != objpool__self()) {
+  if (!objpool__registry_mine()) {
     objpool__lock(&objpool__registry.next);
     objpool__lock(&objpool__registry.lock);
     objpool__unlock(&objpool__registry.next);
@@ -4177,9 +5101,9 @@ static void objpool__registry_remove(objpool__state *state) {
   while (*link && *link != state) link = &(*link)->registered;
   if (*link) *link = state->registered;
 #ifndef OBJPOOL_NO_THREADS
-  while (state->visits) { /* a monitor maintains it */
+  for (unsigned turns = 0; state->visits;) { /* a monitor maintains it */
     objpool__registry_leave();
-    sched_yield();
+    objpool__pause(&turns);
     objpool__registry_enter();
   }
 #endif
@@ -4395,6 +5319,7 @@ static const objpool__metric objpool__metrics[] = {
     {"objpool_wait_seconds_total", "counter", "Time spent waiting for an object.", NULL, NULL, OBJPOOL__FIELD(wait_ns),
      9},
     {"objpool_waits_total", "counter", "Acquires that waited.", NULL, NULL, OBJPOOL__FIELD(waits), 0},
+    {"objpool_waiting", "gauge", "Acquires waiting now.", NULL, NULL, OBJPOOL__FIELD(waiting), 0},
     {"objpool_memory_bytes", "gauge", "Bytes held from the allocator.", NULL, NULL, OBJPOOL__FIELD(memory_bytes), 0},
     {"objpool_cache_operations_total", "counter", "Traffic between thread caches and the shared part, by kind.", "kind",
      "refill", OBJPOOL__FIELD(refills), 0},
@@ -4609,6 +5534,8 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
 static struct {
   objpool_pressure (*read)(void *);
   void *user;
+  objpool_pressure known; /* what the files said last, and when; 0: never */
+  uint64_t known_ns;
 } objpool__pressure_source; /* under the registry's lock */
 
 #if defined(__linux__)
@@ -4663,7 +5590,7 @@ static uint64_t objpool__parse(const char *text) {
   return number;
 }
 
-static objpool_pressure objpool__pressure_read(void) {
+static objpool_pressure objpool__pressure_files(void) {
   char text[1024], group[400];
   objpool_pressure worst = OBJPOOL_PRESSURE_NONE, found;
   if (objpool__read_file("/proc/pressure/memory", "", text, sizeof text)) worst = objpool__pressure_of(text);
@@ -4689,16 +5616,30 @@ static objpool_pressure objpool__pressure_read(void) {
 }
 
 #else
-static objpool_pressure objpool__pressure_read(void) { return OBJPOOL_PRESSURE_NONE; }
+static objpool_pressure objpool__pressure_files(void) { return OBJPOOL_PRESSURE_NONE; }
 #endif
 
-OBJPOOL_API objpool_pressure objpool_memory_pressure(void) {
+/* The pressure; what the files said counts for `lifetime_ns`, and one thread reads them for all. */
+static objpool_pressure objpool__pressure_within(uint64_t lifetime_ns, uint64_t now_ns) {
   objpool__registry_enter();
   objpool_pressure (*source)(void *) = objpool__pressure_source.read;
   void *user = objpool__pressure_source.user;
+  objpool_pressure found = objpool__pressure_source.known;
+  bool fresh = objpool__pressure_source.known_ns && now_ns - objpool__pressure_source.known_ns < lifetime_ns;
+  if (!source && !fresh) objpool__pressure_source.known_ns = now_ns;
   objpool__registry_leave();
-  return source ? source(user) : objpool__pressure_read();
+  if (source) return source(user);
+  if (fresh) return found;
+  int before = objpool__cancel_off(); /* opening and reading files are cancellation points */
+  found = objpool__pressure_files();
+  objpool__cancel_restore(before);
+  objpool__registry_enter();
+  objpool__pressure_source.known = found;
+  objpool__registry_leave();
+  return found;
 }
+
+OBJPOOL_API objpool_pressure objpool_memory_pressure(void) { return objpool__pressure_within(0, objpool__now_ns()); }
 
 OBJPOOL_API void objpool_set_pressure_source(objpool_pressure (*source)(void *), void *user) {
   objpool__registry_enter();
@@ -4717,22 +5658,25 @@ OBJPOOL_API void objpool_set_pressure_source(objpool_pressure (*source)(void *),
    sets how coarse that is: 1.0 returns memory soonest. Under memory pressure all but min_idle go, and none is created. */
 
 /* Runs validate over all idle objects, for OBJPOOL_ON_MAINTAIN; returns how many it destroyed. */
-static size_t objpool__validate_idle(objpool__state *state, objpool__cache *cache) {
+static size_t objpool__validate_idle(objpool__state *state) {
   size_t destroyed = 0, count = 0;
   void *all = NULL;
 #ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) objpool__hold(state, cache);
+  if (objpool__shared(state)) objpool__hold(state);
 #endif
   objpool__gather_begin(state);
   for (void *object; (object = objpool__pop_any(state)) != NULL; count++) {
-    if (state->engine == OBJPOOL__CACHED)
-      (void)objpool__room_take(state, 1); /* what popping gave back: set aside, it is idle still */
+    /* what popping gave back: set aside, it is idle still, whatever a resize has left room for */
+    if (state->engine == OBJPOOL__CACHED) objpool__room_add(state, -1);
     *objpool__link(object) = all;
     all = object;
   }
   state->aside = all;
   __atomic_store_n(&state->aside_count, count, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
   objpool__gather_end(state);
+#ifndef OBJPOOL_NO_THREADS
+  if (objpool__shared(state)) objpool__unhold(state);
+#endif
   if (!objpool__shared(state)) objpool__local_settle(state); /* releases must ask */
   for (;;) { /* others may take from those set aside meanwhile; only one at a time is out of their reach */
     if (objpool__shared(state)) objpool__lock(&state->commons_lock);
@@ -4743,25 +5687,26 @@ static size_t objpool__validate_idle(objpool__state *state, objpool__cache *cach
     OBJPOOL__SHOW(object, state->as.type.size);
     bool valid = state->as.type.validate(object, state->config.context);
     OBJPOOL__HIDE(object, state->as.type.size);
-    bool kept =
-        valid && (objpool__shared(state) ? objpool__put(state, cache, object) : objpool__push_back(state, object));
+    bool kept = valid && (objpool__shared(state) ? objpool__put(state, object) : objpool__push_back(state, object));
     if (!objpool__shared(state)) objpool__local_settle(state); /* hooks may have settled it with fewer in its array */
     if (kept) continue;
-    objpool__take_down(state, cache, object, valid ? OBJPOOL__DESTROYED : OBJPOOL__INVALID);
+    objpool__take_down(state, object, valid ? OBJPOOL__DESTROYED : OBJPOOL__INVALID);
     destroyed++;
   }
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) objpool__unhold(state);
-#endif
   if (!objpool__shared(state)) objpool__local_settle(state);
   return destroyed;
+}
+
+/* What maintenance keeps idle. */
+static size_t objpool__min_idle(const objpool_config *config) {
+  return config->min_idle == OBJPOOL_NONE ? 0 : config->min_idle ? config->min_idle : config->warmup;
 }
 
 static size_t objpool__maintain_locked(objpool__state *state, objpool *pool) {
   objpool__demand *learned = &state->learned;
   objpool_stats now = objpool_snapshot(pool);
   uint64_t misses = objpool__sum(state, OBJPOOL__MISSES), overflowed = objpool__sum(state, OBJPOOL__OVERFLOWED);
-  size_t least = state->config.min_idle;
+  size_t least = objpool__min_idle(&state->config);
   double in_use = (double)now.in_use, idle = (double)now.idle, alive = in_use + idle;
   if (!learned->begun) {
     learned->begun = true;
@@ -4776,10 +5721,13 @@ static size_t objpool__maintain_locked(objpool__state *state, objpool *pool) {
   if (demand - learned->last > learned->surge) learned->surge = demand - learned->last;
   learned->last = demand;
   learned->smoothed += (demand - learned->smoothed) / 8;
+  if (learned->smoothed < 1.0 / 16 && demand <= 0) learned->smoothed = 0; /* a share of an object is no demand */
+  if (learned->surge < 1.0 / 16) learned->surge = 0;
   learned->peaks[learned->tick++ % OBJPOOL__TICKS] = demand;
   for (unsigned i = 0; i < OBJPOOL__TICKS; i++)
     if (learned->peaks[i] > peak) peak = learned->peaks[i];
-  if (objpool_memory_pressure() != OBJPOOL_PRESSURE_NONE) return objpool_trim(pool, least);
+  if (!state->config.ignore_pressure && objpool__pressure_within(1000000000, now.now_ns) != OBJPOOL_PRESSURE_NONE)
+    return now.idle > least ? objpool_trim(pool, least) : 0;
   double ahead = 2 * learned->surge > learned->smoothed / 8 ? 2 * learned->surge : learned->smoothed / 8;
   double want = (demand > learned->smoothed ? demand : learned->smoothed) + ahead - in_use;
   if (want < (double)least) want = (double)least;
@@ -4789,7 +5737,14 @@ static size_t objpool__maintain_locked(objpool__state *state, objpool *pool) {
   if (now.idle < wanted) return objpool_warmup(pool, wanted);
   double keep = want > peak - in_use ? want : peak - in_use, cells = (double)OBJPOOL__LOAD(state->cells);
   if (cells - in_use <= state->config.shrink_threshold * cells || idle <= keep) return 0;
-  double left = idle - alive / 5 > keep ? idle - alive / 5 : keep;
+  double most = alive / 5;
+  if (most < 1) { /* of few objects one goes once the shares of some ticks add up to it */
+    learned->owed += most;
+    if (learned->owed < 1) return 0;
+    most = 1;
+  }
+  learned->owed = 0;
+  double left = idle - most > keep ? idle - most : keep;
   return objpool_trim(pool, left > (double)(size_t)left ? (size_t)left + 1 : (size_t)left);
 }
 
@@ -4797,9 +5752,10 @@ OBJPOOL_API size_t objpool_maintain(objpool *pool) {
   objpool__state *state = objpool__state_of(pool, NULL);
   /* acquire: pairs with the clear below; what the last maintenance learned is seen */
   if (!state || __atomic_test_and_set(&state->maintaining, __ATOMIC_ACQUIRE)) return 0;
+  objpool__attach_if_free(state);
   size_t changed = 0;
   if (state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_MAINTAIN))
-    changed = objpool__validate_idle(state, objpool__cache_if_any(state));
+    changed = objpool__validate_idle(state);
   changed += objpool__maintain_locked(state, pool);
   __atomic_clear(&state->maintaining, __ATOMIC_RELEASE);
   return changed;
@@ -5000,11 +5956,13 @@ static void *objpool__monitor_run(void *argument) {
   while (!objpool__wait(&monitor->stop, objpool__now_ns() + monitor->interval_ns)) {
     objpool_monitor_poll(handle);
     objpool__maintain_all();
+    if (monitor->forks != objpool__process.forks) break; /* a hook has forked, and this is the child */
   }
   return NULL;
 }
 
 static bool objpool__monitor_runs(const objpool__monitoring *monitor) {
+  (void)objpool__holds_all(); /* in a fork's child that has not begun yet: it is one more fork away */
   return monitor->running && monitor->forks == objpool__process.forks; /* written in a child of one thread */
 }
 #endif
@@ -5040,8 +5998,11 @@ OBJPOOL_API void objpool_monitor_stop(objpool_monitor *handle) {
     return;
   }
   objpool__waiter_wake(objpool__waiter_serve(&monitor->stop));
-  if (pthread_equal(pthread_self(), monitor->thread)) return; /* an alert handler: the thread ends after it */
+  /* in an alert handler or a visitor, which its thread may wait for: it ends after that, and is joined by a later stop */
+  if (objpool__registry_mine() || pthread_equal(pthread_self(), monitor->thread)) return;
+  int before = objpool__cancel_off();
   pthread_join(monitor->thread, NULL);
+  objpool__cancel_restore(before);
   objpool__waiter_unmake(&monitor->stop);
   monitor->running = false;
 #else
@@ -5052,6 +6013,10 @@ OBJPOOL_API void objpool_monitor_stop(objpool_monitor *handle) {
 OBJPOOL_API void objpool_monitor_destroy(objpool_monitor *handle) {
   objpool__monitoring *monitor = handle->state;
   if (!monitor) return;
+  if (objpool__registry_mine()) {
+    objpool__panic_named("objpool_monitor", NULL, "a monitor is destroyed by an alert handler, a visitor, or amid a fork");
+    return;
+  }
   objpool_monitor_stop(handle);
   free(monitor->watched);
   free(monitor);
@@ -5066,6 +6031,15 @@ OBJPOOL_API void objpool_monitor_destroy(objpool_monitor *handle) {
 
 /* HISTORY
 
+   2.0.0  For users: names of the private symbols changed, so all files are compiled anew. A pool without a name is called by
+          the name given to OBJPOOL_DEFINE. min_idle defaults to warmup; OBJPOOL_NONE. acquire_for may end with ETIMEDOUT
+          between two objects that prove invalid. Waits are counted from their beginning; objpool_waiting. A monitor is not
+          destroyed by its alert handlers. New: abandon, ignore_pressure, OBJPOOL_TLS_MODEL, hooks that throw, pools in
+          C++20 modules.
+          Mended: forks during first uses, in handlers and hooks; fibers that go on in another thread; sandboxes that
+          refuse membarrier late; waiting against trim and maintenance; maintenance against resize; real-time threads that
+          wait for others, and those beyond OBJPOOL_MAX_THREADS; allocators that use other pools or refuse what is large;
+          maintenance of few objects; growth_factor 1.0; cancellation; two releases of one object at once.
    1.0.0  first release
 
    LICENCE

@@ -484,7 +484,7 @@ static void mistakes_are_noticed(void) {
   plain_pool_release(&pool, elsewhere);
   CHECK(panics == 1 && strstr(panic_message, "'mistaken'") != NULL);
   plain_pool_release(&other, thing);
-  CHECK(panics == 2 && strstr(panic_message, "'unnamed'") != NULL);
+  CHECK(panics == 2 && strstr(panic_message, "'plain_pool'") != NULL);
   plain_pool_release(&pool, (struct thing *)(void *)&thing->words[1]);
   CHECK(panics == 3);
   plain_pool_release(&pool, &own.thing);

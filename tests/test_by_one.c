@@ -281,7 +281,7 @@ static void place_of_an_invalid_object_is_free_when_another_was_found(void **sta
     held[1]->broken = true; /* released last, and so the next to be handed out */
     for (size_t i = 0; i < 2; i++) checked_pool_release(&pool, held[i]);
     if (cached) { /* out of this thread's cache */
-      objpool__hold(pool.base.state, NULL);
+      objpool__hold(pool.base.state);
       objpool__unhold(pool.base.state);
       objpool__keep_closed(pool.base.state);
     }
@@ -445,6 +445,34 @@ static void pool_is_not_destroyed_while_a_monitor_maintains_it(void **state) {
   gate_close(&entrance);
 }
 
+static void destroy_in_child(void *unused) {
+  (void)unused;
+  gated_pool_destroy(&gated);
+  CHECK(!objpool_registry_find("gated"));
+}
+
+static void a_child_destroys_a_pool_that_a_monitor_of_its_parent_was_maintaining(void **state) {
+  objpool_config config;
+  objpool_monitor monitor;
+  char output[512] = "";
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.name = "gated";
+  config.warmup = 1;
+  count_set(&waiting_there, 0);
+  gate_make(&entrance);
+  assert_true(gated_pool_init(&gated, &config));
+  assert_true(objpool_monitor_init(&monitor, NULL, NULL, NULL));
+  assert_true(objpool_monitor_start(&monitor, 1000000));
+  WAIT_UNTIL(count_read(&waiting_there) == 1);
+  int status = in_child(destroy_in_child, NULL, output, sizeof output);
+  gate_open(&entrance);
+  objpool_monitor_destroy(&monitor);
+  gated_pool_destroy(&gated);
+  gate_close(&entrance);
+  if (!EXITED_WELL(status)) fail_msg("the child: %s", output);
+}
+
 static void start_again(void *monitor) {
   CHECK(objpool_monitor_start((objpool_monitor *)monitor, 1000000)); /* the parent's thread stayed behind */
   objpool_monitor_stop((objpool_monitor *)monitor);
@@ -478,6 +506,7 @@ int main(void) {
       cmocka_unit_test(trim_takes_from_the_emptiest_block_first),
       cmocka_unit_test(nothing_is_handed_out_while_the_pool_is_destroyed),
       cmocka_unit_test(pool_is_not_destroyed_while_a_monitor_maintains_it),
+      cmocka_unit_test(a_child_destroys_a_pool_that_a_monitor_of_its_parent_was_maintaining),
       cmocka_unit_test(monitor_may_be_started_again_in_a_child),
       cmocka_unit_test(registry_is_held_until_the_outermost_visit_ends),
   };

@@ -1,13 +1,18 @@
 /* A call that is under way in one thread while another uses the pool, between any two of its instructions: the
    processor stops the thread after each (the trap flag of x86), once per run at a later one. Whatever the instruction:
    no object is in two hands, none is lost, limits stay exact, whoever waits is woken.
-   By chance some of these meetings come less than once in 10^8 operations. Weak memory orders do not show here: they
+   By chance some of these meetings come less than once in 10^8 operations. No clock decides here: that a thread waits, or a
+   child of a fork hangs, the system says, which has put it to sleep. test_every_access goes through the slow paths, by
+   plan. Weak memory orders do not show here: they
    are for the models and ThreadSanitizer. On other processors, under ThreadSanitizer, and where the trap flag does
    nothing it is skipped. C only: C++ is the same code, and it takes its time. */
 #include "support.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
 #define OBJPOOL_PANIC(message) panic_seen(message)
@@ -28,7 +33,7 @@ OBJPOOL_DEFINE(thing_pool, thing, opt.validate = look_at_it, opt.validate_on = O
 #endif
 
 /* DENSE: as many instructions as a fast path has, with what tests/mutate adds to it */
-enum { DENSE = SCALED(100, 4, 1), MOST = 128, TRAP_FLAG = 0x100, GUARD_NS = 1000000 };
+enum { DENSE = SCALED(100, 4, 1), MOST = 128, TRAP_FLAG = 0x100, TURNS = 5000 };
 
 /* ---- one thread stopped by another */
 
@@ -41,20 +46,61 @@ static bool came_to_its_end; /* before it was stopped */
 
 static void go_to(int next) { __atomic_store_n(&phase, next, __ATOMIC_SEQ_CST); }
 
-/* False: it did not come within the time; 0: it must come. */
-static bool wait_for_phase(int wanted, int64_t time_ns) {
-  int64_t give_up_at = now_ns() + (time_ns ? time_ns : INT64_C(60000000000));
-  for (unsigned spins = 0; __atomic_load_n(&phase, __ATOMIC_SEQ_CST) < wanted; spins++) {
-    if (spins % 16 == 15) sched_yield();
-    if (spins % 16 == 15 && now_ns() > give_up_at) {
-      CHECK(time_ns);
-      return false;
-    }
+typedef char status_path[64];
+
+static status_path stopped_status, intruder_status; /* files of the system about the two threads */
+
+static void name_status(status_path path) { snprintf(path, sizeof(status_path), "/proc/self/task/%ld/stat", syscall(SYS_gettid)); }
+
+/* Whether a thread sleeps until something happens. */
+static bool sleeps(const char *path) {
+  char text[200];
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t length = file < 0 ? 0 : read(file, text, sizeof text - 1);
+  if (file >= 0) close(file);
+  text[length > 0 ? length : 0] = 0;
+  const char *end = strrchr(text, ')');
+  return end && end[1] && end[2] == 'S';
+}
+
+/* Whoever looks for so long, by the time it had a processor, waits in vain. */
+static void give_up_some_time(time_t *since) {
+  struct timespec used;
+  CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) == 0);
+  if (!*since) *since = used.tv_sec + 1;
+  CHECK(used.tv_sec < *since + 60);
+}
+
+static bool has_come(int wanted) { return __atomic_load_n(&phase, __ATOMIC_SEQ_CST) >= wanted; }
+
+static void wait_for_phase(int wanted) {
+  time_t since = 0;
+  for (unsigned turns = 0; !has_come(wanted); turns++) {
+    if (turns % 16 == 15) sched_yield();
+    if (turns % 65536 == 65535) give_up_some_time(&since);
+  }
+}
+
+/* False: it sleeps somewhere, and does not come to it. */
+static bool wait_for_phase_or_sleep(int wanted, const char *path) {
+  time_t since = 0;
+  for (unsigned turns = 0; !has_come(wanted); turns++) {
+    sched_yield();
+    if (turns % 64 == 63 && sleeps(path) && !has_come(wanted)) return false;
+    if (turns % 65536 == 65535) give_up_some_time(&since);
   }
   return true;
 }
 
-/* After each instruction. The intruder may have to wait for a lock that this thread holds: then they go on together. */
+/* The intruder may have to wait for a lock that this thread holds, asleep or turn by turn: then they go on together. */
+static void wait_for_the_intruder(void) {
+  for (int turns = 0; turns < TURNS && !has_come(INTRUDED); turns++) {
+    sched_yield();
+    if (turns % 16 == 15 && sleeps(intruder_status)) return;
+  }
+}
+
+/* After each instruction. */
 static void after_a_step(int signal_number, siginfo_t *info, void *context) {
   int saved = errno, expected = GOING;
   greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
@@ -64,7 +110,7 @@ static void after_a_step(int signal_number, siginfo_t *info, void *context) {
   if (!stepping || steps > stop_after) {
     *flags &= ~(greg_t)TRAP_FLAG;
     if (stepping && __atomic_compare_exchange_n(&phase, &expected, STOPPED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-      wait_for_phase(INTRUDED, GUARD_NS);
+      wait_for_the_intruder();
     stepping = 0;
   }
   errno = saved;
@@ -119,7 +165,7 @@ static void leave_idle(size_t count) {
 
 static void acquires(void) { mine = hold(thing_pool_acquire(&pool)); }
 static void tries(void) { mine = hold(thing_pool_try_acquire(&pool)); }
-static void waits(void) { CHECK(mine = hold(thing_pool_acquire_for(&pool, INT64_C(60000000000)))); }
+static void waits(void) { CHECK(mine = hold(thing_pool_acquire_for(&pool, -1))); }
 static void releases(void) {
   thing *object = mine;
   mine = NULL;
@@ -138,7 +184,7 @@ static bool needs_an_object(const scene *play) {
 
 static void takes(void) { take_another(); }
 static void takes_while_waiting(void) {
-  CHECK(theirs[their_count] = hold(thing_pool_acquire_for(&pool, INT64_C(60000000000))));
+  CHECK(theirs[their_count] = hold(thing_pool_acquire_for(&pool, -1)));
   their_count++;
 }
 static void gives(void) { give(theirs[--their_count]); }
@@ -177,33 +223,85 @@ static void gives_and_opens_its_cache(void) { /* where the object then lies */
   gives();
   for (int i = 0; i < 600 && take_another(); i++) gives();
 }
+static bool waits_in_validation;
 static void gives_two_and_maintains(void) {
   gives();
   gives();
+  waits_in_validation = true;
   (void)objpool_maintain(&pool.base);
+  waits_in_validation = false;
 }
+static void maintains(void) { (void)objpool_maintain(&pool.base); }
 static bool look_at_it(thing *object, void *context) { /* until the other has one of those that wait to be looked at */
-  (void)object, (void)context;
+  (void)context;
+  CHECK(!object->held);
+  if (!waits_in_validation) return true;
   if (__atomic_load_n(&phase, __ATOMIC_SEQ_CST) < INTRUDED) go_to(INTRUDED);
-  wait_for_phase(ENDED, 0);
+  wait_for_phase(ENDED);
   return true;
+}
+
+/* The child is alone, and takes all that is idle, and as much more as there may be. */
+static void use_alone(void) {
+  thing *got[2 * MOST];
+  objpool_stats stats = thing_pool_stats(&pool);
+  size_t count = 0, most = now_playing.max_objects;
+  while ((got[count] = hold(thing_pool_try_acquire(&pool)))) count++;
+  CHECK(count == stats.idle && stats.waiting == 0);
+  while (count < MOST && (got[count] = hold(thing_pool_acquire(&pool)))) count++;
+  if (most) CHECK(count + their_count <= most && count + their_count + 1 >= most); /* one may be on its way */
+  for (size_t i = count; i-- > 0;) give(got[i]);
+  CHECK(thing_pool_stats(&pool).idle == count);
+  CHECK(thing_pool_trim(&pool, 1) == (count > 1 ? count - 1 : 0));
+  (void)objpool_maintain(&pool.base);
+  CHECK(thing_pool_resize(&pool, 1, 0));
+  for (int i = 0; i < 3; i++) CHECK(got[i] = hold(thing_pool_acquire(&pool)));
+  for (int i = 0; i < 3; i++) give(got[i]);
+  CHECK(thing_pool_stats(&pool).idle == 1);
+  CHECK(thing_pool_clear(&pool) == 1);
+  thing_pool_destroy(&pool);
+}
+
+static void forks(void) {
+  status_path path;
+  struct rlimit processor = {60, 60}; /* seconds */
+  int status = 0;
+  fflush(NULL);
+  pid_t child = fork(), ended;
+  CHECK(child >= 0);
+  if (child == 0) {
+    setrlimit(RLIMIT_CPU, &processor);
+    use_alone();
+    _exit(0);
+  }
+  snprintf(path, sizeof path, "/proc/%ld/stat", (long)child);
+  for (unsigned turns = 0; (ended = waitpid(child, &status, WNOHANG)) == 0; turns++) {
+    sched_yield();
+    if (turns % 64 == 63 && sleeps(path)) { /* for ever: nobody is there to wake it */
+      kill(child, SIGKILL);
+      bool the_child_hangs = true;
+      CHECK(!the_child_hangs);
+    }
+  }
+  CHECK(ended == child && EXITED_WELL(status));
 }
 
 static void *play_the_stopped(void *unused) {
   int going = GOING;
   (void)unused;
+  name_status(stopped_status);
   leave_idle(now_playing.mine + needs_an_object(&now_playing));
   if (needs_an_object(&now_playing)) mine = hold(thing_pool_acquire(&pool));
   go_to(READY);
-  wait_for_phase(GOING, 0);
+  wait_for_phase(GOING);
   begin_stepping();
   now_playing.stopped_call();
   came_to_its_end = stepping;
   stepping = 0;
   if (came_to_its_end) __atomic_compare_exchange_n(&phase, &going, STOPPED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-  wait_for_phase(INTRUDED, 0);
+  wait_for_phase(INTRUDED);
   go_to(ENDED);
-  wait_for_phase(DISMISSED, 0); /* at the end of a thread its cache goes back: until then others must get by */
+  wait_for_phase(DISMISSED); /* at the end of a thread its cache goes back: until then others must get by */
   return NULL;
 }
 
@@ -221,6 +319,7 @@ static bool play(const scene *playing, long instructions) {
   memset(&config, 0, sizeof config);
   config.max_objects = playing->max_objects;
   config.cache_size = playing->cache_size;
+  config.on_leak = OBJPOOL_LEAK_IGNORE; /* in a child */
   assert_true(thing_pool_init(&pool, &config));
   now_playing = *playing;
   in_play = true;
@@ -230,13 +329,17 @@ static bool play(const scene *playing, long instructions) {
   while (their_count < playing->held) assert_true(take_another());
   leave_idle(playing->theirs);
   pthread_t thread = start_thread(play_the_stopped, NULL);
-  wait_for_phase(READY, 0);
+  wait_for_phase(READY);
   go_to(GOING);
   /* a call that waits may wait for the intruder before it comes so far */
-  bool stopped = wait_for_phase(STOPPED, playing->stopped_call == waits ? 100 * GUARD_NS : 0);
+  bool stopped = true;
+  if (playing->stopped_call == waits)
+    stopped = wait_for_phase_or_sleep(STOPPED, stopped_status);
+  else
+    wait_for_phase(STOPPED);
   playing->intrusion();
   if (__atomic_load_n(&phase, __ATOMIC_SEQ_CST) < INTRUDED) go_to(INTRUDED);
-  wait_for_phase(ENDED, 0);
+  wait_for_phase(ENDED);
   if (playing->intrusion == lowers_the_limit || playing->intrusion == lowers_the_limit_of_idle) {
     assert_true(idle_now() <= (playing->intrusion == lowers_the_limit_of_idle)); /* and what was released meanwhile */
     assert_true(thing_pool_resize(&pool, 0, playing->max_objects));
@@ -264,6 +367,11 @@ static bool play(const scene *playing, long instructions) {
   return stopped && !came_to_its_end;
 }
 
+static objpool_pressure no_pressure(void *unused) {
+  (void)unused;
+  return OBJPOOL_PRESSURE_NONE;
+}
+
 /* Runs of the scene, each stopped a little later: after each instruction of the fast paths, then at growing distances. */
 static void play_whole(const scene *playing) {
   runs_of_scene = 0;
@@ -289,9 +397,11 @@ static int tell_where(void **state) {
 
 static void (*const all_intrusions[])(void) = {
     takes,    takes_two_and_gives_the_first, takes_and_gives_many,    trims,
-    warms_up, resets_the_statistics,         looks_at_the_statistics, lowers_the_limit_of_idle};
+    warms_up, resets_the_statistics,         looks_at_the_statistics, lowers_the_limit_of_idle,
+    forks,    maintains};
 static void (*const at_the_limit[])(void) = {
-    takes, gives, trims, resets_the_statistics, lowers_the_limit, lowers_the_limit_and_puts_it_back};
+    takes, gives, trims, resets_the_statistics, lowers_the_limit, lowers_the_limit_and_puts_it_back,
+    forks, maintains};
 
 /* ---- all scenes */
 
@@ -400,6 +510,12 @@ int main(void) {
   action.sa_sigaction = after_a_step;
   action.sa_flags = SA_SIGINFO;
   if (sigaction(SIGTRAP, &action, NULL) != 0) abort();
+  cpu_set_t one;
+  CPU_ZERO(&one); /* threads that take turns do it faster on one processor */
+  CPU_SET((size_t)sched_getcpu(), &one);
+  (void)sched_setaffinity(0, sizeof one, &one);
+  name_status(intruder_status);
+  objpool_set_pressure_source(no_pressure, NULL); /* else maintenance reads files of the system */
   stop_after = LONG_MAX;
   begin_stepping();
   for (int i = 0; i < 10; i++) stop_after = stop_after - 1;

@@ -543,7 +543,7 @@ static void prometheus_families_are_grouped_over_pools(void **state) {
     else
       samples++;
   }
-  assert_int_equal(finished_count + 1, 13);
+  assert_int_equal(finished_count + 1, 14);
   free(text);
   for (i = 0; i < 3; i++) thing_pool_destroy(&pools[i]);
 }
@@ -620,7 +620,7 @@ static void unnamed_pools_are_formatted_too(void **state) {
   thing_pool_release(&pool, thing_pool_acquire(&pool));
   for (i = 0; i < COUNT_OF(kinds); i++) {
     char *text = formatted(&pool.base, kinds[i]);
-    assert_non_null(strstr(text, "unnamed"));
+    assert_non_null(strstr(text, "thing_pool"));
     free(text);
   }
   thing_pool_destroy(&pool);
@@ -1633,13 +1633,12 @@ static void maintenance_heeds_the_kernels_files(void **state) {
   assert_true(thing_pool_init(&pool, NULL));
   thing_pool_warmup(&pool, 40);
   put_file("/proc/pressure/memory", all_stall);
-  for (tick = 0; tick < 300 && thing_pool_stats(&pool).idle > 0;
-       tick++) { /* files may be read a few times a second only */
+  for (tick = 0; tick < 10000 && thing_pool_stats(&pool).idle > 0; tick++) { /* files are read once a second */
     objpool_maintain(&pool.base);
     sleep_ms(2);
   }
   assert_int_equal(thing_pool_stats(&pool).idle, 0);
-  assert_true(tick < 300);
+  assert_true(tick < 10000);
   thing_pool_destroy(&pool);
 }
 

@@ -119,18 +119,29 @@ static void *keep_the_pools_busy(void *argument) {
   return NULL;
 }
 
+/* What other threads had in their hands is in use here for good, and counted so. */
+static void counts_add_up(thing_pool *counted) {
+  objpool_stats stats = thing_pool_stats(counted);
+  CHECK(stats.created - stats.destroyed - stats.extracted == stats.in_use + stats.idle);
+  CHECK(stats.acquires - stats.releases - stats.extracted == stats.in_use);
+  CHECK(stats.acquires == stats.hits + stats.misses);
+}
+
 static void child_amid_activity(void *unused) {
   thing *objects[100];
   objpool_stats stats = thing_pool_stats(&capped);
   size_t count, cap = stats.max_objects;
   (void)unused;
+  counts_add_up(&pool);
+  counts_add_up(&capped);
   CHECK(stats.waiting == 0); /* the waiters are not here */
   CHECK(stats.in_use <= cap);
   count = 0;
   while (count < COUNT_OF(objects) && (objects[count] = thing_pool_acquire(&capped))) count++;
   stats = thing_pool_stats(&capped);
-  CHECK(stats.in_use <= cap);
+  CHECK(stats.in_use == cap); /* exactly: nothing is lost between */
   CHECK(stats.idle == 0);
+  counts_add_up(&capped);
   for (size_t i = 0; i < count; i++)
     for (size_t k = 0; k < i; k++) CHECK(objects[i] != objects[k]);
   thing_pool_release_many(&capped, objects, count);
@@ -138,7 +149,9 @@ static void child_amid_activity(void *unused) {
   CHECK(thing_pool_acquire_many(&pool, objects, 100) == 100);
   thing_pool_release_many(&pool, objects, 100);
   CHECK(thing_pool_stats(&pool).idle >= 100);
-  CHECK(thing_pool_clear(&pool) >= 100);
+  stats = thing_pool_stats(&pool);
+  CHECK(thing_pool_clear(&pool) == stats.idle);
+  counts_add_up(&pool);
   CHECK(thing_pool_resize(&capped, 10, 10));
   thing_pool_reset_stats(&pool);
   if (count > 0 && cap > 0) { /* waiting works, and nobody else is there to serve */

@@ -43,9 +43,11 @@ for language in C C++; do
   {
     $build "$work/plugin.so" -fPIC -shared $as $here/plugin.c
     $build "$work/load_and_unload" $as $here/load_and_unload.c -ldl
+    $build "$work/fork_handlers" $as $here/fork_handlers.c -ldl
     $build "$work/leave_anywhere" $as $here/leave_anywhere.c
   }
   expect "dlopen, dlclose ($language)" "$work/load_and_unload" "$work/plugin.so" $((10000 / divide))
+  expect "fork handlers before dlopen ($language)" "$work/fork_handlers" "$work/plugin.so" $((2000 / divide))
   expect "leaving a scope ($language)" "$work/leave_anywhere"
 done
 c "$work/fork_under_load" $here/fork_under_load.c

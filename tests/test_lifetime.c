@@ -401,6 +401,18 @@ static void objects_in_use_above_a_lower_cap_go_as_they_are_released(void **stat
   counted_pool_destroy(&pool);
 }
 
+static void resize_may_go_below_what_init_created(void **state) {
+  static thing_pool pool;
+  objpool_config config = defaults();
+  (void)state;
+  config.warmup = 8;
+  assert_true(thing_pool_init(&pool, &config));
+  assert_true(thing_pool_resize(&pool, 3, 5));
+  assert_int_equal(thing_pool_stats(&pool).idle, 3);
+  assert_int_equal(thing_pool_stats(&pool).max_objects, 5);
+  thing_pool_destroy(&pool);
+}
+
 static void refused_resize_changes_nothing(void **state) {
   static thing_pool pool;
   objpool_config config = defaults();
@@ -632,6 +644,7 @@ int main(void) {
       cmocka_unit_test(resize_destroys_surplus_idle_objects_at_once),
       cmocka_unit_test(objects_in_use_above_a_lower_cap_go_as_they_are_released),
       cmocka_unit_test(refused_resize_changes_nothing),
+      cmocka_unit_test(resize_may_go_below_what_init_created),
       cmocka_unit_test(impossible_configurations_are_refused_and_leave_a_zero_pool),
       cmocka_unit_test(possible_extremes_are_accepted),
       cmocka_unit_test(destroy_leaves_a_zero_pool_twice_and_it_can_live_again),

@@ -134,11 +134,113 @@ static void others_may_read_its_statistics(void **state) {
   thing_pool_destroy(&pool);
 }
 
+/* As it grows, a pool moves what is idle; and in a pool of one thread nobody but a hook can release meanwhile. */
+static long made;
+static thing *held[200];
+static size_t held_count;
+static objpool *growing;
+
+static bool number_it(thing *object, void *context) {
+  (void)context;
+  object->n = ++made;
+  return true;
+}
+static bool number_it_and_release(thing *object, void *context) {
+  (void)context;
+  object->n = ++made;
+  for (size_t i = 0; growing && i < 5; i++) objpool_release(growing, held[--held_count]);
+  return true;
+}
+OBJPOOL_DEFINE(numbered_pool, thing, opt.local = true, opt.create = number_it);
+OBJPOOL_DEFINE(releasing_pool, thing, opt.local = true, opt.create = number_it_and_release);
+
+static void idle_objects_are_kept_while_the_pool_grows(void **state) {
+  static numbered_pool numbered;
+  static bool seen[2001];
+  static thing *all[2000];
+  (void)state;
+  made = 0;
+  for (size_t idle = 5; idle <= 2000; idle = idle * 3 / 2 + 1) numbered_pool_warmup(&numbered, idle);
+  numbered_pool_warmup(&numbered, 2000);
+  assert_int_equal(made, 2000);
+  assert_int_equal(numbered_pool_acquire_many(&numbered, all, 2000), 2000);
+  assert_int_equal(made, 2000);
+  for (size_t i = 0; i < 2000; i++) {
+    assert_in_range(all[i]->n, 1, 2000);
+    assert_false(seen[all[i]->n]);
+    seen[all[i]->n] = true;
+  }
+  numbered_pool_release_many(&numbered, all, 2000);
+  numbered_pool_destroy(&numbered);
+}
+
+/* Memory whose addresses go down, and up: where the limit of the last array lay tells nothing. */
+static char arena[1 << 20], *arena_next;
+static bool arena_goes_down;
+static void *take_from_the_arena(size_t size, size_t alignment, void *context) {
+  (void)context;
+  if (arena_goes_down) {
+    arena_next -= size;
+    arena_next -= (uintptr_t)arena_next % alignment;
+  } else {
+    arena_next += (alignment - (uintptr_t)arena_next % alignment) % alignment;
+  }
+  char *memory = arena_next;
+  if (!arena_goes_down) arena_next += size;
+  CHECK(memory >= arena && memory + size <= arena + sizeof arena);
+  return memory;
+}
+static void leave_it_there(void *memory, size_t size, size_t alignment, void *context) {
+  (void)memory, (void)size, (void)alignment, (void)context;
+}
+
+static void limit_holds_for_what_a_hook_releases_while_the_pool_grows(void **state) {
+  (void)state;
+  for (int down = 0; down < 2; down++) {
+    static releasing_pool releasing;
+    objpool_config config = limited(2, 0);
+    arena_goes_down = down;
+    arena_next = down ? arena + sizeof arena : arena;
+    config.allocator.allocate = take_from_the_arena;
+    config.allocator.deallocate = leave_it_there;
+    assert_true(releasing_pool_init(&releasing, &config));
+    size_t cells = 0;
+    held_count = 0;
+    growing = NULL;
+    while (held_count < 150) {
+      uint64_t memory = releasing_pool_stats(&releasing).memory_bytes;
+      assert_non_null(held[held_count] = releasing_pool_acquire(&releasing));
+      held_count++;
+      if (cells == 0 && releasing_pool_stats(&releasing).memory_bytes > memory && held_count > 1)
+        cells = held_count - 1;
+    }
+    releasing_pool_release_many(&releasing, held, held_count); /* peaks are known */
+    releasing_pool_clear(&releasing);
+    for (held_count = 0; held_count < cells; held_count++)
+      assert_non_null(held[held_count] = releasing_pool_acquire(&releasing));
+    growing = &releasing.base; /* the next one needs a new block, and its hook gives five back */
+    thing *one = releasing_pool_acquire(&releasing);
+    growing = NULL;
+    assert_non_null(one);
+    objpool_stats stats = releasing_pool_stats(&releasing);
+    assert_true(stats.idle <= 2);
+    assert_int_equal(stats.in_use, held_count + 1);
+    releasing_pool_release(&releasing, one);
+    releasing_pool_release_many(&releasing, held, held_count);
+    assert_int_equal(releasing_pool_stats(&releasing).idle, 2);
+    releasing_pool_destroy(&releasing);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(local_pool_reuses_and_keeps_state),       cmocka_unit_test(local_pool_keeps_exact_limits),
-      cmocka_unit_test(local_pool_extracts_discards_and_guards), cmocka_unit_test(one_thread_after_another_may_use_it),
+      cmocka_unit_test(local_pool_reuses_and_keeps_state),
+      cmocka_unit_test(local_pool_keeps_exact_limits),
+      cmocka_unit_test(local_pool_extracts_discards_and_guards),
+      cmocka_unit_test(one_thread_after_another_may_use_it),
       cmocka_unit_test(others_may_read_its_statistics),
+      cmocka_unit_test(idle_objects_are_kept_while_the_pool_grows),
+      cmocka_unit_test(limit_holds_for_what_a_hook_releases_while_the_pool_grows),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

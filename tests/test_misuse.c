@@ -258,14 +258,14 @@ static void messages_tell_the_mistakes_apart(void **state) {
   thing_pool_release(&uncached, other);
 }
 
-static void a_pool_without_a_name_is_called_unnamed(void **state) {
+static void a_pool_without_a_name_is_called_by_its_type(void **state) {
   static thing_pool unnamed;
   thing *object = thing_pool_acquire(&unnamed);
   (void)state;
   assert_non_null(object);
   thing_pool_release(&unnamed, object);
   assert_true(panics(call_release, &unnamed, object));
-  assert_names("unnamed", object);
+  assert_names("thing_pool", object);
   thing_pool_destroy(&unnamed);
 }
 
@@ -355,7 +355,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(releasing_a_pointer_into_an_object_panics, begin, end),
       cmocka_unit_test_setup_teardown(releasing_what_is_no_object_panics, begin, end),
       cmocka_unit_test_setup_teardown(messages_tell_the_mistakes_apart, begin, end),
-      cmocka_unit_test_setup_teardown(a_pool_without_a_name_is_called_unnamed, begin, end),
+      cmocka_unit_test_setup_teardown(a_pool_without_a_name_is_called_by_its_type, begin, end),
       cmocka_unit_test_setup_teardown(extracting_what_is_not_in_use_panics, begin, end),
       cmocka_unit_test_setup_teardown(releasing_what_was_discarded_or_extracted_panics, begin, end),
       cmocka_unit_test_setup_teardown(no_lock_is_held_after_a_panic, begin, end),

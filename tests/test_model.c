@@ -270,6 +270,7 @@ static bool at_cap(const model *of) { return of->max_objects != 0 && alive(of) >
 
 /* An acquire that may build returned NULL: for one of the documented reasons, and none else. */
 static void accept_refusal(model *of, int error, size_t good_before, bool counted) {
+  if (error == ETIMEDOUT && of->destroyed_during > 0) return; /* time was up between two that proved invalid */
   if (error == EAGAIN || error == ETIMEDOUT || error == EDEADLK) {
     MUST(at_cap(of));
     MUST(of->idle == 0);
@@ -359,7 +360,7 @@ static void do_acquire_for(int which) {
     accept_refusal(of, error, good, true);
     if (error == ETIMEDOUT) {
       of->timeouts++;
-      of->waits++;
+      if (of->destroyed_during == 0) of->waits++; /* else it may have ended before */
     }
     if (error == EDEADLK) of->exhausted = objpool_snapshot(of->base).exhausted; /* how this is counted is left open */
   }

@@ -2,6 +2,8 @@
    no sanitizer: theirs is a runtime that makes system calls of its own */
 #include "support.h"
 
+#define OBJPOOL__NO_INTERRUPT /* as on processors where nothing else stops a thread */
+#define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 #include <linux/filter.h>

@@ -9,7 +9,20 @@ typedef struct thing {
   long n;
 } thing;
 
-OBJPOOL_DEFINE(thing_pool, thing);
+static gate taken_down, go_on; /* where a destroy hook waits, when one shall */
+static bool destroy_waits;
+static bool is_good(thing *object, void *context) {
+  (void)object, (void)context;
+  return true;
+}
+static void take_down(thing *object, void *context) {
+  (void)object, (void)context;
+  if (!__atomic_exchange_n(&destroy_waits, false, __ATOMIC_SEQ_CST)) return;
+  gate_open(&taken_down);
+  gate_wait(&go_on);
+}
+
+OBJPOOL_DEFINE(thing_pool, thing, opt.validate = is_good, opt.validate_on = OBJPOOL_ON_MAINTAIN, opt.destroy = take_down);
 
 static thing_pool pool;
 
@@ -22,7 +35,8 @@ static objpool_config limited_to(size_t max_objects) {
 }
 
 static size_t open_slots(void) { return OBJPOOL__LOAD(pool.base.state->open_slots); }
-static size_t holds(void) { return OBJPOOL__LOAD(pool.base.state->hold); }
+/* Why no cache may open. */
+static size_t holds(void) { return OBJPOOL__LOAD(pool.base.state->hold) + OBJPOOL__LOAD(pool.base.state->surplus); }
 
 static void use(long times) {
   for (long i = 0; i < times; i++) {
@@ -105,11 +119,12 @@ static void cache_opens_again_once_the_surplus_of_a_resize_is_gone(void **state)
   (void)state;
   assert_true(thing_pool_init(&pool, &config));
   for (size_t i = 0; i < COUNT_OF(held); i++) held[i] = thing_pool_acquire(&pool);
-  assert_true(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, 2));
-  assert_int_equal(holds(), 1); /* every release must ask whether it is one too many */
-  assert_true(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, 2));
-  assert_int_equal(holds(), 1);
-  for (size_t i = 0; i < COUNT_OF(held); i++) thing_pool_release(&pool, held[i]);
+  for (size_t i = 0; i < COUNT_OF(held); i++) {
+    if (i < 2) assert_true(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, 2));
+    assert_int_equal(open_slots(), 0); /* every release must ask whether it is one too many */
+    thing_pool_release(&pool, held[i]);
+    assert_int_equal(thing_pool_stats(&pool).destroyed, i < 2 ? i + 1 : 2);
+  }
   assert_int_equal(thing_pool_stats(&pool).idle, 2);
   assert_opens_again();
   thing_pool_destroy(&pool);
@@ -154,6 +169,142 @@ static void cache_opens_again_in_the_child_of_a_fork(void **state) {
   thing_pool_destroy(&pool);
 }
 
+static void cache_opens_again_after_maintenance_has_validated(void **state) {
+  objpool_config config = limited_to(0);
+  (void)state;
+  config.min_idle = 5; /* so that it trims nothing */
+  assert_true(thing_pool_init(&pool, &config));
+  thing_pool_warmup(&pool, 5);
+  for (int i = 0; i < 3; i++) {
+    use(10);
+    assert_opens_again();
+    objpool_maintain(&pool.base);
+    assert_int_equal(thing_pool_stats(&pool).idle, 5);
+    assert_opens_again();
+  }
+  thing_pool_destroy(&pool);
+}
+
+static void cache_opens_again_after_a_resize(void **state) {
+  objpool_config config = limited_to(0);
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  for (size_t limit = 10; limit < 40; limit += 10) {
+    use(10);
+    assert_opens_again();
+    assert_true(thing_pool_resize(&pool, 0, 0));
+    assert_opens_again();
+    assert_true(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, limit));
+    assert_opens_again();
+    assert_false(thing_pool_resize(&pool, limit + 1, OBJPOOL_UNCHANGED)); /* what is refused, too */
+    assert_opens_again();
+  }
+  thing_pool_destroy(&pool);
+}
+
+static void cache_opens_again_after_there_was_nothing_to_try(void **state) {
+  objpool_config config = limited_to(2);
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  use(10);
+  for (int i = 0; i < 5; i++) {
+    thing *held[2] = {thing_pool_acquire(&pool), thing_pool_acquire(&pool)};
+    assert_null(thing_pool_try_acquire(&pool));
+    for (size_t k = 0; k < 2; k++) thing_pool_release(&pool, held[k]);
+    assert_opens_again();
+  }
+  thing_pool_destroy(&pool);
+}
+
+/* Whoever held the caches closed when the process forked is not there in the child. */
+static void *trim(void *unused) {
+  thing_pool_trim(&pool, 0);
+  return unused;
+}
+static void cache_opens_in_a_child_that_was_forked_during_a_trim(void **state) {
+  objpool_config config = limited_to(0);
+  char output[512] = "";
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  thing_pool_warmup(&pool, 3);
+  gate_make(&taken_down);
+  gate_make(&go_on);
+  destroy_waits = true;
+  pthread_t trimming = start_thread(trim, NULL);
+  gate_wait(&taken_down);
+  int status = in_child(in_the_child, NULL, output, sizeof output);
+  gate_open(&go_on);
+  join_thread(trimming);
+  gate_close(&taken_down);
+  gate_close(&go_on);
+  if (!EXITED_WELL(status)) fail_msg("the child: %s", output);
+  assert_opens_again(); /* and in the parent, when the trim is over */
+  thing_pool_destroy(&pool);
+}
+
+static void *wait_for_one(void *unused) {
+  thing_pool_release(&pool, thing_pool_acquire_for(&pool, -1));
+  return unused;
+}
+static void in_the_child_of_one_with_waiters(void *unused) {
+  CHECK(thing_pool_stats(&pool).waiting == 0);
+  CHECK(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, 0)); /* so that it has what it looks for */
+  in_the_child(unused);
+}
+static void cache_opens_in_a_child_whose_parent_has_waiters(void **state) {
+  objpool_config config = limited_to(2);
+  char output[512] = "";
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  thing *held[2] = {thing_pool_acquire(&pool), thing_pool_acquire(&pool)};
+  pthread_t waiting = start_thread(wait_for_one, NULL);
+  WAIT_UNTIL(thing_pool_stats(&pool).waiting == 1);
+  assert_int_equal(holds(), 1); /* for whoever waits */
+  int status = in_child(in_the_child_of_one_with_waiters, NULL, output, sizeof output);
+  for (size_t i = 0; i < 2; i++) thing_pool_release(&pool, held[i]);
+  join_thread(waiting);
+  if (!EXITED_WELL(status)) fail_msg("the child: %s", output);
+  assert_opens_again();
+  thing_pool_destroy(&pool);
+}
+
+/* A fork waits until no slot is being worked on: the child would find it half changed. The other thread has its slot under the lock
+   half of the time, and says so in a word that the child inherits. */
+static long slot_in_hand;
+static bool leave_slots;
+static void *work_on_a_slot(void *unused) {
+  use(10);
+  objpool__cache *cache = pool.base.state->caches;
+  while (!__atomic_load_n(&leave_slots, __ATOMIC_SEQ_CST)) {
+    objpool__spin_lock(cache);
+    count_set(&slot_in_hand, 1);
+    sleep_ms(1);
+    count_set(&slot_in_hand, 0);
+    objpool__spin_unlock(cache);
+    sleep_ms(1);
+  }
+  return unused;
+}
+static void see_no_slot_in_hand(void *unused) {
+  (void)unused;
+  CHECK(count_read(&slot_in_hand) == 0);
+}
+static void fork_waits_for_whoever_works_on_a_slot(void **state) {
+  objpool_config config = limited_to(0);
+  char output[512] = "";
+  bool well = true;
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  leave_slots = false;
+  pthread_t working = start_thread(work_on_a_slot, NULL);
+  WAIT_UNTIL(count_read(&slot_in_hand) == 1);
+  for (int i = 0; i < 20 && well; i++) well = EXITED_WELL(in_child(see_no_slot_in_hand, NULL, output, sizeof output));
+  __atomic_store_n(&leave_slots, true, __ATOMIC_SEQ_CST);
+  join_thread(working);
+  if (!well) fail_msg("%s", output);
+  thing_pool_destroy(&pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(cache_opens_again_after_a_trim),
@@ -162,6 +313,12 @@ int main(void) {
       cmocka_unit_test(cache_opens_again_once_the_surplus_of_a_resize_is_gone),
       cmocka_unit_test(cache_opens_again_after_max_idle_was_met),
       cmocka_unit_test(cache_opens_again_in_the_child_of_a_fork),
+      cmocka_unit_test(cache_opens_again_after_maintenance_has_validated),
+      cmocka_unit_test(cache_opens_again_after_a_resize),
+      cmocka_unit_test(cache_opens_again_after_there_was_nothing_to_try),
+      cmocka_unit_test(cache_opens_in_a_child_that_was_forked_during_a_trim),
+      cmocka_unit_test(cache_opens_in_a_child_whose_parent_has_waiters),
+      cmocka_unit_test(fork_waits_for_whoever_works_on_a_slot),
   };
   thing_pool_release(&pool, thing_pool_acquire_for(&pool, 0));
   thing_pool_destroy(&pool);

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #define OBJPOOL_PANIC(message) panic_seen(message)
+#define OBJPOOL__NO_INTERRUPT /* as on processors where nothing else stops a thread */
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
@@ -114,7 +115,7 @@ static void *revoke_half(void *cache) {
 
 static void *revoke_wholly(void *unused) {
   (void)unused;
-  objpool__hold(pool.base.state, NULL);
+  objpool__hold(pool.base.state);
   objpool__unhold(pool.base.state);
   return NULL;
 }

@@ -304,12 +304,40 @@ static void try_acquire_on_a_pool_that_cannot_even_begin_finds_nothing_idle(void
   assert_int_equal(acquired_error, ENOMEM);
 }
 
+/* Cells that were set aside for a cache are free again when it closes: a pool of few objects needs no second block. */
+static void cells_of_a_closed_cache_are_used_again(void **state) {
+  (void)state;
+  for (int between = 0; between < 3;
+       between++) { /* cells behind those set aside are taken: then they go back one by one */
+    static thing_pool pool;
+    thing *objects[64], *anchor = thing_pool_acquire(&pool); /* its block stays */
+    size_t cells = pool.base.state->cells;
+    assert_int_equal(cells, COUNT_OF(objects));
+    assert_true(pool.base.state->used > 1);
+    if (between) thing_pool_warmup(&pool, (size_t)between);
+    thing_pool_trim(&pool, 0);
+    assert_int_equal(pool.base.state->used, 1);
+    objects[0] = anchor;
+    for (size_t i = 1; i < COUNT_OF(objects); i++) { /* each cell once */
+      assert_non_null(objects[i] = thing_pool_acquire(&pool));
+      for (size_t k = 0; k < i; k++) assert_ptr_not_equal(objects[i], objects[k]);
+    }
+    assert_int_equal(pool.base.state->cells, cells);
+    thing_pool_release_many(&pool, objects, COUNT_OF(objects));
+    assert_int_equal(thing_pool_clear(&pool), COUNT_OF(objects));
+    assert_int_equal(pool.base.state->used, 0);
+    assert_int_equal(pool.base.state->cells, 0);
+    thing_pool_destroy(&pool);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(index_of_a_thread_that_ended_is_given_back),
       cmocka_unit_test(pools_have_the_caches_that_fit_their_limits),
       cmocka_unit_test(only_shared_pools_have_magazines_and_only_local_ones_an_array),
       cmocka_unit_test(thread_that_waits_sleeps),
+      cmocka_unit_test(cells_of_a_closed_cache_are_used_again),
       cmocka_unit_test(child_forked_in_a_trim_holds_nothing),
       cmocka_unit_test(room_of_an_object_taken_during_maintenance_comes_back),
       cmocka_unit_test(local_pool_whose_array_is_refused_stays_as_it_was),

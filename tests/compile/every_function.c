@@ -205,6 +205,6 @@ int main(void) {
   plain_pool_destroy(&plain);
   local_pool_destroy(&local);
   conn_pool_destroy(&pool);
-  if (OBJPOOL_VERSION_MAJOR * 10000 + OBJPOOL_VERSION_MINOR * 100 + OBJPOOL_VERSION_PATCH < 10000) return 53;
+  if (OBJPOOL_VERSION_MAJOR * 10000 + OBJPOOL_VERSION_MINOR * 100 + OBJPOOL_VERSION_PATCH < 20000) return 53;
   return result;
 }

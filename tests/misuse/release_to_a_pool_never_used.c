@@ -1,7 +1,7 @@
 /* An object is released to an all-zero pool which never handed out anything.
  *
- * plain: panic objpool: pool 'unnamed': object {pointer} given back to a pool that handed nothing out
- * asan: panic objpool: pool 'unnamed': object {pointer} given back to a pool that handed nothing out
+ * plain: panic objpool: pool 'thing_pool': object {pointer} given back to a pool that handed nothing out
+ * asan: panic objpool: pool 'thing_pool': object {pointer} given back to a pool that handed nothing out
  */
 #include "misuse.h"
 

@@ -1,7 +1,7 @@
 /* An object of a pool that was never given a name, nor even initialised, is released twice.
  *
- * plain: panic objpool: pool 'unnamed': object {pointer} released twice: it is idle already
- * asan: panic objpool: pool 'unnamed': object {pointer} released twice: it is idle already
+ * plain: panic objpool: pool 'thing_pool': object {pointer} released twice: it is idle already
+ * asan: panic objpool: pool 'thing_pool': object {pointer} released twice: it is idle already
  */
 #include "misuse.h"
 
