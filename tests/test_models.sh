@@ -1,6 +1,7 @@
 #!/bin/bash
 # Searches the models of tests/model (Promela, by spin) completely: each must hold; and each of its mutants, named in its first comment
-# with what it leaves out, must be caught. Then runs the closed C programs of tests/model, which drive the header's own code.
+# with what it leaves out, must be caught. Then runs the closed C programs of tests/model, which drive the header's own code, with the
+# options that tests/model/genmc explores them with; that is for a model checker which is not in Debian, and run by hand.
 #
 # tests/test_models.sh [NAME...]      these models and programs only (revocation.pml, depot.c)
 set -eu
@@ -66,13 +67,18 @@ for name in "${names[@]}"; do
     while read -r options; do jobs_left+=("0 $name $options"); done < <(sed -n 's/^ \* also: \([A-Z_0-9= ]*\).*/\1/p' "tests/model/$name")
     while read -r options; do jobs_left+=("1 $name $options"); done < <(sed -n 's/^ \* mutant: \([A-Z][A-Z_0-9= ]*[A-Z0-9]\)\b.*/\1/p' "tests/model/$name")
     ;;
-  *.c) jobs_left+=("c $name") ;;
+  *_closed.c)
+    while read -r options; do jobs_left+=("c $name $options"); done < <(sed -n "s/^\(holds\|large\) ${name%_closed.c}\>//p" tests/model/genmc)
+    ;;
   esac
 done
 
-program() { # NAME: a closed program, natively
-  "$CC" -std=gnu11 -O2 -g -Wall -Wextra -pthread -I. "tests/model/$1" -o "$work/$1.run" &&
-    timeout 120 "$work/$1.run"
+program() { # RUN NAME OPTIONS...: a closed program, natively; a thread that waits for ever ends it by the timeout
+  local run=$1 name=$2 option options=()
+  shift 2
+  for option; do options+=("-D$option"); done
+  "$CC" -std=gnu11 -O2 -g -Wall -Wextra -pthread -I. ${options[@]+"${options[@]}"} "tests/model/$name" -o "$run" &&
+    timeout 600 "$run"
 }
 
 number=0
@@ -81,7 +87,8 @@ for job in "${jobs_left[@]}"; do
   number=$((number + 1))
   read -r -a word <<<"$job"
   if [ "${word[0]}" = c ]; then
-    { program "${word[1]}" >"$work/$number.log" 2>&1 && echo "ok ${word[1]}: $(tail -1 "$work/$number.log")" || { echo "FAILED ${word[1]}:"; tail -5 "$work/$number.log"; touch "$work/bad"; }; } &
+    { program "$work/$number.run" "${word[@]:1}" >"$work/$number.log" 2>&1 && echo "ok ${word[*]:1}: $(tail -1 "$work/$number.log")" ||
+      { echo "FAILED ${word[*]:1}:"; tail -5 "$work/$number.log"; touch "$work/bad"; }; } &
   else
     { one "$work/$number.log" "${word[@]}" || touch "$work/bad"; } &
   fi

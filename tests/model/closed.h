@@ -1,12 +1,45 @@
-/* closed.h: what the closed programs of this directory share. Each drives functions of the implementation, as they stand in objpool.h, by two
- * to four threads and a bounded number of steps, and asserts what must hold: no pthread keys, conditions, files or clocks, so that a model
- * checker for C11 can explore every execution (genmc -- -I. -DREPEAT=1 tests/model/NAME.c). As ordinary programs they run
- * REPEAT times and hope to meet many. */
+/* closed.h: what the closed programs of this directory share. Each drives functions of the implementation, as they stand in objpool.h,
+ * by two to four threads and a bounded number of steps, and asserts what must hold. As ordinary programs they run REPEAT times and hope
+ * to meet many executions; GenMC (github.com/MPI-SWS/genmc, 0.10) explores every one that C11 allows:
+ *
+ *   genmc --rc11 --disable-estimation --disable-instruction-caching --disable-ipr -- -g0 -I. tests/model/NAME.c
+ *
+ * or --imm; with options such as -DTHREADS=2 after the --. Its instruction caching costs more than it saves here; in-place revisiting
+ * takes hints that two threads store at once for errors; and some debug information it cannot read.
+ *
+ * tests/model/genmc runs them all, and broken on purpose. */
 #ifndef CLOSED_H
 #define CLOSED_H
 
+#if defined(__has_include)
+#if __has_include(<genmc_internal.h>)
+#define CHECKED 1 /* by GenMC */
+#include "checker.h"
+#ifndef REPEAT
+#define REPEAT 1
+#endif
+#endif
+#endif
+
+#define OBJPOOL_STATIC /* no other file: nothing is compiled that is not used */
 #define OBJPOOL_IMPLEMENTATION
+#ifdef CHECKED
+#define OBJPOOL_MAX_THREADS 4
+#endif
 #include "objpool.h"
+
+#ifdef CHECKED
+#undef volatile
+#undef __asm__
+#define printf(...) ((void)0)
+
+static void *checker__clear(objpool__waiter *waiter, int value, size_t size) {
+  waiter->next = waiter->previous = NULL;
+  waiter->progress = 0;
+  waiter->object = NULL;
+  return waiter;
+}
+#endif
 
 #undef NDEBUG
 #include <assert.h>
@@ -16,18 +49,152 @@
 #ifndef REPEAT
 #define REPEAT 3000
 #endif
+#ifdef CHECKED
+#define ROUNDS 1
+#else
+#define ROUNDS 100 /* of what a thread does that does it again and again */
+#endif
 
-static void at_once(void *(*body)(void *), int threads) {
-  static int numbers[4] = {0, 1, 2, 3};
-  pthread_t thread[4];
+/* The pool of these programs: of objects of one word, each held by `state`; `rounds` objects to a magazine, 0: no thread caches. */
+static objpool pool;
+static objpool__state *state;
+
+static bool closed__validate(void *object, void *context) {
+  (void)context;
+  return object != NULL;
+}
+
+static inline void begin(size_t max_objects, size_t rounds) {
+#ifndef CHECKED
+  const objpool_type type = {.size = sizeof(uint64_t), .alignment = sizeof(uint64_t), .validate = closed__validate,
+                             .validate_on = OBJPOOL_ON_MAINTAIN};
+  const objpool_config config = {.max_objects = max_objects, .cache_size = rounds ? 2 * rounds : OBJPOOL_NO_CACHE,
+                                 .on_leak = OBJPOOL_LEAK_IGNORE};
+  bool began = objpool_init(&pool, &type, &config);
+  assert(began);
+  state = pool.state;
+#else /* as objpool__state_make leaves it, field by field: GenMC cannot follow how structures are copied */
+  static objpool__state made;
+  state = &made;
+  bool locks = objpool__make_locks(state);
+  assert(locks);
+  for (unsigned i = 0; i < OBJPOOL__ROWS; i++) state->table[i] = &objpool__no_slot;
+  state->pool = &pool;
+  state->home = &objpool__process;
+  state->as.type.size = state->as.type.alignment = state->size = sizeof(uint64_t);
+  state->as.type.validate = closed__validate;
+  state->as.type.validate_on = OBJPOOL_ON_MAINTAIN;
+  state->stride = 2 * sizeof(uint64_t);
+  objpool__round_up(sizeof(objpool__block) + sizeof(uint64_t), sizeof(uint64_t), &state->cell_offset);
+  state->config.growth_factor = 2.0;
+  state->config.shrink_threshold = 0.7;
+  state->config.allocator.allocate = objpool__default_allocate;
+  state->config.allocator.deallocate = objpool__default_deallocate;
+  state->max_objects = state->config.max_objects = max_objects;
+  state->rounds = rounds ? rounds : 1;
+  state->engine = rounds ? OBJPOOL__CACHED : OBJPOOL__UNCACHED;
+  objpool__magazines_plan(state);
+  state->segment_bits = 2;
+  state->segment_mask = 3;
+  state->directory_room = 2; /* soon too small */
+  state->next_cells = 8;
+  objpool__publish(state);
+#endif
+}
+
+/* Magazines for so many objects without a cell. */
+static inline void provide(size_t objects) {
+  objpool__lock(&state->growth_lock);
+  objpool__lock(&state->blocks_lock);
+  bool provided = objpool__provide(state, objects, 0);
+  assert(provided);
+  objpool__unlock(&state->blocks_lock);
+  objpool__unlock(&state->growth_lock);
+}
+
+/* One more object, in use. */
+static inline void *made(void) {
+  bool reserved = objpool__reserve(state);
+  assert(reserved);
+  void *object = objpool__create(state, NULL);
+  assert(object);
+  return object;
+}
+
+/* objpool_acquire, _try_acquire and _release without the type, as the typed ones: the fast path first. */
+static inline void *acquire(objpool__how how) {
+  void *object = objpool__take(&pool, false);
+  return object ? object : objpool__acquire_slow(&pool, NULL, how, 0);
+}
+
+static inline void release(void *object) {
+  if (objpool__take_back(&pool, object)) objpool__give(&pool, object, false, NULL);
+  else objpool__release_checked(&pool, NULL, object);
+}
+
+static inline void end(void) {
+#ifndef CHECKED
+  objpool_destroy(&pool);
+#endif
+}
+
+static pthread_t closed__thread[4];
+static void *result[4]; /* what the threads returned that ended */
+static int closed__threads;
+
+#ifndef CHECKED
+static struct closed__begun {
+  void *(*body)(void *);
+  int number;
+} closed__begun[4];
+static int closed__go;
+
+static void *closed__run(void *argument) { /* not before all are there: else the first would be done by then */
+  struct closed__begun *begun = (struct closed__begun *)argument;
+  while (!__atomic_load_n(&closed__go, __ATOMIC_ACQUIRE)) {}
+  return begun->body(&begun->number);
+}
+#endif
+
+/* Lets the threads run that were started. */
+static inline void go(void) {
+#ifndef CHECKED
+  __atomic_store_n(&closed__go, 1, __ATOMIC_RELEASE);
+#endif
+}
+
+/* Runs body in so many threads more, which get their numbers; to GenMC they are alike (but with ONE_BY_ONE), and get none. */
+static inline void start(void *(*body)(void *), int threads) {
   for (int i = 0; i < threads; i++) {
-    int error = pthread_create(&thread[i], NULL, body, &numbers[i]);
+#ifdef CHECKED
+#ifdef ONE_BY_ONE
+    bool alike = false;
+#else
+    bool alike = i > 0;
+#endif
+    closed__thread[closed__threads] = alike ? __VERIFIER_spawn_symmetric(body, NULL, closed__thread[closed__threads - 1])
+                                            : __VERIFIER_spawn(body, NULL);
+#else
+    struct closed__begun *begun = &closed__begun[closed__threads];
+    begun->body = body;
+    begun->number = closed__threads;
+    int error = pthread_create(&closed__thread[closed__threads], NULL, closed__run, begun);
+    assert(!error);
+#endif
+    closed__threads++;
+  }
+}
+
+static void all_others_end(void) {
+  go();
+  for (int i = 0; i < closed__threads; i++) {
+    int error = pthread_join(closed__thread[i], &result[i]);
     assert(!error);
   }
-  for (int i = 0; i < threads; i++) {
-    int error = pthread_join(thread[i], NULL);
-    assert(!error);
-  }
+  closed__threads = 0;
+#ifndef CHECKED
+  closed__go = 0;
+#endif
 }
 
 #endif

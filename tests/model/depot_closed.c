@@ -1,57 +1,130 @@
-/* depot_closed.c: three threads pop and push magazines of the depot at once. None is in two hands, none is lost, and the depth kept in
- * each is how many lie from it down. */
+/* depot_closed.c: threads pop and push magazines of the depot at once. None is in two hands, what its holder wrote is seen by the next
+ * one, none is lost, and the depth kept in each is how many lie from it down. LIMIT: pushes to no more than all there are, which counts
+ * the depth. GROW: meanwhile one thread brings memory for more magazines, so that the directory grows, and another
+ * pushes a new one. ABA: the first thread holds two, and pushes them in the order it popped them. */
 #include "closed.h"
 
-#define MAGAZINES 3
+#ifndef MAGAZINES
+#define MAGAZINES 2
+#endif
+#ifndef THREADS
+#define THREADS 3
+#endif
+#ifndef STEPS
+#define STEPS 1 /* of each thread: a pop and a push */
+#endif
+#ifdef LIMIT
+#define MOST MAGAZINES
+#else
+#define MOST 0
+#endif
 
-static objpool__state state;
-static uint64_t stack;
-static int owner[MAGAZINES]; /* of the magazine with the number one higher: 0, or the thread's number and one */
+static int owner[1 << 8]; /* of the magazine with that number: plain, so that two holders race */
+#ifndef CHECKED
+static uintptr_t pops;
+#endif
 
 static objpool__magazine *pop(int self) {
-  objpool__magazine *magazine = objpool__depot_pop(&state, &stack);
+  objpool__magazine *magazine = objpool__depot_pop(state, &state->full);
   if (!magazine) return NULL;
-  int before = __atomic_exchange_n(&owner[magazine->number - 1], self + 1, __ATOMIC_RELAXED);
-  assert(before == 0);
+  assert(owner[magazine->number] == 0);
+  owner[magazine->number] = self + 1;
+  magazine->objects[0] = (void *)((uintptr_t)magazine->objects[0] + 1);
+#ifndef CHECKED
+  __atomic_fetch_add(&pops, 1, __ATOMIC_RELAXED);
+#endif
   return magazine;
 }
 
 static void push(objpool__magazine *magazine, int self) {
-  int before = __atomic_exchange_n(&owner[magazine->number - 1], 0, __ATOMIC_RELAXED);
-  assert(before == self + 1);
-  bool pushed = objpool__depot_push(&state, &stack, magazine, MAGAZINES);
-  assert(pushed); /* it is never deeper than there are magazines */
+  assert(owner[magazine->number] == self + 1);
+  owner[magazine->number] = 0;
+  uint64_t depth = objpool__depot_push(state, &state->full, magazine, MOST);
+  assert(depth); /* it is never deeper than there are magazines */
 }
 
 static void *body(void *argument) {
-  int self = *(const int *)argument;
-  objpool__magazine *first = pop(self),
-                    *second = self == 0 ? NULL : pop(self); /* the first thread pops once: who sleeps in it meets ABA */
-  if (first) push(first, self);
-  if (second) push(second, self);
+  int self = argument ? *(const int *)argument : 0; /* alike to GenMC */
+#ifdef ABA
+  if (self == 0) {
+    objpool__magazine *first = pop(self), *second = pop(self);
+    if (first) push(first, self);
+    if (second) push(second, self);
+    return NULL;
+  }
+#endif
+  for (int i = 0; i < STEPS * ROUNDS; i++) {
+    objpool__magazine *magazine = pop(self);
+    if (magazine) push(magazine, self);
+  }
   return NULL;
 }
 
+#ifdef GROW
+static size_t before; /* magazines there was memory for, all given out */
+
+static void *grows(void *argument) {
+  (void)argument;
+#ifdef CHECKED
+  provide(before);
+#else
+  provide(9 * before);
+#endif
+  return NULL;
+}
+
+static void *brings(void *argument) { /* as objpool__magazine_take, which waits for one where this gives up */
+  (void)argument;
+  if (__atomic_load_n(&state->magazine_count, __ATOMIC_RELAXED) == before) return NULL;
+  objpool__magazine *magazine = objpool__magazine_take(state);
+  magazine->objects[0] = NULL;
+  owner[magazine->number] = 0;
+  objpool__depot_push(state, &state->full, magazine, 0);
+  return magazine;
+}
+#endif
+
 int main(void) {
-  _Alignas(16) static char memory[32 * 64];
-  state.rounds = 1;
-  state.magazines[0] = memory;
-  for (uint32_t number = 1; number <= MAGAZINES; number++) {
-    objpool__magazine *magazine = objpool__magazine_at(&state, number);
-    magazine->number = number;
-    objpool__depot_push(&state, &stack, magazine, 0);
-  }
   for (int i = 0; i < REPEAT; i++) {
-    at_once(body, 3);
-    assert(objpool__depot_depth(&state, &stack) == MAGAZINES);
-    uint32_t number = objpool__number(stack);
-    for (int left = MAGAZINES; left > 0; left--) {
-      objpool__magazine *magazine = objpool__magazine_at(&state, number);
-      assert(number && magazine->depth == (uint64_t)left && owner[number - 1] == 0);
-      number = (uint32_t)magazine->next;
+    int magazines = MAGAZINES;
+    begin(MAGAZINES, 0);
+    provide(MAGAZINES);
+    for (int k = 0; k < MAGAZINES; k++) {
+      objpool__magazine *magazine = objpool__magazine_take(state);
+      magazine->objects[0] = NULL;
+      objpool__depot_push(state, &state->full, magazine, 0);
+    }
+#ifdef GROW
+    before = state->magazine_count;
+    state->magazines_begun = (uint32_t)before;
+#endif
+    start(body, THREADS);
+#ifdef GROW
+    start(grows, 1);
+    start(brings, 1);
+#endif
+    all_others_end();
+#ifdef GROW
+    magazines += result[THREADS + 1] != NULL;
+#endif
+    assert(objpool__depot_depth(state, &state->full) == (uint64_t)magazines);
+    uint32_t number = objpool__number(state->full);
+    for (int left = magazines; left > 0; left--) {
+      assert(number);
+      objpool__magazine *magazine = objpool__magazine_at(state, number);
+      assert(magazine->depth == (uint64_t)left && owner[number] == 0);
+#ifndef CHECKED /* where two that count at once are a race */
+      pops -= (uintptr_t)magazine->objects[0];
+#endif
+      number = magazine->next;
     }
     assert(number == 0);
+#ifndef CHECKED
+    assert(pops == 0);
+#endif
+    state->full = 0; /* they hold no objects */
+    end();
   }
-  printf("3 threads on %d magazines, %d times: none in two hands, none lost\n", MAGAZINES, REPEAT);
+  printf("%d threads on %d magazines, %d times: none in two hands, none lost\n", THREADS, MAGAZINES, REPEAT);
   return 0;
 }
