@@ -13,6 +13,10 @@
 #   statistics  a count or peak that only statistics show is not updated
 #   tag         the depot's tag stays the same, or an object's word is not written
 #   bound       a comparison is off by one, in the rooms where threads meet
+#   drop        a plain statement is left out: a call, a store, an assignment to what outlives the function, or of a constant; an `if`
+#               whose only statement it is, with it. (Not what one of the kinds above leaves out already, not in the rooms that only
+#               format, and read the system's files.)
+#   pair        a lock is not taken, and what unlocks it in the same function is left out with it
 
 function add(line, column, text) { insertions++; at_line[insertions] = line; at_column[insertions] = column; inserted[insertions] = text }
 
@@ -52,6 +56,157 @@ function next_match(line, pattern, after,   rest) {
   return after + RSTART
 }
 
+# ---- plain statements
+
+# Whether the parts of a pair come by these names: sets half to what it ends with.
+function begins_pair(call) {
+  half = call == "objpool__lock" ? "objpool__unlock" : call == "objpool__spin_lock" ? "objpool__spin_unlock" : \
+         call == "objpool__registry_enter" ? "objpool__registry_leave" : call == "objpool__gather_begin" ? "objpool__gather_end" : \
+         call == "pthread_mutex_lock" ? "pthread_mutex_unlock" : ""
+  return half != ""
+}
+
+# What stands between two places, lines joined.
+function between(line, column, last_line, last_column,   text) {
+  if (line == last_line) return substr(code[line], column, last_column - column + 1)
+  text = substr(code[line], column)
+  for (line++; line < last_line; line++) text = text " " code[line]
+  return text " " substr(code[line], 1, last_column)
+}
+
+# Whether an expression statement is one to leave out. `checked`: the `if` around it is left out as a check.
+function droppable(text, line, checked) {
+  if (prints[line]) return 0
+  if (text ~ /^\(void\)[a-z_]+[,;]/ || text ~ /^\(void\)fprintf/) return 0                    # says only that something is unused
+  if (text ~ /^(const |unsigned |struct |static |typedef |enum |__typeof__|extern )/) return 0 # declarations
+  if (text ~ /^[A-Za-z_][A-Za-z_0-9]* +\**[A-Za-z_]/) return 0
+  if (text ~ /^(return|break|continue|goto)[^a-z_]/) return 0
+  if (text ~ /^(objpool__unlock|objpool__spin_unlock|objpool__registry_leave|objpool__gather_end|pthread_mutex_unlock)\(/) return 0 # of another function's lock
+  if (text ~ /^(__asm__|OBJPOOL__IF_COUNTED|OBJPOOL_PANIC|abort)/) return 0
+  if (text ~ /, 1, __ATOMIC/ || text ~ /(\+\+|--);$/) return 0                                 # counts
+  if (text ~ /^objpool__(add|count|count_in|count_out|raise|watch|look)\(/) return 0          # statistics
+  if (text ~ /^OBJPOOL__STORE\([a-z]+->(peak_in_use|peak_idle|since_ns),/) return 0
+  if (text ~ /^(stats|sum)\.[a-z_]+ \+?= /) return 0
+  if (text ~ /^\*objpool__tag\([a-z]*\) = /) return 0                                         # tags
+  if (checked) return 0
+  if (text ~ /^(\(void\))?[A-Za-z_][A-Za-z_0-9]*\(/) return 1                                # calls and stores
+  if (text ~ /^[^=]*[^=!<>]=[^=]/) {
+    return text ~ /^[*(]/ || text ~ /^[a-z_0-9]+(->|\.|\[)/ || text ~ /^errno = / || \
+           text ~ /^[a-z_]+ = (true|false|NULL|0);$/ || text ~ /^[a-z_]+(->[a-z_]+|\.[a-z_]+)+ = /
+  }
+  return 0
+}
+
+# The next place at or after this one that is no blank: sets place_line, place_column; false at the end of the file.
+function next_place(line, column) {
+  for (; line <= NR; line++) {
+    for (; column <= length(body[line]); column++) if (substr(body[line], column, 1) !~ /[ \t]/) { place_line = line; place_column = column; return 1 }
+    column = 1
+  }
+  return 0
+}
+
+# Where the parenthesis or brace that opens there closes: sets place_line, place_column to it.
+function skip_nest(line, column,   depth, c) {
+  for (; line <= NR; line++) {
+    for (; column <= length(body[line]); column++) {
+      c = substr(body[line], column, 1)
+      if (c == "(" || c == "{" || c == "[") depth++
+      if ((c == ")" || c == "}" || c == "]") && --depth == 0) { place_line = line; place_column = column; return 1 }
+    }
+    column = 1
+  }
+  return 0
+}
+
+# Goes over the statements of a function whose body opens there; leaves place_line, place_column at its end.
+function statements(line, column,   depth, c, rest, word, first_line, first_column, checked, end_line, end_column, text, name, what, number) {
+  split("", open_pair)
+  depth = 1
+  checked = 0
+  column++
+  while (depth > 0 && next_place(line, column)) {
+    line = place_line; column = place_column
+    rest = substr(body[line], column)
+    c = substr(rest, 1, 1)
+    if (c == "{" || c == "}" || c == ";") {
+      depth += c == "{" ? 1 : c == "}" ? -1 : 0
+      checked = 0
+      column++
+      continue
+    }
+    match(rest, /^[A-Za-z_0-9]*/)
+    word = substr(rest, 1, RLENGTH)
+    if (word == "else" || word == "do") { column += RLENGTH; checked = 0; continue }
+    if (word == "case" || word == "default") { column += index(rest, ":"); checked = 0; continue }
+    if (word == "if" || word == "for" || word == "while" || word == "switch") {
+      checked = word == "if" && meeting[line]
+      next_place(line, column + RLENGTH)
+      skip_nest(place_line, place_column)
+      if (word == "if" && !plain[line] && leaves(place_line, place_column)) checked = 1
+      line = place_line; column = place_column + 1
+      continue
+    }
+    # a statement up to its semicolon
+    first_line = line; first_column = column
+    while (next_place(line, column)) {
+      line = place_line; column = place_column
+      c = substr(body[line], column, 1)
+      if (c == ";" || c == "}") break # a macro may end without one
+      if (c == "(" || c == "{" || c == "[") { skip_nest(line, column); line = place_line; column = place_column }
+      column++
+    }
+    if (c == "}") { checked = 0; continue }
+    end_line = line; end_column = column
+    text = between(first_line, first_column, end_line, end_column)
+    gsub(/ +/, " ", text)
+    column++
+    if (next_place(line, column) && substr(body[place_line], place_column) ~ /^else[^a-z_]/) checked = 0 # what else is done stays
+    match(text, /^[A-Za-z_][A-Za-z_0-9]*/)
+    name = RLENGTH > 0 ? substr(text, 1, RLENGTH) : ""
+    what = substr(text, RLENGTH + 1)
+    if (begins_pair(name) && !prints[first_line]) {
+      # `what` is the lock; from here on its unlocks belong to this one
+      number = mutant("pair", first_line)
+      open_pair[half what] = number
+      add(first_line, first_column, number " ? (void)0 : (void)(")
+      add(end_line, end_column, ")")
+    } else if ((name what) in open_pair) {
+      add(first_line, first_column, open_pair[name what] " ? (void)0 : (void)(")
+      add(end_line, end_column, ")")
+    } else if (droppable(text, first_line, checked)) {
+      add(first_line, first_column, mutant("drop", first_line) " ? (void)0 : (void)(")
+      add(end_line, end_column, ")")
+    }
+    checked = 0
+  }
+}
+
+# The functions of the file.
+function functions(   line, column, previous, c) {
+  for (line = 1; line <= NR; line++) {
+    body[line] = continuing[line] ? "" : code[line]
+    while (match(body[line], /"([^"\\]|\\.)*[^"`]"|'[^']+'|'\\''/)) # what stands in strings is no code
+      body[line] = substr(body[line], 1, RSTART - 1) sprintf("%" RLENGTH "s", "") substr(body[line], RSTART + RLENGTH)
+  }
+  line = column = 1
+  previous = ""
+  while (next_place(line, column)) {
+    line = place_line; column = place_column
+    c = substr(body[line], column, 1)
+    if (c == "{") {
+      if (previous == ")") statements(line, column)
+      else if (code[line] ~ /extern "C/) { previous = ""; column++; continue }
+      else skip_nest(line, column)
+      line = place_line; column = place_column
+      previous = "}"
+    } else {
+      previous = c
+    }
+    column++
+  }
+}
+
 { source[NR] = code[NR] = $0 }
 
 # What is code, and in which function: the rest of `code` is emptied.
@@ -78,9 +233,11 @@ function next_match(line, pattern, after,   rest) {
   continued = text ~ /^#define/ || (continued && source[NR - 1] ~ /\\$/)
   if (!inside || text ~ /^#/) text = ""
   code[NR] = text
+  continuing[NR] = NR > 1 && source[NR - 1] ~ /\\$/
   owner[NR] = where
   meeting[NR] = room ~ /^(core|depot|limits|commons|waiting|revocation|acquiring|releasing|life)$/
   plain[NR] = room ~ /^(output|pressure|maintenance|monitor)$/
+  prints[NR] = room ~ /^(output|pressure|system)$/ || where == "objpool__alert_message"
 }
 
 END {
@@ -145,6 +302,7 @@ END {
       } while ((column = next_match(line, " (<|<=|>|>=) ", column - 1)) > 0)
     }
   }
+  functions()
   print "#ifndef WEAKENED_H"
   print "#define WEAKENED_H"
   print "#include <fcntl.h>"
