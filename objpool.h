@@ -1683,8 +1683,8 @@ typedef struct objpool__state {
   char *name;
   uintptr_t key; /* of its tags; pool->key is the same, unless releases must be checked by one atomic instruction */
   objpool_config config;
-  size_t stride, cell_offset, size;    /* of a cell; of the first object in a block; bytes of T, rounded up to 8 */
-  size_t rounds;                       /* objects per magazine */
+  size_t stride, cell_offset, size; /* of a cell; of the first object in a block; bytes of T, rounded up to 8 */
+  size_t rounds;                    /* objects per magazine */
   uint32_t magazine_bytes;
   uint32_t segment_bits, segment_mask; /* a magazine's place in its segment: so many bits of its number */
   struct objpool__state *next, **link; /* in objpool__process */
@@ -2098,7 +2098,8 @@ static bool objpool__provide(objpool__state *state, size_t cells, size_t caches)
     }
     do { /* once more if a fork's handler has added some meanwhile */
       first = state->magazine_count / segment;
-      if (!objpool__directory_widen(state, first + piece)) return false; /* the memory lies unused until the pool ends */
+      if (!objpool__directory_widen(state, first + piece))
+        return false; /* the memory lies unused until the pool ends */
     } while (first != state->magazine_count / segment);
     for (size_t i = 0; i < piece; i++) state->directory[first + i] = memory + i * segment * each;
     /* release: a number below it is seen after its segment; pairs with objpool__magazine_take */
@@ -2644,7 +2645,8 @@ static void objpool__unqueue(objpool__state *state, objpool__waiter *waiter) {
   *(waiter->previous ? &waiter->previous->next : &state->first_waiter) = waiter->next;
   *(waiter->next ? &waiter->next->previous : &state->last_waiter) = waiter->previous;
   state->began_ns -= waiter->began_ns;
-  objpool__add(state, OBJPOOL__WAIT_NS, objpool__now_ns() - waiter->began_ns); /* as objpool__wait_ns looks: one or the other */
+  objpool__add(state, OBJPOOL__WAIT_NS,
+               objpool__now_ns() - waiter->began_ns);       /* as objpool__wait_ns looks: one or the other */
   __atomic_fetch_sub(&state->waiting, 1, __ATOMIC_SEQ_CST); /* seq_cst: one order with the looks at it */
   __atomic_fetch_sub(&state->hold, 1, __ATOMIC_SEQ_CST);    /* pairs with objpool__may_open */
 }
@@ -4974,7 +4976,8 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
   stats.exhausted = counts[OBJPOOL__EXHAUSTED];
   stats.timeouts = counts[OBJPOOL__TIMEOUTS];
   stats.waits = counts[OBJPOOL__WAITS];
-  uint64_t wait_since = OBJPOOL__LOAD(state->baseline[OBJPOOL__WAIT_NS]), wait_ns = objpool__wait_ns(state, &stats.waiting);
+  uint64_t wait_since = OBJPOOL__LOAD(state->baseline[OBJPOOL__WAIT_NS]),
+           wait_ns = objpool__wait_ns(state, &stats.waiting);
   stats.wait_ns = wait_ns > wait_since ? wait_ns - wait_since : 0;
   stats.refills = counts[OBJPOOL__REFILLS];
   stats.flushes = counts[OBJPOOL__FLUSHES];
@@ -6014,7 +6017,8 @@ OBJPOOL_API void objpool_monitor_destroy(objpool_monitor *handle) {
   objpool__monitoring *monitor = handle->state;
   if (!monitor) return;
   if (objpool__registry_mine()) {
-    objpool__panic_named("objpool_monitor", NULL, "a monitor is destroyed by an alert handler, a visitor, or amid a fork");
+    objpool__panic_named("objpool_monitor", NULL,
+                         "a monitor is destroyed by an alert handler, a visitor, or amid a fork");
     return;
   }
   objpool_monitor_stop(handle);

@@ -93,6 +93,7 @@ objpool_objects_max gauge
 objpool_objects_peak gauge
 objpool_releases_total counter
 objpool_wait_seconds_total counter
+objpool_waiting gauge
 objpool_waits_total counter
 LIST
 sed -n 's/^# TYPE //p' "$work/all.prom" | LC_ALL=C sort | diff "$work/families" - || bad "other families than promised"
