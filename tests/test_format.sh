@@ -97,8 +97,8 @@ objpool_waiting gauge
 objpool_waits_total counter
 LIST
 sed -n 's/^# TYPE //p' "$work/all.prom" | LC_ALL=C sort | diff "$work/families" - || bad "other families than promised"
-[ "$(grep -c '^# HELP ' "$work/all.prom")" = 13 ] || bad "HELP once per family"
-echo "ok: the thirteen families, each with its help and type once"
+[ "$(grep -c '^# HELP ' "$work/all.prom")" = 14 ] || bad "HELP once per family"
+echo "ok: the fourteen families, each with its help and type once"
 "$work/formats" 2 $'caf\xe9' | promtool check metrics || bad "promtool refuses a name that was invalid UTF-8"
 "$work/formats" 2 | promtool check metrics || bad "promtool refuses an empty registry"
 echo "ok: promtool takes a name that was invalid UTF-8, and an empty registry"
