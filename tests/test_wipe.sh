@@ -52,7 +52,7 @@ for compiler in gcc clang; do
       "$work/control" >"$work/kept" || { fail "$compiler $language $level: the control ends with status $?"; continue; }
       if [ "$(uname -m)" = x86_64 ]; then
         objdump -d --no-show-raw-insn "$work/scan" >"$work/code"
-        missing=$(writes_zeros "$work/scan" objpool__release_slow) || fail "$compiler $language $level: $missing"
+        missing=$(writes_zeros "$work/scan" objpool__release_wiping) || fail "$compiler $language $level: $missing"
       fi
       left=$(awk '$2 > 0 { print $1 }' "$work/wiped" | xargs)
       # freed memory may be overwritten by others in the control; an idle object is not
