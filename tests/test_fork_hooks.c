@@ -429,6 +429,8 @@ static void *call_and_stay_inside(void *unused) {
   return NULL;
 }
 
+static objpool_pressure full_pressure(void *user) { return (void)user, OBJPOOL_PRESSURE_FULL; }
+
 static bool not_created_yet(void) {
   return called->hook == CREATE || (called->hook == EVENT && called->event == OBJPOOL_EVENT_GROW);
 }
@@ -462,7 +464,12 @@ static void child_beside_a_stopped_call(void) {
     }
   }
   CHECK(objpool_resize(&one.base, OBJPOOL_UNCHANGED, OBJPOOL_UNCHANGED));
-  (void)objpool_maintain(&one.base);
+  (void)objpool_warmup(&one.base, 10);
+  idle = (size_t)objpool_snapshot(&one.base).idle;
+  objpool_set_pressure_source(full_pressure, NULL);
+  CHECK(objpool_maintain(&one.base) == idle); /* the other's maintenance is not under way here */
+  objpool_set_pressure_source(NULL, NULL);
+  (void)objpool_warmup(&one.base, 10);
   idle = (size_t)objpool_snapshot(&one.base).idle;
   CHECK(objpool_clear(&one.base) == idle);
   stats = objpool_snapshot(&one.base);

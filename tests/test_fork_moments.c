@@ -11,11 +11,13 @@
 static long seen_syscall(long number, ...);
 static int seen_lock(pthread_mutex_t *lock);
 static int seen_unlock(pthread_mutex_t *lock);
+static int seen_end(pthread_mutex_t *lock);
 static bool noted_set(void *lock);
 static void noted_clear(void *lock);
 #define syscall seen_syscall
 #define pthread_mutex_lock(lock) seen_lock(lock)
 #define pthread_mutex_unlock(lock) seen_unlock(lock)
+#define pthread_mutex_destroy(lock) seen_end(lock)
 #define __atomic_test_and_set(lock, order) noted_set(lock)
 #define __atomic_clear(lock, order) noted_clear(lock)
 #define OBJPOOL_MAX_THREADS 16
@@ -24,6 +26,7 @@ static void noted_clear(void *lock);
 #undef syscall
 #undef pthread_mutex_lock
 #undef pthread_mutex_unlock
+#undef pthread_mutex_destroy
 #undef __atomic_test_and_set
 #undef __atomic_clear
 
@@ -82,13 +85,7 @@ static void stop_in_the_fork(void) {
   while (now_ns() < until) sched_yield(); /* it gets its slot, and moves magazines; or it waits for a lock of this thread */
 }
 
-static int seen_unlock(pthread_mutex_t *lock) {
-  int result = pthread_mutex_unlock(lock);
-  stop_in_the_fork();
-  return result;
-}
-
-/* The locks of slots: whoever clears one has set it. */
+/* Who holds each lock, of a mutex or a slot: nobody takes his own again, and whoever gives one back has it. */
 static struct {
   void *lock;
   pthread_t holder;
@@ -106,19 +103,43 @@ static size_t note_of(void *lock) {
   }
 }
 
-static bool noted_set(void *lock) {
-  bool was = __atomic_test_and_set((char *)lock, __ATOMIC_ACQUIRE);
+static void note_taken(void *lock) {
   size_t i = note_of(lock);
-  if (was) return true;
   noted[i].holder = pthread_self();
   __atomic_store_n(&noted[i].held, 1, __ATOMIC_RELAXED);
+}
+
+static bool is_mine(void *lock) {
+  size_t i = note_of(lock);
+  return __atomic_load_n(&noted[i].held, __ATOMIC_RELAXED) && pthread_equal(noted[i].holder, pthread_self());
+}
+
+static void note_given_back(void *lock) {
+  CHECK(is_mine(lock));
+  __atomic_store_n(&noted[note_of(lock)].held, 0, __ATOMIC_RELAXED);
+}
+
+static int seen_unlock(pthread_mutex_t *lock) {
+  int result;
+  note_given_back(lock);
+  result = pthread_mutex_unlock(lock);
+  stop_in_the_fork();
+  return result;
+}
+
+static int seen_end(pthread_mutex_t *lock) {
+  CHECK(!__atomic_load_n(&noted[note_of(lock)].held, __ATOMIC_RELAXED)); /* nobody destroys what is locked */
+  return pthread_mutex_destroy(lock);
+}
+
+static bool noted_set(void *lock) {
+  if (__atomic_test_and_set((char *)lock, __ATOMIC_ACQUIRE)) return true;
+  note_taken(lock);
   return false;
 }
 
 static void noted_clear(void *lock) {
-  size_t i = note_of(lock);
-  CHECK(__atomic_load_n(&noted[i].held, __ATOMIC_RELAXED) && pthread_equal(noted[i].holder, pthread_self()));
-  __atomic_store_n(&noted[i].held, 0, __ATOMIC_RELAXED);
+  note_given_back(lock);
   __atomic_clear((char *)lock, __ATOMIC_RELEASE);
 }
 
@@ -126,13 +147,17 @@ static pthread_t main_thread;
 static bool monitor_stays; /* the thread of a monitor is another one */
 
 static int seen_lock(pthread_mutex_t *lock) {
+  int result;
   if (monitor_stays && !pthread_equal(pthread_self(), main_thread)) {
     monitor_stays = false;
     stays = true;
   }
   if (stays && stays_at == LOCKS && locks_before++ == lock_number) stay(LOCKS);
   stop_in_the_fork();
-  return pthread_mutex_lock(lock);
+  CHECK(!is_mine(lock));
+  result = pthread_mutex_lock(lock);
+  note_taken(lock);
+  return result;
 }
 
 static void *allocate_and_stay(size_t size, size_t alignment, void *context) {
@@ -516,6 +541,66 @@ static void child_does_not_wait_for_a_monitor_that_stayed_behind(void **state) {
   }
 }
 
+/* ---- pools that a handler makes while the fork holds every lock */
+
+static bool handlers_make_pools;
+static thing_pool made_before, made_after;
+
+static void make_use_and_destroy(void) {
+  for (int i = 0; i < 3; i++) {
+    thing_pool brief;
+    memset(&brief, 0, sizeof brief);
+    init_with_the_allocator(&brief);
+    use(&brief);
+    thing_pool_destroy(&brief);
+  }
+}
+
+static void make_in_prepare(void) {
+  if (!handlers_make_pools) return;
+  make_use_and_destroy();
+  use(&made_before); /* this one stays */
+}
+static void make_afterwards(void) {
+  if (!handlers_make_pools) return;
+  make_use_and_destroy();
+  use(&made_before);
+  use(&made_after);
+}
+
+static __attribute__((constructor(101))) void register_early(void) { /* they run within the pools' handlers */
+  CHECK(pthread_atfork(make_in_prepare, make_afterwards, make_afterwards) == 0);
+}
+
+static void fork_with_handlers_that_make_pools(void *unused) {
+  pid_t child;
+  int status;
+  (void)unused;
+  alarm(2 * HANGS_AFTER);
+  use(&pool);
+  handlers_make_pools = true;
+  child = fork();
+  CHECK(child >= 0);
+  if (child == 0) alarm(HANGS_AFTER);
+  handlers_make_pools = false;
+  use(&made_before);
+  use(&made_after);
+  use(&pool);
+  make_use_and_destroy();
+  thing_pool_destroy(&made_before);
+  thing_pool_destroy(&made_after);
+  thing_pool_destroy(&pool);
+  if (child == 0) _exit(0);
+  while (waitpid(child, &status, 0) < 0) CHECK(errno == EINTR);
+  CHECK(EXITED_WELL(status));
+}
+
+static void locks_of_pools_that_a_handler_makes_are_taken_and_given_back_once(void **state) {
+  int status = in_child(fork_with_handlers_that_make_pools, NULL, output, sizeof output);
+  (void)state;
+  if (!EXITED_WELL(status)) fail_msg("status %#x: %s", (unsigned)status, output);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(child_uses_pools_when_another_thread_was_preparing_the_process),
@@ -523,6 +608,7 @@ int main(void) {
       cmocka_unit_test(child_uses_pools_when_another_thread_was_about_to_take_a_lock_in_its_first_use),
       cmocka_unit_test(slot_that_appears_during_a_fork_is_locked_by_its_owner_alone_and_gives_nothing_twice),
       cmocka_unit_test(child_has_all_but_what_another_thread_was_moving),
+      cmocka_unit_test(locks_of_pools_that_a_handler_makes_are_taken_and_given_back_once),
       cmocka_unit_test(child_does_not_wait_for_a_monitor_that_stayed_behind),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
