@@ -20,7 +20,7 @@ typedef struct thing {
 
 enum hook { NONE, CREATE, RESET, VALIDATE, DESTROY, EVENT, VISIT, ALERT };
 
-static int armed;     /* of the next hook of this kind … */
+static int armed;      /* of the next hook of this kind … */
 static long countdown; /* … so many later … */
 static int event_kind; /* … of this kind, if it is an event … */
 static pid_t forked;   /* … 0: this is the child of it; -1: not yet */
@@ -580,9 +580,12 @@ static void child_beside_a_thread_in_a_hook_has_all_but_what_is_in_its_hands(voi
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(child_of_a_create_hook_goes_on),   cmocka_unit_test(child_of_a_reset_hook_goes_on),
-      cmocka_unit_test(child_of_a_validate_hook_goes_on), cmocka_unit_test(child_of_a_destroy_hook_goes_on),
-      cmocka_unit_test(child_of_an_event_goes_on),        cmocka_unit_test(child_of_a_visitor_goes_on),
+      cmocka_unit_test(child_of_a_create_hook_goes_on),
+      cmocka_unit_test(child_of_a_reset_hook_goes_on),
+      cmocka_unit_test(child_of_a_validate_hook_goes_on),
+      cmocka_unit_test(child_of_a_destroy_hook_goes_on),
+      cmocka_unit_test(child_of_an_event_goes_on),
+      cmocka_unit_test(child_of_a_visitor_goes_on),
       cmocka_unit_test(child_of_an_alert_goes_on),
       cmocka_unit_test(child_beside_a_thread_in_a_hook_has_all_but_what_is_in_its_hands),
   };

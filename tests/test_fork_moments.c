@@ -47,7 +47,7 @@ static char output[2000];
 
 enum { NOWHERE, MEMBARRIER, ALLOCATION, LOCKS };
 static int stays_at, inside, stayed, fork_began;
-static __thread bool stays; /* this is the thread that does */
+static __thread bool stays;            /* this is the thread that does */
 static long lock_number, locks_before; /* LOCKS: at this one */
 
 static void begin_to_fork(void) { __atomic_store_n(&fork_began, 1, __ATOMIC_SEQ_CST); }
@@ -82,7 +82,8 @@ static void stop_in_the_fork(void) {
   if (!forks || fork_locks++ != fork_stop) return;
   until = now_ns() + 20000000;
   __atomic_store_n(&wants_slot, 1, __ATOMIC_RELEASE);
-  while (now_ns() < until) sched_yield(); /* it gets its slot, and moves magazines; or it waits for a lock of this thread */
+  while (now_ns() < until)
+    sched_yield(); /* it gets its slot, and moves magazines; or it waits for a lock of this thread */
 }
 
 /* Who holds each lock, of a mutex or a slot: nobody takes his own again, and whoever gives one back has it. */
@@ -229,7 +230,7 @@ static void fork_amid_the_first_use(void *where) {
     alarm(HANGS_AFTER);
     use(&second);
     if (stays_at != ALLOCATION) use(&pool); /* init was under way: that pool was nobody's yet */
-#if !THREAD_SANITIZED /* which allows no new threads there */
+#if !THREAD_SANITIZED                       /* which allows no new threads there */
     if (stays_at != ALLOCATION) in_another_thread(use_both, NULL);
 #endif
     CHECK(thing_pool_clear(&second) >= 50);
@@ -332,7 +333,8 @@ static void slot_that_appears_during_a_fork_is_locked_by_its_owner_alone_and_giv
   for (int times = 0; times < SCALED(3, 2, 1); times++)
     for (fork_stop = 0; fork_stop < 20; fork_stop++) {
       int status = in_child(fork_while_slots_appear, NULL, output, sizeof output);
-      if (!EXITED_WELL(status)) fail_msg("stopped at lock or unlock %ld: status %#x: %s", fork_stop, (unsigned)status, output);
+      if (!EXITED_WELL(status))
+        fail_msg("stopped at lock or unlock %ld: status %#x: %s", fork_stop, (unsigned)status, output);
     }
 }
 
@@ -406,8 +408,9 @@ static void looks_at_the_registry(void) {
   CHECK(objpool_format(NULL, OBJPOOL_JSON, text, sizeof text) > 0);
 }
 
-static void (*const busy_calls[])(void) = {acquires_and_releases, trims, resizes, maintains, warms_up, waits,
-                                           makes_and_destroys_another, looks_at_the_registry};
+static void (*const busy_calls[])(void) = {
+    acquires_and_releases, trims, resizes, maintains, warms_up, waits, makes_and_destroys_another,
+    looks_at_the_registry};
 static void (*busy_call)(void);
 
 static void *call_and_stay(void *unused) {

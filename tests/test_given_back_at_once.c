@@ -410,11 +410,11 @@ static void who_comes_while_the_first_is_in_its_hook_panics(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(who_comes_while_the_first_is_in_its_hook_panics),
+    cmocka_unit_test(who_comes_while_the_first_is_in_its_hook_panics),
 #if defined(__linux__) && (defined(__x86_64__) || defined(__i386__)) && !THREAD_SANITIZED && !ADDRESS_SANITIZED
-      cmocka_unit_test(second_may_come_between_any_two_instructions),
+    cmocka_unit_test(second_may_come_between_any_two_instructions),
 #endif
-      cmocka_unit_test(exactly_one_wins_and_the_other_panics),
+    cmocka_unit_test(exactly_one_wins_and_the_other_panics),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,8 +160,8 @@ static void real_time_thread_lets_the_one_it_preempted_go_on(void **state) {
       int status;
       work = meetings[i].work;
       interruption = meetings[i].interruption;
-      status = in_child(preempt_again_and_again, (void *)(uintptr_t)(cached ? 16 : OBJPOOL_NO_CACHE), output,
-                        sizeof output);
+      status =
+          in_child(preempt_again_and_again, (void *)(uintptr_t)(cached ? 16 : OBJPOOL_NO_CACHE), output, sizeof output);
       if (!EXITED_WELL(status))
         fail_msg("%s, %s: status %#x: %s", meetings[i].name, cached ? "cached" : "without caches", (unsigned)status,
                  output);

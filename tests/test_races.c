@@ -207,6 +207,42 @@ static void thread_that_uses_a_pool_in_each_destructor_leaves_its_index(void **s
   thing_pool_release(&pool, thing_pool_acquire(&pool)); /* the key of the pools stands before this one, or after */
   thread_that_first_uses_a_pool_in_its_last_destructor_leaves_its_index(state);
 }
+/* Threads that stayed behind need no index in a child. */
+static long at_once, with_an_index, may_leave;
+
+static void *have_an_index(void *unused) {
+  thing_pool_release(&pool, thing_pool_acquire(&pool));
+  if (objpool__thread_index() >= OBJPOOL__FIRST_INDEX) count_add(&with_an_index, 1);
+  count_add(&at_once, 1);
+  WAIT_UNTIL(count_read(&may_leave));
+  return unused;
+}
+
+static void fill_all_indices(void *unused) {
+  enum { THREADS = OBJPOOL_MAX_THREADS - 1 }; /* and this one */
+  pthread_t threads[THREADS];
+  (void)unused;
+  alarm(HANGS_AFTER);
+  at_once = with_an_index = may_leave = 0;
+  thing_pool_release(&pool, thing_pool_acquire(&pool));
+  for (int i = 0; i < THREADS; i++) threads[i] = start_thread(have_an_index, NULL);
+  WAIT_UNTIL(count_read(&at_once) == THREADS);
+  CHECK(count_read(&with_an_index) == THREADS);
+  if (unused) { /* its child is to do the same */
+    char said[500];
+    int status = in_child(fill_all_indices, NULL, said, sizeof said);
+    if (!EXITED_WELL(status)) fprintf(stderr, "in the child: %s", said);
+    CHECK(EXITED_WELL(status));
+  }
+  count_set(&may_leave, 1);
+  for (int i = 0; i < THREADS; i++) join_thread(threads[i]);
+}
+
+static void child_has_the_indices_of_threads_that_stayed_behind(void **state) {
+  (void)state;
+  int status = in_child(fill_all_indices, &pool, output, sizeof output);
+  if (!EXITED_WELL(status)) fail_msg("status %#x: %s", (unsigned)status, output);
+}
 #endif
 
 /* ---- an allocator that uses another pool */
@@ -238,7 +274,8 @@ static long threads_ended, stop_now;
 
 static void *grow_and_end(void *unused) {
   thing *objects[60];
-  size_t count = thing_pool_acquire_many(&pool, objects, 60); /* this thread's first pool; its slot and more come from the other */
+  size_t count =
+      thing_pool_acquire_many(&pool, objects, 60); /* this thread's first pool; its slot and more come from the other */
   CHECK(count == 60);
   thing_pool_release_many(&pool, objects, count);
   (void)thing_pool_trim(&pool, 10);
@@ -432,17 +469,18 @@ static void max_idle_is_exact_after_maintenance_met_resizes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(destroying_a_monitor_in_its_poll_panics_and_changes_nothing),
-      cmocka_unit_test(destroying_a_monitor_in_its_thread_panics_and_changes_nothing),
-      cmocka_unit_test(monitor_may_be_stopped_in_a_visitor),
-      cmocka_unit_test(monitor_may_be_stopped_in_an_alert_of_another),
+    cmocka_unit_test(destroying_a_monitor_in_its_poll_panics_and_changes_nothing),
+    cmocka_unit_test(destroying_a_monitor_in_its_thread_panics_and_changes_nothing),
+    cmocka_unit_test(monitor_may_be_stopped_in_a_visitor),
+    cmocka_unit_test(monitor_may_be_stopped_in_an_alert_of_another),
 #if !THREAD_SANITIZED
-      cmocka_unit_test(thread_that_first_uses_a_pool_in_its_last_destructor_leaves_its_index),
-      cmocka_unit_test(thread_that_uses_a_pool_in_each_destructor_leaves_its_index),
+    cmocka_unit_test(thread_that_first_uses_a_pool_in_its_last_destructor_leaves_its_index),
+    cmocka_unit_test(thread_that_uses_a_pool_in_each_destructor_leaves_its_index),
+    cmocka_unit_test(child_has_the_indices_of_threads_that_stayed_behind),
 #endif
-      cmocka_unit_test(allocator_may_use_another_pool_while_threads_end_and_fork),
-      cmocka_unit_test(allocator_may_use_a_pool_for_the_first_time),
-      cmocka_unit_test(max_idle_is_exact_after_maintenance_met_resizes),
+    cmocka_unit_test(allocator_may_use_another_pool_while_threads_end_and_fork),
+    cmocka_unit_test(allocator_may_use_a_pool_for_the_first_time),
+    cmocka_unit_test(max_idle_is_exact_after_maintenance_met_resizes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,8 +69,8 @@ static fiber fibers[MOST_FIBERS];
 static ucontext_t stage;
 static int fiber_count, fibers_left, now_on = -1; /* -1: no fiber, no turns */
 static uint64_t seed, first_seed;
-static size_t one_in;         /* so many steps, on average, to a turn; 0: … */
-static long turns[6];         /* … turns at these steps alone, as few as a meeting needs */
+static size_t one_in; /* so many steps, on average, to a turn; 0: … */
+static long turns[6]; /* … turns at these steps alone, as few as a meeting needs */
 static size_t turn_count;
 static long steps;
 static const char *mistake;
@@ -339,9 +339,7 @@ static void give(thing *object) {
 /* ---- moments: was there one within a call when nothing was idle? (in pools without caches, where idle objects lie in one
    place; one that is handed to a waiter is taken) */
 
-static struct {
-  bool noted, nothing_idle;
-} moments[MOST_FIBERS];
+static struct { bool noted, nothing_idle; } moments[MOST_FIBERS];
 
 static bool nothing_is_idle(void) {
   const objpool__state *seen = pool.base.state;
@@ -414,13 +412,22 @@ static void acquire_when_it_is_idle(void) {
 }
 
 static const play tries[] = {
-    {"try_acquire beside a waiter", one_out_uncached, {release_all_held, wait_for_one, try_when_it_is_idle}, all_is_there},
-    {"acquire beside a waiter", one_out_uncached, {release_all_held, wait_for_one, acquire_when_it_is_idle}, all_is_there},
+    {"try_acquire beside a waiter",
+     one_out_uncached,
+     {release_all_held, wait_for_one, try_when_it_is_idle},
+     all_is_there},
+    {"acquire beside a waiter",
+     one_out_uncached,
+     {release_all_held, wait_for_one, acquire_when_it_is_idle},
+     all_is_there},
     {"try_acquire beside two waiters",
      one_out_uncached,
      {release_all_held, wait_for_one, try_when_it_is_idle, wait_for_one},
      all_is_there},
-    {"try_acquire beside a waiter, cached", one_out_cached, {release_all_held, wait_for_one, try_when_it_is_idle}, all_is_there},
+    {"try_acquire beside a waiter, cached",
+     one_out_cached,
+     {release_all_held, wait_for_one, try_when_it_is_idle},
+     all_is_there},
 };
 
 static void try_and_acquire_fail_only_with_a_reason(void **state) {
@@ -480,21 +487,60 @@ static void time_out(void) {
 }
 
 static const play waits[] = {
-    {"a waiter and trim", two_out_uncached, {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, trim_to_one}, all_is_there},
-    {"a waiter and a late trim", two_out_uncached, {release_all_and_keep_one, wait_for_one, trim_beside_the_waiter}, all_is_there},
-    {"a waiter and clear", two_out_uncached, {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, clear_all}, all_is_there},
-    {"a waiter and maintenance", two_out_looked_uncached, {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, maintain}, all_is_there},
-    {"a waiter and resize", two_out_uncached, {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, resize_to_one_and_back}, all_is_there},
+    {"a waiter and trim",
+     two_out_uncached,
+     {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, trim_to_one},
+     all_is_there},
+    {"a waiter and a late trim",
+     two_out_uncached,
+     {release_all_and_keep_one, wait_for_one, trim_beside_the_waiter},
+     all_is_there},
+    {"a waiter and clear",
+     two_out_uncached,
+     {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, clear_all},
+     all_is_there},
+    {"a waiter and maintenance",
+     two_out_looked_uncached,
+     {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, maintain},
+     all_is_there},
+    {"a waiter and resize",
+     two_out_uncached,
+     {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, resize_to_one_and_back},
+     all_is_there},
     {"a waiter and a higher cap", two_out_uncached, {keep_all, wait_for_one, resize_up}, all_is_there},
-    {"a waiter and discard", two_out_uncached, {discard_all_held, wait_for_one, keep_one_until_the_waiter_is_served, trim_to_one}, all_is_there},
-    {"a waiter and one whose time is up", two_out_uncached, {release_all_held, wait_for_one, time_out, keep_one_until_the_waiter_is_served}, all_is_there},
-    {"a waiter and trim, cached", two_out_cached, {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, trim_to_one}, all_is_there},
-    {"a waiter and clear, cached", two_out_cached, {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, clear_all}, all_is_there},
-    {"a waiter and maintenance, cached", two_out_looked_cached, {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, maintain}, all_is_there},
-    {"a waiter and resize, cached", two_out_cached, {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, resize_to_one_and_back}, all_is_there},
+    {"a waiter and discard",
+     two_out_uncached,
+     {discard_all_held, wait_for_one, keep_one_until_the_waiter_is_served, trim_to_one},
+     all_is_there},
+    {"a waiter and one whose time is up",
+     two_out_uncached,
+     {release_all_held, wait_for_one, time_out, keep_one_until_the_waiter_is_served},
+     all_is_there},
+    {"a waiter and trim, cached",
+     two_out_cached,
+     {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, trim_to_one},
+     all_is_there},
+    {"a waiter and clear, cached",
+     two_out_cached,
+     {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, clear_all},
+     all_is_there},
+    {"a waiter and maintenance, cached",
+     two_out_looked_cached,
+     {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, maintain},
+     all_is_there},
+    {"a waiter and resize, cached",
+     two_out_cached,
+     {release_all_held, wait_for_one, keep_one_until_the_waiter_is_served, resize_to_one_and_back},
+     all_is_there},
     {"a waiter and a higher cap, cached", two_out_cached, {keep_all, wait_for_one, resize_up}, all_is_there},
-    {"a waiter and discard, cached", two_out_cached, {discard_all_held, wait_for_one, keep_one_until_the_waiter_is_served, trim_to_one}, all_is_there},
-    {"a waiter and one whose time is up, cached", two_out_cached, {release_all_held, wait_for_one, time_out, keep_one_until_the_waiter_is_served}, all_is_there},
+    {"a waiter and discard, cached",
+     two_out_cached,
+     {discard_all_held, wait_for_one, keep_one_until_the_waiter_is_served, trim_to_one},
+     all_is_there},
+    {"a waiter and one whose time is up, cached",
+     two_out_cached,
+     {release_all_held, wait_for_one, time_out, keep_one_until_the_waiter_is_served},
+     all_is_there},
 };
 
 static void waiter_is_woken_whatever_goes_on(void **state) {
@@ -541,9 +587,15 @@ static void trim_some(void) {
 static const play limits[] = {
     {"maintenance and resize", idle_ones_looked_cached, {maintain, resize_down_up_down}, all_is_there},
     {"maintenance and resize of a full one", full_looked_cached, {maintain_once, resize_down_and_up}, all_is_there},
-    {"maintenance, resize and use of a full one", full_looked_cached, {maintain_once, resize_down_and_up, use_some}, all_is_there},
+    {"maintenance, resize and use of a full one",
+     full_looked_cached,
+     {maintain_once, resize_down_and_up, use_some},
+     all_is_there},
     {"maintenance, resize and use", idle_ones_looked_cached, {maintain, resize_down_up_down, use_some}, all_is_there},
-    {"maintenance, resize and use, without caches", idle_ones_looked_uncached, {maintain, resize_down_up_down, use_some}, all_is_there},
+    {"maintenance, resize and use, without caches",
+     idle_ones_looked_uncached,
+     {maintain, resize_down_up_down, use_some},
+     all_is_there},
     {"trim, resize and use", idle_ones_plain_cached, {trim_some, resize_down_up_down, use_some}, all_is_there},
     {"two resizes and use", some_idle_capped, {resize_the_cap, resize_the_cap, use_some}, all_is_there},
     {"trim, maintenance and use at the cap", some_idle_capped, {trim_some, maintain, use_some, use_some}, all_is_there},
@@ -617,7 +669,10 @@ static const play gifts[] = {
     {"extract and discard", shared_cached, {extract_shared, discard_shared}, one_won},
     {"release and release, with hooks", shared_reset, {release_shared_reset, release_shared_reset}, one_won},
     {"release and discard, with hooks", shared_reset, {release_shared_reset, discard_shared}, one_won},
-    {"release and release, with hooks, without caches", shared_reset_uncached, {release_shared_reset, release_shared_reset}, one_won},
+    {"release and release, with hooks, without caches",
+     shared_reset_uncached,
+     {release_shared_reset, release_shared_reset},
+     one_won},
     {"three releases, with hooks", shared_reset, {release_shared_reset, release_shared, release_shared_reset}, one_won},
 };
 
