@@ -731,7 +731,11 @@ OBJPOOL__INLINE uintptr_t *objpool__tag(void *object) { return (uintptr_t *)obje
 
 OBJPOOL__INLINE void objpool__mark(void *object) {
 #ifndef OBJPOOL_UNCHECKED
-  *objpool__tag(object) ^= 1;
+#ifdef OBJPOOL__X86_64
+  *objpool__tag(object) ^= 1; /* one instruction; three if it were atomic */
+#else                         /* relaxed: who gives it back at the same moment, by mistake, looks at it */
+  OBJPOOL__STORE(*objpool__tag(object), OBJPOOL__LOAD(*objpool__tag(object)) ^ 1);
+#endif
 #else
   (void)object;
 #endif
@@ -2339,7 +2343,7 @@ static void objpool__cell_give(objpool__state *state, void *cell) {
   if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
   objpool__block *block = objpool__block_of(state, cell);
   OBJPOOL_ASSERT(block);
-  *objpool__link(cell) = block->free;
+  OBJPOOL__STORE(*objpool__link(cell), block->free); /* relaxed: see objpool__mark */
   block->free = cell;
   block->used--;
   state->used--;
@@ -2444,11 +2448,12 @@ static __attribute__((__unused__)) void objpool__commons_push(objpool__state *st
 }
 
 static void objpool__tag_idle(const objpool__state *state, void *object) {
-  *objpool__tag(object) = (state->key ^ (uintptr_t)object) - 1;
+  OBJPOOL__STORE(*objpool__tag(object),
+                 (state->key ^ (uintptr_t)object) - 1); /* relaxed, here and below: see objpool__mark */
 }
 
 static void objpool__tag_in_use(const objpool__state *state, void *object) {
-  *objpool__tag(object) = state->key ^ (uintptr_t)object;
+  OBJPOOL__STORE(*objpool__tag(object), state->key ^ (uintptr_t)object);
 }
 
 /* One that maintenance set aside to validate it; under commons_lock. */
@@ -4276,14 +4281,14 @@ static void objpool__reject(objpool *pool, objpool__describe *describe, const vo
   const objpool__block *block = objpool__block_of(state, object);
   if (block && (const char *)object >= block->first)
     mistake = (size_t)((const char *)object - block->first) % state->stride ? "points into the middle of an object"
-              : *((const uintptr_t *)object - 1) == (state->key ^ (uintptr_t)object) - 1
+              : OBJPOOL__LOAD(*((const uintptr_t *)object - 1)) == (state->key ^ (uintptr_t)object) - 1
                   ? "released twice: it is idle already"
                   : "is not in use: it was released, destroyed or extracted before, or overwritten in front";
   if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
   if (!block) {
     objpool__lock(&objpool__process.lock);
     for (objpool__state *other = objpool__process.states; other; other = other->next)
-      if (other != state && *((const uintptr_t *)object - 1) == (other->key ^ (uintptr_t)object))
+      if (other != state && OBJPOOL__LOAD(*((const uintptr_t *)object - 1)) == (other->key ^ (uintptr_t)object))
         mistake = "belongs to another pool";
     objpool__unlock(&objpool__process.lock);
   }
@@ -5959,7 +5964,6 @@ static void *objpool__monitor_run(void *argument) {
   while (!objpool__wait(&monitor->stop, objpool__now_ns() + monitor->interval_ns)) {
     objpool_monitor_poll(handle);
     objpool__maintain_all();
-    if (monitor->forks != objpool__process.forks) break; /* a hook has forked, and this is the child */
   }
   return NULL;
 }

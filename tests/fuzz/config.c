@@ -121,6 +121,7 @@ static bool rate(double value) { return value >= 0 && value <= 1; }
 
 /* As it is documented. */
 static bool limits_are_possible(size_t warmup, size_t min_idle, size_t max_idle, size_t max_objects) {
+  if (min_idle == OBJPOOL_NONE) min_idle = 0;
   size_t least = warmup > min_idle ? warmup : min_idle;
   return !(max_idle && least > max_idle) && !(max_objects && least > max_objects) &&
          !(max_idle && max_objects && max_idle > max_objects);
