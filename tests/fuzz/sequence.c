@@ -92,7 +92,7 @@ struct model {
   bool open, closing, dirty;
   bool touched; /* a typed call has bound the all-zero pool to its type */
   const char *name;
-  size_t size, alignment, min_idle, max_idle, max_objects; /* 0: no limit */
+  size_t size, alignment, min_idle, asked_idle, max_idle, max_objects; /* 0: no limit */
   struct known known[KNOWN];
   size_t known_end, amount[STATES];
   size_t alive;  /* places taken: objects not gone, and those that create is building */
@@ -942,7 +942,7 @@ static void resize(struct model *m, const struct face *face, size_t max_idle, si
   struct call call;
   size_t idle = idle_of(m), new_idle = max_idle == OBJPOOL_UNCHANGED ? m->max_idle : max_idle, excess = 0;
   size_t new_objects = max_objects == OBJPOOL_UNCHANGED ? m->max_objects : max_objects;
-  bool possible = !(new_idle && m->min_idle > new_idle) && !(new_objects && m->min_idle > new_objects) &&
+  bool possible = !(new_idle && m->asked_idle > new_idle) && !(new_objects && m->asked_idle > new_objects) &&
                   !(new_idle && new_objects && new_idle > new_objects);
   if (m->kept || m->maintaining) return; /* whether the cap is passed, and who is idle, is then the pool's secret */
   begin(&call, m, SHRINK);
@@ -986,13 +986,13 @@ static void maintain(struct model *m) {
   REQUIRE(!again || !changed);
   if (!call.disturbed &&
       !call.outer) { /* within another call on the pool, what that has in hands may count as idle or as alive */
-    size_t good = idle - call.denied;
+    size_t good = idle - call.denied, least = m->max_idle && m->max_idle < m->min_idle ? m->max_idle : m->min_idle;
     REQUIRE(m->amount[IN_USE] == held);
     if (call.destroyed > call.denied)
-      REQUIRE(idle_of(m) >= m->min_idle); /* it gives back, but not below that */
+      REQUIRE(idle_of(m) >= least); /* it gives back, but not below that */
     else if (!call.out_of_memory && !call.refused && (!m->max_objects || m->alive < m->max_objects) &&
              pressure == OBJPOOL_PRESSURE_NONE)
-      REQUIRE(idle_of(m) >= m->min_idle);
+      REQUIRE(idle_of(m) >= least);
     if (pressure != OBJPOOL_PRESSURE_NONE)
       REQUIRE(!call.created && idle_of(m) == (good < m->min_idle ? good : m->min_idle));
   }
@@ -1090,7 +1090,8 @@ static void open_pool(struct model *m) {
   bool taken = config.name && name_is_taken(config.name);
   m->max_idle = config.max_idle;
   m->max_objects = config.max_objects;
-  m->min_idle = config.min_idle;
+  m->asked_idle = config.min_idle;
+  m->min_idle = config.min_idle ? config.min_idle : config.warmup;
   begin(&call, m, INIT);
   bool opened = is->face->init(is->base, &config);
   int error = errno;
