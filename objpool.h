@@ -784,7 +784,7 @@ OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
   uintptr_t top;
 #ifndef OBJPOOL_NO_THREADS
   if (!local) {
-    /* acquire: pairs with the release of a new table in objpool__bind_locked */
+    /* acquire: pairs with the release of a new table in objpool__publish */
     uintptr_t offset = __atomic_load_n(&pool->table_offset, __ATOMIC_ACQUIRE);
     offset += OBJPOOL__ROW;
     __asm__("" : "+r"(offset)); /* keeps the sum together: one instruction less */
