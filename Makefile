@@ -13,7 +13,7 @@ endif
 export CC CXX
 
 examples := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
-own_text  = $(wildcard README.md objpool.h Makefile examples/*.[ch] tests/* bench/*)
+own_text  = $(wildcard README.md objpool.h Makefile examples/*.[ch] tests/* tests/*/* bench/*)
 version   = $(shell awk '/define OBJPOOL_VERSION_(MAJOR|MINOR|PATCH) / { printf "%s%s", dot, $$3; dot = "." }' objpool.h)
 
 .DELETE_ON_ERROR:
@@ -36,7 +36,7 @@ examples: example-packages ## build all examples into build/examples; installs t
 	@$(MAKE) --no-print-directory $(examples)
 
 example-packages:
-	@tests/need libcjson-dev libcurl4-openssl-dev libmicrohttpd-dev libpq-dev libsqlite3-dev systemtap-sdt-dev
+	@tests/tools/need libcjson-dev libcurl4-openssl-dev libmicrohttpd-dev libpq-dev libsqlite3-dev systemtap-sdt-dev
 
 # an example says in its first lines how it is built, in its own folder:  build: cc -std=c11 ... NAME.c -o NAME -lfoo
 flags_of = $(shell sed -n '1,15s|.*build: cc \(.*\)|\1|p' $(1) | sed 's|\*/.*||; s| -o [^ ]*||')
@@ -45,12 +45,12 @@ $(BUILD)/examples/%: examples/%.c objpool.h $(wildcard examples/*.h)
 	cd examples && $(CC) $(or $(call flags_of,$<),-std=c11 -O2 -pthread $*.c) -I.. $(CFLAGS) -o '$(abspath $@)'
 
 example-postgres: example-packages ## 16 threads on 4 connections to a PostgreSQL server that is started for it
-	@tests/need postgresql
+	@tests/tools/need postgresql
 	@$(MAKE) --no-print-directory $(BUILD)/examples/postgres_pool
 	@examples/with_postgres $(BUILD)/examples/postgres_pool
 
 example-http: example-packages ## pooled HTTP clients on an nginx server that is started for it
-	@tests/need nginx-light
+	@tests/tools/need nginx-light
 	@$(MAKE) --no-print-directory $(BUILD)/examples/http_clients
 	@examples/with_nginx $(BUILD)/examples/http_clients
 
@@ -68,16 +68,16 @@ bench-scaling: ## check what bench/scaling.md derives against the counters of po
 	@bench/scaling
 
 matrix: ## the tests by every compiler, standard and processor claimed; installs them, names what it skips: half an hour
-	@tests/matrix
+	@tests/tools/matrix
 
 fuzz: ## fuzz calls, formats and configurations against reference models for FUZZ_SECONDS=60, in C and in C++
 	@tests/fuzz/run $(FUZZ_SECONDS)
 
 mutate: ## weaken the header in one place after the other; the tests must notice each; it takes hours
-	@tests/mutate
+	@tests/tools/mutate
 
 coverage: ## lines and branches of objpool.h that the tests reach
-	@tests/coverage
+	@tests/tools/coverage
 
 stress: ## stress with conservation, natively and under ThreadSanitizer: a quarter of an hour
 	@tests/stress/run
@@ -90,7 +90,7 @@ install: ## install objpool.h and objpool.pc below PREFIX
 	  >'$(DESTDIR)$(PREFIX)/share/pkgconfig/objpool.pc'
 
 format: ## format the sources with clang-format
-	clang-format -i objpool.h $(wildcard examples/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch])
+	clang-format -i objpool.h $(wildcard examples/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/threads/fibers/*.[ch] bench/*.[ch])
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

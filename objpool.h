@@ -36,8 +36,42 @@
       >>types           public types
       >>core            the inline fast paths
       >>define          OBJPOOL_DEFINE and the guards
-      >>implementation  rooms: system, threads, state, depot, blocks, limits, commons, waiting, revocation, objects,
-                        acquiring, releasing, fork, life, statistics, registry, output, pressure, maintenance, monitor
+      >>implementation  rooms, each of which uses only those above it:
+        >>system        what the operating system gives, and what stands in its place
+        >>process       the process lock, the fork that is under way, thread indices
+        >>state         what a pool in use consists of
+        >>panics        mistakes and events
+        >>memory        where a pool's memory comes from
+        >>depot         full and empty magazines, two lock-free stacks
+        >>blocks        the memory that objects lie in
+        >>limits        places among max_objects, room among max_idle
+        >>counts        what each thread counts
+        >>peaks         how a new peak is noticed without a test in the fast paths
+        >>commons       one magazine under a lock
+        >>waiting       the queue
+        >>revocation    how every slot is closed
+        >>slot          what a thread's slow paths do with its slot
+        >>threads       thread indices given out, slots made
+        >>local         engine of one thread's pools
+        >>uncached      engine of pools without caches
+        >>cached        engine of pools with caches
+        >>objects       building and taking down
+        >>trimming      gathering idle objects, and taking some down
+        >>binding       the state of a pool: found, verified or made
+        >>misuse        what is wrong with an object
+        >>acquiring     the slow half of an acquire
+        >>releasing     the slow half of a release
+        >>registry      every named pool
+        >>forks         what happens to all this in a child
+        >>life          init, warm-up, trim, resize, destroy
+        >>untyped       the operations without the type
+        >>statistics    snapshots and resets
+      >>fleet           what looks at many pools:
+        >>sums          the registry as one
+        >>output        the formats
+        >>pressure      of the machine's memory
+        >>maintenance   creating ahead of demand, giving back after it
+        >>monitor       alerts, and a thread that looks
 
    SWITCHES                                                                                                     >>switches
 
@@ -75,6 +109,7 @@
         opt.local       = false,                      // one thread at a time uses the pool: no atomics, no lock
         opt.wipe        = false);                     // no byte of an object survives its release
 
+      // False with errno EINVAL (objpool_config_error says why), EEXIST (the name), ENOMEM or ECANCELED: it is all-zero.
       bool conn_pool_init(conn_pool *pool, const objpool_config *config);
       void conn_pool_destroy(conn_pool *pool);
 
@@ -82,7 +117,8 @@
       struct conn *conn_pool_acquire(conn_pool *pool);
       // An idle object the caller must release, or NULL with EAGAIN; never creates.
       struct conn *conn_pool_try_acquire(conn_pool *pool);
-      // As acquire, but waits its turn at the cap; negative: without limit. NULL with ETIMEDOUT when time is up.
+      // As acquire, but waits its turn at the cap, OBJPOOL_MS(250) say; negative: without limit. NULL with ETIMEDOUT when
+      // time is up.
       struct conn *conn_pool_acquire_for(conn_pool *pool, int64_t timeout_ns);
       // Gives an object back, whichever thread acquired it. NULL is fine. Cannot fail; preserves errno.
       void conn_pool_release(conn_pool *pool, struct conn *conn);
@@ -157,20 +193,71 @@
 
 #if !defined(__GNUC__)
 #error "objpool.h needs gcc, clang or mingw gcc: it uses __attribute__((cleanup)) and the __atomic builtins"
-#elif defined(__cplusplus)
-#if __cplusplus < 201103L
-#error "objpool.h needs C++11 or later"
-#endif
-#elif !defined(__STDC_VERSION__) || __STDC_VERSION__ < 201112L
-#error "objpool.h needs C11 or later"
+#elif defined(__cplusplus) ? __cplusplus < 201103L : __STDC_VERSION__ < 201112L
+#error "objpool.h needs C11, C++11 or later"
 #endif
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#if defined(__cplusplus) && __cplusplus > 201703L && !defined(__clang__)
-#include <string.h> /* memset, before it is overloaded below: g++ would not know its own any more */
+
+/* C and C++. What else they differ in is in >>define. */
+#ifdef __cplusplus
+#define OBJPOOL__C_BEGINS extern "C" {
+#define OBJPOOL__C_ENDS }
+#define OBJPOOL__CXX_BEGINS extern "C++" {
+#define OBJPOOL__CXX_ENDS }
+#define OBJPOOL__STATIC_ASSERT static_assert
+#define OBJPOOL__NULL nullptr
+#define OBJPOOL__CAST(type, value) static_cast<type>(value)
+#define OBJPOOL__ZERO \
+  {}
+#define OBJPOOL__NS(count, unit) objpool__ns<unit>(count)
+#else
+#define OBJPOOL__C_BEGINS
+#define OBJPOOL__C_ENDS
+#define OBJPOOL__CXX_BEGINS
+#define OBJPOOL__CXX_ENDS
+#define OBJPOOL__STATIC_ASSERT _Static_assert
+#define OBJPOOL__NULL NULL
+#define OBJPOOL__CAST(type, value) ((type)(value))
+#define OBJPOOL__ZERO \
+  { 0 }
+#define OBJPOOL__NS(count, unit) ((int64_t)((count)*INT64_C(unit)))
 #endif
+
+/* In C++20 members are named as in C, and g++ warns of those that were not, unless they have a default. Not before: in C++11
+   a class with defaults is no aggregate. With defaults it is not trivial, and g++ would warn of a memset, which is as right
+   as ever: OBJPOOL__CLEARED overloads it. (string.h comes first: g++ would not know its own memset any more.) */
+#if defined(__cplusplus) && __cplusplus > 201703L
+#include <string.h>
+#define OBJPOOL__0 \
+  {}
+#define OBJPOOL__CLEARED(type)                                                      \
+  extern "C++" inline void *memset(type *memory, int value, size_t size) noexcept { \
+    return __builtin_memset(static_cast<void *>(memory), value, size);              \
+  }
+#else
+#define OBJPOOL__0
+#define OBJPOOL__CLEARED(type)
+#endif
+
+/* Code of ours is inside: whatever the file's own variables are called, and in C++ it stays the C that it is. What our macros
+   bring into the file needs no such leave. The first two let every compiler pass over what it does not know. */
+#define OBJPOOL__PRAGMA(...) _Pragma(#__VA_ARGS__)
+#define OBJPOOL__WITHOUT(warning) OBJPOOL__PRAGMA(GCC diagnostic ignored warning)
+#define OBJPOOL__OURS_BEGINS                          \
+  OBJPOOL__PRAGMA(GCC diagnostic push)                \
+  OBJPOOL__WITHOUT("-Wpragmas")                       \
+  OBJPOOL__WITHOUT("-Wunknown-warning-option")        \
+  OBJPOOL__WITHOUT("-Wshadow")                        \
+  OBJPOOL__WITHOUT("-Wredundant-decls")               \
+  OBJPOOL__WITHOUT("-Wdeclaration-after-statement")   \
+  OBJPOOL__WITHOUT("-Wold-style-cast")                \
+  OBJPOOL__WITHOUT("-Wuseless-cast")                  \
+  OBJPOOL__WITHOUT("-Wzero-as-null-pointer-constant") \
+  OBJPOOL__WITHOUT("-Wmissing-field-initializers")
+#define OBJPOOL__OURS_ENDS OBJPOOL__PRAGMA(GCC diagnostic pop)
 
 #ifndef OBJPOOL_CACHE_LINE
 #define OBJPOOL_CACHE_LINE 128
@@ -179,20 +266,23 @@
 #define OBJPOOL_MAX_THREADS 256
 #endif
 
+/* What stands before our functions, and before our variables: the same, so that they are as visible, with exactly one
+   `extern`. OBJPOOL__AT_FIRST is what a variable begins with, where its declaration is its definition. */
 #ifdef OBJPOOL_STATIC
 #undef OBJPOOL_API
 #define OBJPOOL_API static __attribute__((__unused__))
+#define OBJPOOL__DATA OBJPOOL_API
+#define OBJPOOL__AT_FIRST(...) = __VA_ARGS__
 #else
 #ifndef OBJPOOL_API
 #define OBJPOOL_API extern
 #endif
-#endif
-
-/* What stands before our variables: the same, so that they are as visible as the functions, with exactly one `extern`. */
 #if defined(_WIN32) || defined(__CYGWIN__) /* a thread-local variable is never imported */
 #define OBJPOOL__DATA extern
 #else
 #define OBJPOOL__DATA OBJPOOL__DATA_BY(OBJPOOL_API)
+#endif
+#define OBJPOOL__AT_FIRST(...)
 #endif
 #define OBJPOOL__DATA_BY(...) OBJPOOL__DATA_IF(__VA_ARGS__)
 #define OBJPOOL__DATA_IF(...) OBJPOOL__SECOND_OF(OBJPOOL__DATA_##__VA_ARGS__, extern __VA_ARGS__, )
@@ -205,8 +295,10 @@
    not link. */
 #ifdef OBJPOOL_UNCHECKED
 #define OBJPOOL__CHECKS unchecked
+#define OBJPOOL__CHECKED 0
 #else
 #define OBJPOOL__CHECKS checked
+#define OBJPOOL__CHECKED 1
 #endif
 #ifdef OBJPOOL_NO_STATS
 #define OBJPOOL__STATS uncounted
@@ -217,8 +309,10 @@
 #endif
 #ifdef OBJPOOL_NO_THREADS
 #define OBJPOOL__THREADS single
+#define OBJPOOL__THREADED 0
 #else
 #define OBJPOOL__THREADS threads
+#define OBJPOOL__THREADED 1
 #endif
 #define OBJPOOL__PASTE2(name, checks, stats, threads, line, count) \
   name##_v2_0_0_##checks##_##stats##_##threads##_##line##_##count
@@ -226,6 +320,19 @@
   OBJPOOL__PASTE2(name, checks, stats, threads, line, count)
 #define OBJPOOL__LINKED(name) \
   OBJPOOL__PASTE(name, OBJPOOL__CHECKS, OBJPOOL__STATS, OBJPOOL__THREADS, OBJPOOL_CACHE_LINE, OBJPOOL_MAX_THREADS)
+
+/* How the thread-local word is declared. "initial-exec" saves a call in libraries; glibc keeps room for a word, also under
+   dlopen. Without a model it is the compiler's choice. */
+#if !defined(OBJPOOL_TLS_MODEL) && defined(__ELF__) && defined(__GLIBC__)
+#define OBJPOOL_TLS_MODEL "initial-exec"
+#endif
+#if !OBJPOOL__THREADED
+#define OBJPOOL__TLS
+#elif defined(OBJPOOL_TLS_MODEL) && defined(__ELF__)
+#define OBJPOOL__TLS __thread __attribute__((__tls_model__(OBJPOOL_TLS_MODEL)))
+#else
+#define OBJPOOL__TLS __thread
+#endif
 
 #define OBJPOOL__LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define OBJPOOL__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
@@ -259,44 +366,31 @@ extern "C++" constexpr unsigned long long objpool__unit_of(const char *file) {
 #endif
 #define OBJPOOL__INLINE OBJPOOL__STATIC OBJPOOL__INLINED
 
+#ifdef __has_feature
+#define OBJPOOL__HAS(feature) __has_feature(feature)
+#else
+#define OBJPOOL__HAS(feature) 0
+#endif
+
 /* Idle objects are out of bounds for the sanitizers and for Valgrind. */
-#if defined(__SANITIZE_ADDRESS__)
-#define OBJPOOL__ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OBJPOOL__ASAN 1
-#endif
-#if __has_feature(memory_sanitizer)
-#define OBJPOOL__MSAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define OBJPOOL__TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__) && !defined(OBJPOOL__TSAN)
-#define OBJPOOL__TSAN 1
-#endif
-#ifdef __cplusplus
-extern "C" {
-#endif
-#ifdef OBJPOOL__ASAN
+#if defined(__SANITIZE_ADDRESS__) || OBJPOOL__HAS(address_sanitizer)
+#define OBJPOOL__SANITIZED
+OBJPOOL__C_BEGINS
 void __asan_poison_memory_region(void const volatile *memory, size_t size);
 void __asan_unpoison_memory_region(void const volatile *memory, size_t size);
+OBJPOOL__C_ENDS
 #define OBJPOOL__HIDE(object, size) __asan_poison_memory_region((object), (size))
 #define OBJPOOL__SHOW(object, size) __asan_unpoison_memory_region((object), (size))
-#elif defined(OBJPOOL__MSAN)
+#elif OBJPOOL__HAS(memory_sanitizer)
+#define OBJPOOL__SANITIZED
+OBJPOOL__C_BEGINS
 void __msan_poison(const volatile void *memory, size_t size);
 void __msan_unpoison(const volatile void *memory, size_t size);
+OBJPOOL__C_ENDS
 #define OBJPOOL__HIDE(object, size) __msan_poison((object), (size))
 #define OBJPOOL__SHOW(object, size) __msan_unpoison((object), (size))
 #elif defined(OBJPOOL_VALGRIND)
-#ifdef __cplusplus
-}
-#endif
 #include <valgrind/memcheck.h>
-#ifdef __cplusplus
-extern "C" {
-#endif
 #define OBJPOOL__HIDE(object, size) ((void)VALGRIND_MAKE_MEM_NOACCESS((object), (size)))
 #define OBJPOOL__SHOW(object, size) ((void)VALGRIND_MAKE_MEM_DEFINED((object), (size)))
 #else
@@ -304,21 +398,8 @@ extern "C" {
 #define OBJPOOL__SHOW(object, size) ((void)(object), (void)(size))
 #endif
 
-/* Whatever the file's own variables are called, ours are inside; and in C++ this stays the C that it is. What our macros
-   bring into the file needs no such leave. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wredundant-decls"
-#ifndef __cplusplus
-#pragma GCC diagnostic ignored "-Wdeclaration-after-statement"
-#else
-#pragma GCC diagnostic ignored "-Wold-style-cast"
-#pragma GCC diagnostic ignored "-Wzero-as-null-pointer-constant"
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wuseless-cast"
-#endif
-#endif
+OBJPOOL__OURS_BEGINS
+OBJPOOL__C_BEGINS
 
 /* ------------------------------------------------------------------------------------------------------- >>types */
 
@@ -326,20 +407,14 @@ extern "C" {
 #define OBJPOOL_UNCHANGED SIZE_MAX /* resize: keep this limit */
 #define OBJPOOL_NONE SIZE_MAX      /* objpool_config.min_idle: maintenance keeps none */
 
+#define OBJPOOL_MS(count) OBJPOOL__NS(count, 1000000) /* for every timeout: nanoseconds, an int64_t */
+#define OBJPOOL_SECONDS(count) OBJPOOL__NS(count, 1000000000)
+
 enum { OBJPOOL_ON_ACQUIRE = 1, OBJPOOL_ON_RELEASE = 2, OBJPOOL_ON_MAINTAIN = 4 }; /* opt.validate_on */
 
 typedef struct objpool objpool; /* the first member of every typed pool */
 
 typedef enum objpool_leak_policy { OBJPOOL_LEAK_REPORT, OBJPOOL_LEAK_ABORT, OBJPOOL_LEAK_IGNORE } objpool_leak_policy;
-
-/* In C++20 members are named as in C, and g++ warns of those that were not, unless they have a default. Not before: in C++11
-   a class with defaults is no aggregate. */
-#if defined(__cplusplus) && __cplusplus > 201703L
-#define OBJPOOL__0 \
-  {}
-#else
-#define OBJPOOL__0
-#endif
 
 typedef struct objpool_allocator {
   /* Returns `size` bytes aligned to `alignment`, or NULL. May be called under a pool's slow lock. */
@@ -448,6 +523,10 @@ typedef struct objpool__description {
 } objpool__description;
 typedef void objpool__describe(objpool__description *description);
 
+/* NULL, or a sentence that says what is wrong, as "warmup (8) is above max_objects (4)": all for which an init fails with
+   EINVAL, but for an objpool_type. The sentence lasts until eight more were asked for. */
+OBJPOOL_API const char *objpool_config_error(const objpool_config *config);
+
 OBJPOOL_API double objpool_hit_rate(const objpool_stats *stats); /* 0…1; 0 when nothing was acquired */
 OBJPOOL_API double objpool_miss_rate(const objpool_stats *stats);
 OBJPOOL_API uint64_t objpool_bytes_saved(const objpool_stats *stats); /* hits * object_size */
@@ -456,7 +535,7 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size);
 
 /* The same operations without the type: for managers and bindings. On an all-zero pool that no typed call has touched
    they return NULL or 0 with errno EINVAL. */
-OBJPOOL_API bool objpool_init(objpool *pool, const objpool_type *type, const objpool_config *config);
+OBJPOOL_API bool objpool_init(objpool *pool, const objpool_type *type, const objpool_config *config) OBJPOOL__MUST_USE;
 OBJPOOL_API void objpool_destroy(objpool *pool);
 OBJPOOL_API void *objpool_acquire(objpool *pool) OBJPOOL__MUST_USE;
 OBJPOOL_API void *objpool_try_acquire(objpool *pool) OBJPOOL__MUST_USE;
@@ -469,7 +548,7 @@ OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle);
 OBJPOOL_API size_t objpool_trim(objpool *pool, size_t keep);
 OBJPOOL_API size_t objpool_clear(objpool *pool);
 OBJPOOL_API size_t objpool_abandon(objpool *pool);
-OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects);
+OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects) OBJPOOL__MUST_USE;
 OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool);
 OBJPOOL_API void objpool_reset_stats(objpool *pool);
 OBJPOOL_API void *objpool_context(const objpool *pool);
@@ -496,17 +575,10 @@ typedef struct objpool_thresholds {     /* zero means the default in brackets */
   uint64_t min_samples OBJPOOL__0;      /* acquires between two polls; with fewer, rates raise no alert [100] */
 } objpool_thresholds;
 
-#if defined(__cplusplus) && __cplusplus > 201703L && !defined(__clang__)
-/* With defaults these are not trivial, and g++ would warn of a memset, which is as right as ever. */
-#define OBJPOOL__CLEARED(type)                                                      \
-  extern "C++" inline void *memset(type *memory, int value, size_t size) noexcept { \
-    return __builtin_memset(static_cast<void *>(memory), value, size);              \
-  }
 OBJPOOL__CLEARED(objpool_allocator)
 OBJPOOL__CLEARED(objpool_config)
 OBJPOOL__CLEARED(objpool_type)
 OBJPOOL__CLEARED(objpool_thresholds)
-#endif
 
 typedef struct objpool_alert {
   objpool_alert_kind kind;
@@ -563,57 +635,36 @@ OBJPOOL_API void objpool_monitor_stop(objpool_monitor *monitor);
 #define objpool__no_slot OBJPOOL__LINKED(objpool__no_slot)
 #define objpool__errno_distance OBJPOOL__LINKED(objpool__errno_distance)
 
-/* The offset of this thread's row in every slot table, in bytes: an index would cost an instruction to scale. Row 0: the
-   thread was not seen yet, 1 and 2: it has no cache of its own, else it has. */
-#ifndef OBJPOOL_NO_THREADS
-#if !defined(OBJPOOL_TLS_MODEL) && defined(__ELF__) && defined(__GLIBC__)
-#define OBJPOOL_TLS_MODEL "initial-exec" /* saves a call in libraries; glibc keeps room for a word, also under dlopen */
-#endif
-#if defined(OBJPOOL_TLS_MODEL) && defined(__ELF__)
-#define OBJPOOL__TLS __attribute__((__tls_model__(OBJPOOL_TLS_MODEL)))
-#else
-#define OBJPOOL__TLS /* the compiler's choice */
-#endif
-#ifdef OBJPOOL_STATIC
-static __thread uintptr_t objpool__thread_row OBJPOOL__TLS __attribute__((__unused__));
-static char *objpool__errno_distance
-    __attribute__((__unused__)); /* a number; a pointer, so that objects do not alias it */
-static objpool__slot objpool__no_slot = {0, OBJPOOL__REVOKED, 0, 0, 0};
-static objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 3] = {&objpool__no_slot};
-#else
+/* Rows of a slot table. Row 0: of a thread that was not seen yet, 1 and 2: of one without a cache of its own; then one for
+   each index. */
+enum { OBJPOOL__INDICES = OBJPOOL__THREADED ? OBJPOOL_MAX_THREADS : 1, OBJPOOL__ROWS = OBJPOOL__INDICES + 3 };
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wattributes" /* OBJPOOL_API may say more of functions than holds for variables */
-OBJPOOL__DATA __thread uintptr_t objpool__thread_row OBJPOOL__TLS;
-OBJPOOL__DATA char *objpool__errno_distance;  /* a number; a pointer, so that objects do not alias it */
-OBJPOOL__DATA objpool__slot objpool__no_slot; /* every fast path fails there */
-/* rows past 0 are filled before an index is given */
-OBJPOOL__DATA objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 3];
+/* The offset of this thread's row in every slot table, in bytes: an index would cost an instruction to scale. */
+OBJPOOL__DATA OBJPOOL__TLS uintptr_t objpool__thread_row;
+/* Of errno from the thread pointer, in bytes: a number; a pointer, so that objects do not alias it. */
+OBJPOOL__DATA char *objpool__errno_distance;
+/* Every fast path fails there. */
+OBJPOOL__DATA objpool__slot objpool__no_slot OBJPOOL__AT_FIRST({0, OBJPOOL__REVOKED, 0, 0, 0});
+/* Of a pool that was not used yet. Rows past 0 are filled before an index is given. */
+OBJPOOL__DATA objpool__slot *objpool__empty_table[OBJPOOL__ROWS] OBJPOOL__AT_FIRST({&objpool__no_slot});
 #pragma GCC diagnostic pop
-#endif
 
 /* Where the calling thread's row is. Never inlined, and a compiler cannot tell what it returns: elsewhere than on x86 it may
    read the thread pointer once per function, and a fiber that was moved to another thread by a call in between would go on
    with the row of the first. */
-#ifdef OBJPOOL_STATIC
-static __attribute__((__noinline__, __unused__)) uintptr_t *objpool__own_row(void) {
-  uintptr_t *row = &objpool__thread_row;
-  __asm__ volatile("" : "+r"(row) : : "memory");
-  return row;
-}
-#else
 OBJPOOL_API uintptr_t *objpool__own_row(void) __attribute__((__noinline__));
-#endif
-#if !(defined(__x86_64__) || defined(__i386__)) || !defined(__ELF__)
+
+/* On x86 the word is read through a segment register each time, unless a call would find it. (Before gcc 14 a module forgets
+   that an imported variable is thread-local.) */
+#if (defined(OBJPOOL__MODULES) && __GNUC__ < 14) || !(defined(__x86_64__) || defined(__i386__)) || \
+    !defined(__ELF__) || (!defined(OBJPOOL_TLS_MODEL) && defined(__PIC__) && !defined(__PIE__))
 #define OBJPOOL__ROW (*objpool__own_row())
-#elif defined(OBJPOOL__MODULES) && __GNUC__ < 14 /* it forgets that an imported variable is thread-local */
-#define OBJPOOL__ROW (*objpool__own_row())
-#elif defined(OBJPOOL_TLS_MODEL) /* through a segment register each time, unless a call would find the word */
+#elif defined(OBJPOOL_TLS_MODEL)
 #define OBJPOOL__ROW (sizeof OBJPOOL_TLS_MODEL > sizeof "initial-exec" ? *objpool__own_row() : objpool__thread_row)
-#elif !defined(__PIC__) || defined(__PIE__)
-#define OBJPOOL__ROW objpool__thread_row
 #else
-#define OBJPOOL__ROW (*objpool__own_row())
-#endif
+#define OBJPOOL__ROW objpool__thread_row
 #endif
 
 typedef enum objpool__how { OBJPOOL__TRY, OBJPOOL__ACQUIRE, OBJPOOL__WAIT } objpool__how;
@@ -658,25 +709,73 @@ OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe);
 OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count);
 
-#ifdef __cplusplus
-}
-#endif
+OBJPOOL__C_ENDS
 
 /* relaxed everywhere below unless said: a slot's words have one writer, or are written under its lock */
 #define OBJPOOL__LOAD(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
 #define OBJPOOL__STORE(word, value) __atomic_store_n(&(word), (value), __ATOMIC_RELAXED)
 
-#if defined(__x86_64__) && defined(__LP64__) && defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(OBJPOOL__ASAN) && \
-    !defined(OBJPOOL__MSAN) && !defined(OBJPOOL__TSAN)
-#define OBJPOOL__X86_64 /* single instructions stand for relaxed accesses; the sanitizers see the accesses instead */
+/* The word before an object: key ^ address while it is in use, which is odd, and one less while it is idle. */
+OBJPOOL__INLINE uintptr_t *objpool__tag(void *object) { return (uintptr_t *)object - 1; }
+OBJPOOL__INLINE uintptr_t objpool__tag_of(uintptr_t key, const void *object) { return key ^ (uintptr_t)object; }
+
+/* The steps that the processor decides:
+   objpool__count      one more. The owner of the slot alone writes, any thread may read. Not a locked instruction.
+   objpool__below …    a value against a word that others may write.
+   objpool__flip_bit       an object in use is idle now, or the other way round. Relaxed at most: who gives it back at the same
+                       moment, by mistake, looks at it.
+   objpool__mark_once  an object that was in use a moment ago is idle now; decided by one atomic instruction (relaxed: it
+                       publishes nothing). False: another thread was first. */
+#if defined(__x86_64__) && defined(__LP64__) && defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(OBJPOOL__SANITIZED) && \
+    !defined(__SANITIZE_THREAD__) && !OBJPOOL__HAS(thread_sanitizer)
+/* Single instructions stand for relaxed accesses, of which gcc makes three. (The sanitizers should see the accesses.) */
+#define OBJPOOL__X86_64
+OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) { __asm__("incq %0" : "+m"(*counter)); }
+#define OBJPOOL__COMPARE(name, operator, flag)                                                        \
+  OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) {                                 \
+    bool holds;                                                                                       \
+    __asm__("cmpq %2, %1" : "=@cc" flag(holds) : "r"(value), "m"(*(const volatile uintptr_t *)word)); \
+    return holds;                                                                                     \
+  }
+OBJPOOL__INLINE void objpool__flip_bit(void *object) { *objpool__tag(object) ^= 1; }
+OBJPOOL__INLINE bool objpool__mark_once(void *object) {
+  bool was_in_use; /* clang makes a loop of an atomic and */
+  __asm__("lock btrq $0, %1" : "=@ccc"(was_in_use), "+m"(*objpool__tag(object)));
+  return was_in_use;
+}
+#else
+OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) {
+  if (sizeof(uintptr_t) == sizeof *counter) {
+    /* release: a reader that counted an acquire also sees the releases before it, so that no peak is overstated */
+    __atomic_store_n(counter, OBJPOOL__LOAD(*counter) + 1, __ATOMIC_RELEASE);
+    return;
+  }
+  /* two words: a reader may see a count 2^32 off for an instant, once in 2^32 */
+  typedef uint32_t __attribute__((__may_alias__)) objpool__half;
+  objpool__half *half = (objpool__half *)(void *)counter;
+  const int first = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__; /* the low one */
+  uint32_t low = OBJPOOL__LOAD(half[first]) + 1;
+  OBJPOOL__STORE(half[first], low);
+  if (!low) OBJPOOL__STORE(half[!first], OBJPOOL__LOAD(half[!first]) + 1);
+}
+#define OBJPOOL__COMPARE(name, operator, flag) \
+  OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) { return value operator OBJPOOL__LOAD(*word); }
+OBJPOOL__INLINE void objpool__flip_bit(void *object) {
+  OBJPOOL__STORE(*objpool__tag(object), OBJPOOL__LOAD(*objpool__tag(object)) ^ 1);
+}
+OBJPOOL__INLINE bool objpool__mark_once(void *object) {
+  return __atomic_fetch_and(objpool__tag(object), ~(uintptr_t)1, __ATOMIC_RELAXED) & 1;
+}
 #endif
+OBJPOOL__COMPARE(objpool__below, <, "b")
+OBJPOOL__COMPARE(objpool__at_most, <=, "be")
+OBJPOOL__COMPARE(objpool__differs, !=, "ne")
 
 /* Where the calling thread's errno lies, found anew on both sides of a hook, which may come back on another thread. With
    glibc on x86-64 it has the same distance from the thread pointer in each thread: two instructions, a call takes six. */
-#if defined(OBJPOOL__X86_64) && defined(__GLIBC__) && !defined(OBJPOOL_NO_THREADS)
-#define OBJPOOL__ERRNO_DISTANCE
+#if defined(OBJPOOL__X86_64) && defined(__GLIBC__) && OBJPOOL__THREADED
 OBJPOOL__INLINE char *objpool__thread_pointer(void) {
-#if defined(__clang__)
+#ifdef __clang__
   return *(char *__attribute__((__address_space__(257))) *)0;
 #else
   char *self; /* the second operand: calls in between may change what it reads, but not what lies in objects */
@@ -688,92 +787,32 @@ OBJPOOL__INLINE int *objpool__errno(void) {
   return (int *)(void *)(objpool__thread_pointer() + (intptr_t)objpool__errno_distance);
 }
 #else
+OBJPOOL__INLINE char *objpool__thread_pointer(void) { return OBJPOOL__NULL; }
 OBJPOOL__INLINE int *objpool__errno(void) { return objpool__errno_of(); }
 #endif
 
-/* One more: the owner of the slot alone writes, any thread may read. Not a locked instruction. */
 OBJPOOL__INLINE void objpool__count(objpool__uint64 *counter) {
-#if !OBJPOOL__COUNTED
-  (void)counter;
-#elif defined(OBJPOOL__X86_64)
-  __asm__("incq %0" : "+m"(*counter)); /* gcc makes three instructions of a relaxed load, add and store */
-#elif UINTPTR_MAX > 0xffffffffu
-  /* release: a reader that counted an acquire also sees the releases before it, so that no peak is overstated */
-  __atomic_store_n(counter, OBJPOOL__LOAD(*counter) + 1, __ATOMIC_RELEASE);
-#else /* two words: a reader may see a count 2^32 off for an instant, once in 2^32 */
-  typedef uint32_t __attribute__((__may_alias__)) objpool__half;
-  objpool__half *half = (objpool__half *)(void *)counter;
-  enum { LOW = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ };
-  uint32_t low = OBJPOOL__LOAD(half[LOW]) + 1;
-  OBJPOOL__STORE(half[LOW], low);
-  if (!low) OBJPOOL__STORE(half[!LOW], OBJPOOL__LOAD(half[!LOW]) + 1);
-#endif
+  if (OBJPOOL__COUNTED) objpool__increment(counter);
 }
 
-/* A value against a word that others may write: one instruction where gcc would load an atomic into a register first. */
-#ifdef OBJPOOL__X86_64
-#define OBJPOOL__COMPARE(name, operator, flag)                                                        \
-  OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) {                                 \
-    bool holds;                                                                                       \
-    __asm__("cmpq %2, %1" : "=@cc" flag(holds) : "r"(value), "m"(*(const volatile uintptr_t *)word)); \
-    return holds;                                                                                     \
-  }
-#else
-#define OBJPOOL__COMPARE(name, operator, flag) \
-  OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) { return value operator OBJPOOL__LOAD(*word); }
-#endif
-OBJPOOL__COMPARE(objpool__below, <, "b")
-OBJPOOL__COMPARE(objpool__at_most, <=, "be")
-OBJPOOL__COMPARE(objpool__differs, !=, "ne")
-
-/* The word before an object: key ^ address while it is in use, which is odd, and one less while it is idle. */
-OBJPOOL__INLINE uintptr_t *objpool__tag(void *object) { return (uintptr_t *)object - 1; }
-
-OBJPOOL__INLINE void objpool__mark(void *object) {
-#ifndef OBJPOOL_UNCHECKED
-#ifdef OBJPOOL__X86_64
-  *objpool__tag(object) ^= 1; /* one instruction; three if it were atomic */
-#else                         /* relaxed: who gives it back at the same moment, by mistake, looks at it */
-  OBJPOOL__STORE(*objpool__tag(object), OBJPOOL__LOAD(*objpool__tag(object)) ^ 1);
-#endif
-#else
-  (void)object;
-#endif
+OBJPOOL__INLINE void objpool__flip(void *object) {
+  if (OBJPOOL__CHECKED) objpool__flip_bit(object);
 }
 
 /* Marks an object of this pool that is in use as idle; false: it is not one, or needs another look. */
 OBJPOOL__INLINE bool objpool__take_back(objpool *pool, void *object) {
-#ifndef OBJPOOL_UNCHECKED
-  if (OBJPOOL__UNLIKELY(objpool__differs(pool->key ^ (uintptr_t)object, objpool__tag(object)))) return false;
-#else
-  (void)pool;
-#endif
-  objpool__mark(object);
+  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(pool->key, object), objpool__tag(object))))
+    return false;
+  objpool__flip(object);
   return true;
-}
-
-/* An object that was in use a moment ago is idle now; decided by one atomic instruction (relaxed: it publishes nothing). False:
-   another thread was first. */
-OBJPOOL__INLINE bool objpool__mark_once(void *object) {
-#ifdef OBJPOOL__X86_64
-  bool was_in_use; /* clang makes a loop of what stands below */
-  __asm__("lock btrq $0, %1" : "=@ccc"(was_in_use), "+m"(*objpool__tag(object)));
-  return was_in_use;
-#else
-  return __atomic_fetch_and(objpool__tag(object), ~(uintptr_t)1, __ATOMIC_RELAXED) & 1;
-#endif
 }
 
 /* The same as objpool__take_back, before hooks see the object: of two threads that give it back at the same moment one wins. It
    looks first: what is no object may not be writable. */
 OBJPOOL__INLINE bool objpool__take_back_once(uintptr_t key, void *object) {
-#ifndef OBJPOOL_UNCHECKED
-  if (OBJPOOL__UNLIKELY(objpool__differs(key ^ (uintptr_t)object, objpool__tag(object)))) return false;
-  return objpool__mark_once(object);
-#else
-  (void)key, (void)object;
-  return true;
-#endif
+  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object))))
+    return false;
+  return !OBJPOOL__CHECKED || objpool__mark_once(object);
 }
 
 /* The heart of an acquire: the thread's newest idle object, or NULL: ask objpool__acquire_slow.
@@ -782,8 +821,7 @@ OBJPOOL__INLINE bool objpool__take_back_once(uintptr_t key, void *object) {
 OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
   objpool__slot *slot = &pool->own;
   uintptr_t top;
-#ifndef OBJPOOL_NO_THREADS
-  if (!local) {
+  if (OBJPOOL__THREADED && !local) {
     /* acquire: pairs with the release of a new table in objpool__publish */
     uintptr_t offset = __atomic_load_n(&pool->table_offset, __ATOMIC_ACQUIRE);
     offset += OBJPOOL__ROW;
@@ -793,10 +831,7 @@ OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
     __atomic_store_n(&slot->top, top, __ATOMIC_RELEASE); /* pairs with the acquire of the revoker, as in release */
     __asm__ volatile("" ::: "memory");                   /* the processor's half is the revoker's membarrier */
     if (OBJPOOL__UNLIKELY(objpool__below(top, &slot->base))) return NULL;
-  } else
-#endif
-  {
-    (void)local;
+  } else {
     top = OBJPOOL__LOAD(slot->top);
     if (OBJPOOL__UNLIKELY(objpool__at_most(top, &slot->base))) return NULL;
     top -= sizeof(void *);
@@ -805,7 +840,7 @@ OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
   void *object = *(void **)top;
   if (!object) __builtin_unreachable(); /* the caller need not ask again */
   objpool__count(&slot->acquires);
-  objpool__mark(object);
+  objpool__flip(object);
   return object;
 }
 
@@ -813,9 +848,8 @@ OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
    before, it looks whether the cache was revoked: someone may wait for just this object. */
 OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objpool__describe *describe) {
   objpool__slot *slot = &pool->own;
-#ifndef OBJPOOL_NO_THREADS
-  if (!local) slot = *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW); /* bound: it handed the object out */
-#endif
+  if (OBJPOOL__THREADED && !local) /* bound: it handed the object out */
+    slot = *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW);
   uintptr_t top = OBJPOOL__LOAD(slot->top);
   if (OBJPOOL__UNLIKELY(!objpool__below(top, &slot->limit))) {
     objpool__give_slow(pool, describe, object, OBJPOOL__NOT_STORED);
@@ -824,16 +858,13 @@ OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objp
   objpool__count(&slot->releases); /* before the store: nobody counts an acquire of it first */
   *(void **)top = object;
   top += sizeof(void *);
-#ifndef OBJPOOL_NO_THREADS
-  if (!local) {
+  if (OBJPOOL__THREADED && !local) {
     __atomic_store_n(&slot->top, top, __ATOMIC_RELEASE); /* pairs with the revoker's acquire: it sees the object */
     __asm__ volatile("" ::: "memory");                   /* as in objpool__take */
     if (OBJPOOL__UNLIKELY(objpool__below(top, &slot->base)))
       objpool__give_slow(pool, describe, object, OBJPOOL__STORED_REVOKED);
     return;
   }
-#endif
-  (void)local;
   OBJPOOL__STORE(slot->top, top);
 }
 
@@ -887,16 +918,10 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
 /* ------------------------------------------------------------------------------------------------------ >>define */
 
 /* A user's own variable may be called opt. */
-#define OBJPOOL__OPTIONS_BEGIN _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")
-#define OBJPOOL__OPTIONS_END _Pragma("GCC diagnostic pop")
+#define OBJPOOL__OPTIONS_BEGIN OBJPOOL__PRAGMA(GCC diagnostic push) OBJPOOL__WITHOUT("-Wshadow")
+#define OBJPOOL__OPTIONS_END OBJPOOL__PRAGMA(GCC diagnostic pop)
 
 #ifdef __cplusplus
-#define OBJPOOL__NULL nullptr
-#define OBJPOOL__CAST(type, value) static_cast<type>(value)
-#define OBJPOOL__ZERO \
-  {}
-#define OBJPOOL__CXX_BEGIN extern "C++" {
-#define OBJPOOL__CXX_END }
 /* a tag of its own: the pool may be called guard, or as one of its members */
 #define OBJPOOL__POOL(name)                                                       \
   struct name##_guard;                                                            \
@@ -956,243 +981,11 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
 #else
 #define OBJPOOL__CATCH(...) __VA_ARGS__;
 #endif
-#else
-#define OBJPOOL__NULL NULL
-#define OBJPOOL__CAST(type, value) ((type)(value))
-#define OBJPOOL__ZERO \
-  { 0 }
-#define OBJPOOL__CXX_BEGIN
-#define OBJPOOL__CXX_END
-/* a tag of its own: T may be `struct name` */
-#define OBJPOOL__POOL(name)            \
-  typedef struct name##_objpool_pool { \
-    objpool base;                      \
-  } name;                              \
-  typedef struct name##_objpool_pool name##_objpool_pool;
-#define OBJPOOL__CXX_MEMBERS(name)
-#define OBJPOOL__EXTRACT(name)                                                                                 \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                             \
-      name##_objpool_value name##_extract(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) { \
-    static name##_objpool_value objpool__zero;                                                                 \
-    name##_objpool_value objpool__v;                                                                           \
-    if (!objpool__claim(&objpool__p->base, name##_objpool_describe, objpool__o)) return objpool__zero;         \
-    __builtin_memcpy((void *)&objpool__v, objpool__o, sizeof objpool__v); /* T may have const members */       \
-    objpool__forget(&objpool__p->base, name##_objpool_describe, objpool__o);                                   \
-    return objpool__v;                                                                                         \
-  }                                                                                                            \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value name##_guard_extract(                  \
-      name##_guard *objpool__g) {                                                                              \
-    static name##_objpool_value objpool__zero;                                                                 \
-    if (!name##_guard_mut(objpool__g)) return objpool__zero;                                                   \
-    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                    \
-  }
-#define OBJPOOL__CREATES(T, options) ((options).create)
-#define OBJPOOL__DESTROYS(T, options) ((options).destroy)
-#define OBJPOOL__CREATE(T, options, object, context) (!(options).create || (options).create((object), (context)))
-#define OBJPOOL__DESTROY(T, options, object, context) \
-  if ((options).destroy) (options).destroy((object), (context))
-#define OBJPOOL__GUARD_TYPES(name)
-#define OBJPOOL__NOEXCEPT
-#define OBJPOOL__CATCH(...) __VA_ARGS__;
-#endif
 
-#define OBJPOOL__VALUE(name, memory) OBJPOOL__CAST(name##_objpool_value *, memory)
-
-#define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
-
-#define OBJPOOL__DEFINE(name, T, ...)                                                                                  \
-  OBJPOOL__CXX_BEGIN                                                                                                   \
-  typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */         \
-  OBJPOOL__POOL(name)                                                                                                  \
-  typedef struct name##_guard {                                                                                        \
-    OBJPOOL__GUARD_TYPES(name)                                                                                         \
-    name##_objpool_value *object;                                                                                      \
-    name##_objpool_pool *pool;                                                                                         \
-  } name##_guard;                                                                                                      \
-  typedef struct name##_objpool_options {                                                                              \
-    bool (*create)(name##_objpool_value *, void *);                                                                    \
-    void (*reset)(name##_objpool_value *, void *);                                                                     \
-    bool (*validate)(name##_objpool_value *, void *);                                                                  \
-    void (*destroy)(name##_objpool_value *, void *);                                                                   \
-    void (*on_event)(const objpool_event *, void *);                                                                   \
-    unsigned validate_on;                                                                                              \
-    bool local, wipe;                                                                                                  \
-  } name##_objpool_options;                                                                                            \
-  OBJPOOL__OPTIONS_BEGIN                                                                                               \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_options name##_objpool_chosen(void) {                                  \
-    name##_objpool_options opt = OBJPOOL__ZERO;                                                                        \
-    __VA_ARGS__;                                                                                                       \
-    return opt;                                                                                                        \
-  }                                                                                                                    \
-  OBJPOOL__OPTIONS_END                                                                                                 \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {           \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    OBJPOOL__CATCH(                                                                                                    \
-        return OBJPOOL__CREATE(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c))        \
-  }                                                                                                                    \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {         \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    OBJPOOL__CATCH(return !objpool__s.validate || objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))   \
-  }                                                                                                                    \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_restore(void *objpool__o, void *objpool__c) {          \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    OBJPOOL__CATCH(if (objpool__s.reset) objpool__s.reset(OBJPOOL__VALUE(name, objpool__o), objpool__c);               \
-                   return !objpool__s.validate ||                                                                      \
-                          (objpool__s.validate_on && !(objpool__s.validate_on & OBJPOOL_ON_RELEASE)) ||                \
-                          objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))                           \
-  }                                                                                                                    \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_destroy(void *objpool__o, void *objpool__c)            \
-      OBJPOOL__NOEXCEPT {                                                                                              \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                  \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                        \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    objpool__description objpool__d = OBJPOOL__ZERO;                                                                   \
-    objpool__d.type.size = sizeof(name##_objpool_value);                                                               \
-    objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                     \
-    objpool__d.type.create =                                                                                           \
-        OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_create) : OBJPOOL__NULL;     \
-    objpool__d.restore =                                                                                               \
-        objpool__s.reset ||                                                                                            \
-                (objpool__s.validate && (!objpool__s.validate_on || (objpool__s.validate_on & OBJPOOL_ON_RELEASE)))    \
-            ? OBJPOOL__THAT(name##_objpool_restore)                                                                    \
-            : OBJPOOL__NULL;                                                                                           \
-    objpool__d.resets = objpool__s.reset != OBJPOOL__NULL;                                                             \
-    objpool__d.called = #name;                                                                                         \
-    objpool__d.type.validate = objpool__s.validate ? OBJPOOL__THAT(name##_objpool_validate) : OBJPOOL__NULL;           \
-    objpool__d.type.destroy =                                                                                          \
-        OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_destroy) : OBJPOOL__NULL;   \
-    objpool__d.type.validate_on = objpool__s.validate_on                                                               \
-                                      ? objpool__s.validate_on                                                         \
-                                      : OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);              \
-    objpool__d.type.local = objpool__s.local;                                                                          \
-    objpool__d.type.wipe = objpool__s.wipe;                                                                            \
-    objpool__d.on_event = objpool__s.on_event;                                                                         \
-    return objpool__d;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {           \
-    *objpool__d = name##_objpool_is();                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED bool name##_init(name##_objpool_pool *objpool__p, const objpool_config *objpool__c) { \
-    return objpool__init(&objpool__p->base, name##_objpool_describe, objpool__c);                                      \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name##_objpool_pool *objpool__p) {                                \
-    objpool_destroy(&objpool__p->base);                                                                                \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire(                               \
-      name##_objpool_pool *objpool__p) {                                                                               \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
-                                                    OBJPOOL__ACQUIRE, 0));                                             \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_try_acquire(                           \
-      name##_objpool_pool *objpool__p) {                                                                               \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
-                                                    OBJPOOL__TRY, 0));                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                     \
-      name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                  \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
-                                                    OBJPOOL__WAIT, objpool__t));                                       \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name##_objpool_pool *objpool__p,                                  \
-                                                     name##_objpool_value *objpool__o) {                               \
-    objpool__release_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_discard(name##_objpool_pool *objpool__p,                                  \
-                                                     name##_objpool_value *objpool__o) {                               \
-    objpool__discard_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE size_t name##_acquire_many(name##_objpool_pool *objpool__p,         \
-                                                                              name##_objpool_value **objpool__o,       \
-                                                                              size_t objpool__n) {                     \
-    return objpool__acquire_many(&objpool__p->base, name##_objpool_describe,                                           \
-                                 OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objpool__o)), objpool__n);               \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_release_many(name##_objpool_pool *objpool__p,                             \
-                                                          name##_objpool_value *const *objpool__o,                     \
-                                                          size_t objpool__n) {                                         \
-    while (objpool__n-- > 0) name##_release(objpool__p, *objpool__o++);                                                \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {            \
-    return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n)   \
-                                                                     : 0;                                              \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {              \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim(&objpool__p->base, objpool__n) : 0;                    \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_clear(name##_objpool_pool *objpool__p) {                                \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                               \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name##_objpool_pool *objpool__p) {                              \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_abandon(&objpool__p->base) : 0;                             \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED bool name##_resize(name##_objpool_pool *objpool__p, size_t objpool__i,                \
-                                                    size_t objpool__n) {                                               \
-    return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                                \
-           objpool_resize(&objpool__p->base, objpool__i, objpool__n);                                                  \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED bool name##_attach(name##_objpool_pool *objpool__p) {                                 \
-    return objpool__attach(&objpool__p->base, name##_objpool_describe);                                                \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                   \
-    objpool_stats objpool__s = objpool_snapshot(&objpool__p->base);                                                    \
-    objpool__s.object_size = sizeof(name##_objpool_value);                                                             \
-    return objpool__s;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_reset_stats(name##_objpool_pool *objpool__p) {                            \
-    objpool_reset_stats(&objpool__p->base);                                                                            \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_guard name##_guard_acquire(name##_objpool_pool *objpool__p) {                  \
-    name##_guard objpool__g = {name##_acquire(objpool__p), objpool__p};                                                \
-    return objpool__g;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p,                \
-                                                                       int64_t objpool__t) {                           \
-    name##_guard objpool__g = {name##_acquire_for(objpool__p, objpool__t), objpool__p};                                \
-    return objpool__g;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                   \
-    name##_objpool_value *objpool__o = objpool__g->object;                                                             \
-    objpool__g->object = OBJPOOL__NULL;                                                                                \
-    return objpool__o;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *objpool__g) {                                 \
-    if (objpool__g->object) name##_release(objpool__g->pool, name##_guard_take(objpool__g));                           \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_discard(name##_guard *objpool__g) {                                 \
-    if (objpool__g->object) name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                           \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *objpool__g) {          \
-    name##_guard objpool__m = *objpool__g;                                                                             \
-    objpool__g->object = OBJPOOL__NULL;                                                                                \
-    return objpool__m;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value const *name##_guard_ref(const name##_guard *objpool__g) {        \
-    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
-      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);       \
-    return objpool__g->object;                                                                                         \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_mut(name##_guard *objpool__g) {                    \
-    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
-      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);       \
-    return objpool__g->object;                                                                                         \
-  }                                                                                                                    \
-  OBJPOOL__EXTRACT(name)                                                                                               \
-  OBJPOOL__CXX_MEMBERS(name)                                                                                           \
-  OBJPOOL__CXX_END                                                                                                     \
-  OBJPOOL__STATIC_ASSERT(sizeof(name##_objpool_pool) == sizeof(objpool), "OBJPOOL_DEFINE(...) ends with a semicolon")
-
-#ifdef __cplusplus
-#define OBJPOOL__STATIC_ASSERT static_assert
-#else
-#define OBJPOOL__STATIC_ASSERT _Static_assert
-#endif
-#define OBJPOOL__JOIN2(a, b) a##b
-#define OBJPOOL__JOIN(a, b) OBJPOOL__JOIN2(a, b)
-
-#ifdef __cplusplus
 extern "C++" {
+/* Any number times a constant: a template, so that no cast is useless, and none is the user's. */
+template <int64_t unit, class N> constexpr int64_t objpool__ns(N count) { return static_cast<int64_t>(count * unit); }
+
 struct objpool__place {
   void *memory;
 };
@@ -1212,16 +1005,7 @@ template <bool constructible> struct objpool__maker { /* a T without T() needs o
 template <> struct objpool__maker<true> {
   template <class T> static bool make(T *object) {
     objpool__place place = {(void *)object};
-#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
-    try {
-      ::new (place) T();
-    } catch (...) {
-      return false;
-    }
-#else
-    ::new (place) T();
-#endif
-    return true;
+    OBJPOOL__CATCH(::new (place) T(); return true)
   }
   template <class T> static T none() { return T(); }
 };
@@ -1285,7 +1069,40 @@ public:
   for (objpool_scoped<P> guard_(pool_), *once_ = &guard_; once_; once_ = nullptr)  \
     for (decltype(guard_.object) variable = guard_.object; once_; once_ = nullptr) \
       if (variable)
+
 #else
+/* a tag of its own: T may be `struct name` */
+#define OBJPOOL__POOL(name)            \
+  typedef struct name##_objpool_pool { \
+    objpool base;                      \
+  } name;                              \
+  typedef struct name##_objpool_pool name##_objpool_pool;
+#define OBJPOOL__CXX_MEMBERS(name)
+#define OBJPOOL__EXTRACT(name)                                                                                 \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                             \
+      name##_objpool_value name##_extract(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) { \
+    static name##_objpool_value objpool__zero;                                                                 \
+    name##_objpool_value objpool__v;                                                                           \
+    if (!objpool__claim(&objpool__p->base, name##_objpool_describe, objpool__o)) return objpool__zero;         \
+    __builtin_memcpy((void *)&objpool__v, objpool__o, sizeof objpool__v); /* T may have const members */       \
+    objpool__forget(&objpool__p->base, name##_objpool_describe, objpool__o);                                   \
+    return objpool__v;                                                                                         \
+  }                                                                                                            \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value name##_guard_extract(                  \
+      name##_guard *objpool__g) {                                                                              \
+    static name##_objpool_value objpool__zero;                                                                 \
+    if (!name##_guard_mut(objpool__g)) return objpool__zero;                                                   \
+    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                    \
+  }
+#define OBJPOOL__CREATES(T, options) ((options).create)
+#define OBJPOOL__DESTROYS(T, options) ((options).destroy)
+#define OBJPOOL__CREATE(T, options, object, context) (!(options).create || (options).create((object), (context)))
+#define OBJPOOL__DESTROY(T, options, object, context) \
+  if ((options).destroy) (options).destroy((object), (context))
+#define OBJPOOL__GUARD_TYPES(name)
+#define OBJPOOL__NOEXCEPT
+#define OBJPOOL__CATCH(...) __VA_ARGS__;
+
 /* A guard whose scope gives its object back: OBJPOOL_SCOPED(conn_pool) guard = conn_pool_guard_acquire(&pool); */
 #define OBJPOOL_SCOPED(P) __attribute__((__cleanup__(P##_guard_release), __unused__)) P##_guard
 #define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                                                              \
@@ -1295,12 +1112,204 @@ public:
       if (variable)
 #endif
 
+#define OBJPOOL__VALUE(name, memory) OBJPOOL__CAST(name##_objpool_value *, memory)
+
+#define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
+
+#define OBJPOOL__DEFINE(name, T, ...)                                                                                \
+  OBJPOOL__CXX_BEGINS                                                                                                \
+  typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */       \
+  OBJPOOL__POOL(name)                                                                                                \
+  typedef struct name##_guard {                                                                                      \
+    OBJPOOL__GUARD_TYPES(name)                                                                                       \
+    name##_objpool_value *object;                                                                                    \
+    name##_objpool_pool *pool;                                                                                       \
+  } name##_guard;                                                                                                    \
+  typedef struct name##_objpool_options {                                                                            \
+    bool (*create)(name##_objpool_value *, void *);                                                                  \
+    void (*reset)(name##_objpool_value *, void *);                                                                   \
+    bool (*validate)(name##_objpool_value *, void *);                                                                \
+    void (*destroy)(name##_objpool_value *, void *);                                                                 \
+    void (*on_event)(const objpool_event *, void *);                                                                 \
+    unsigned validate_on;                                                                                            \
+    bool local, wipe;                                                                                                \
+  } name##_objpool_options;                                                                                          \
+  OBJPOOL__OPTIONS_BEGIN                                                                                             \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_options name##_objpool_chosen(void) {                                \
+    name##_objpool_options opt = OBJPOOL__ZERO;                                                                      \
+    __VA_ARGS__;                                                                                                     \
+    return opt;                                                                                                      \
+  }                                                                                                                  \
+  OBJPOOL__OPTIONS_END                                                                                               \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {         \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
+    OBJPOOL__CATCH(                                                                                                  \
+        return OBJPOOL__CREATE(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c))      \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {       \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
+    OBJPOOL__CATCH(return !objpool__s.validate || objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c)) \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_restore(void *objpool__o, void *objpool__c) {        \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
+    OBJPOOL__CATCH(if (objpool__s.reset) objpool__s.reset(OBJPOOL__VALUE(name, objpool__o), objpool__c);             \
+                   return !objpool__s.validate ||                                                                    \
+                          (objpool__s.validate_on && !(objpool__s.validate_on & OBJPOOL_ON_RELEASE)) ||              \
+                          objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))                         \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_destroy(void *objpool__o, void *objpool__c)          \
+      OBJPOOL__NOEXCEPT {                                                                                            \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
+    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                      \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
+    objpool__description objpool__d = OBJPOOL__ZERO;                                                                 \
+    objpool__d.type.size = sizeof(name##_objpool_value);                                                             \
+    objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                   \
+    objpool__d.type.create =                                                                                         \
+        OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_create) : OBJPOOL__NULL;   \
+    objpool__d.restore =                                                                                             \
+        objpool__s.reset ||                                                                                          \
+                (objpool__s.validate && (!objpool__s.validate_on || (objpool__s.validate_on & OBJPOOL_ON_RELEASE)))  \
+            ? OBJPOOL__THAT(name##_objpool_restore)                                                                  \
+            : OBJPOOL__NULL;                                                                                         \
+    objpool__d.resets = objpool__s.reset != OBJPOOL__NULL;                                                           \
+    objpool__d.called = #name;                                                                                       \
+    objpool__d.type.validate = objpool__s.validate ? OBJPOOL__THAT(name##_objpool_validate) : OBJPOOL__NULL;         \
+    objpool__d.type.destroy =                                                                                        \
+        OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_destroy) : OBJPOOL__NULL; \
+    objpool__d.type.validate_on = objpool__s.validate_on                                                             \
+                                      ? objpool__s.validate_on                                                       \
+                                      : OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);            \
+    objpool__d.type.local = objpool__s.local;                                                                        \
+    objpool__d.type.wipe = objpool__s.wipe;                                                                          \
+    objpool__d.on_event = objpool__s.on_event;                                                                       \
+    return objpool__d;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is();                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name##_objpool_pool *objpool__p,                 \
+                                                                    const objpool_config *objpool__c) {              \
+    return objpool__init(&objpool__p->base, name##_objpool_describe, objpool__c);                                    \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name##_objpool_pool *objpool__p) {                              \
+    objpool_destroy(&objpool__p->base);                                                                              \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire(                             \
+      name##_objpool_pool *objpool__p) {                                                                             \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe, \
+                                                    OBJPOOL__ACQUIRE, 0));                                           \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_try_acquire(                         \
+      name##_objpool_pool *objpool__p) {                                                                             \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe, \
+                                                    OBJPOOL__TRY, 0));                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                   \
+      name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe, \
+                                                    OBJPOOL__WAIT, objpool__t));                                     \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name##_objpool_pool *objpool__p,                                \
+                                                     name##_objpool_value *objpool__o) {                             \
+    objpool__release_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_discard(name##_objpool_pool *objpool__p,                                \
+                                                     name##_objpool_value *objpool__o) {                             \
+    objpool__discard_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE size_t name##_acquire_many(name##_objpool_pool *objpool__p,       \
+                                                                              name##_objpool_value **objpool__o,     \
+                                                                              size_t objpool__n) {                   \
+    return objpool__acquire_many(&objpool__p->base, name##_objpool_describe,                                         \
+                                 OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objpool__o)), objpool__n);             \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release_many(name##_objpool_pool *objpool__p,                           \
+                                                          name##_objpool_value *const *objpool__o,                   \
+                                                          size_t objpool__n) {                                       \
+    while (objpool__n-- > 0) name##_release(objpool__p, *objpool__o++);                                              \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {          \
+    return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n) \
+                                                                     : 0;                                            \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {            \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim(&objpool__p->base, objpool__n) : 0;                  \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_clear(name##_objpool_pool *objpool__p) {                              \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                             \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name##_objpool_pool *objpool__p) {                            \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_abandon(&objpool__p->base) : 0;                           \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_resize(name##_objpool_pool *objpool__p,               \
+                                                                      size_t objpool__i, size_t objpool__n) {        \
+    return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                              \
+           objpool_resize(&objpool__p->base, objpool__i, objpool__n);                                                \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_attach(name##_objpool_pool *objpool__p) {             \
+    return objpool__attach(&objpool__p->base, name##_objpool_describe);                                              \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                 \
+    objpool_stats objpool__s = objpool_snapshot(&objpool__p->base);                                                  \
+    objpool__s.object_size = sizeof(name##_objpool_value);                                                           \
+    return objpool__s;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_reset_stats(name##_objpool_pool *objpool__p) {                          \
+    objpool_reset_stats(&objpool__p->base);                                                                          \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(                                \
+      name##_objpool_pool *objpool__p) {                                                                             \
+    name##_guard objpool__g = {name##_acquire(objpool__p), objpool__p};                                              \
+    return objpool__g;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                   \
+      name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                   \
+    name##_guard objpool__g = {name##_acquire_for(objpool__p, objpool__t), objpool__p};                              \
+    return objpool__g;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                 \
+    name##_objpool_value *objpool__o = objpool__g->object;                                                           \
+    objpool__g->object = OBJPOOL__NULL;                                                                              \
+    return objpool__o;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *objpool__g) {                               \
+    if (objpool__g->object) name##_release(objpool__g->pool, name##_guard_take(objpool__g));                         \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_discard(name##_guard *objpool__g) {                               \
+    if (objpool__g->object) name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                         \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *objpool__g) {        \
+    name##_guard objpool__m = *objpool__g;                                                                           \
+    objpool__g->object = OBJPOOL__NULL;                                                                              \
+    return objpool__m;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value const *name##_guard_ref(const name##_guard *objpool__g) {      \
+    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                      \
+      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);     \
+    return objpool__g->object;                                                                                       \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_mut(name##_guard *objpool__g) {                  \
+    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                      \
+      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);     \
+    return objpool__g->object;                                                                                       \
+  }                                                                                                                  \
+  OBJPOOL__EXTRACT(name)                                                                                             \
+  OBJPOOL__CXX_MEMBERS(name)                                                                                         \
+  OBJPOOL__CXX_ENDS                                                                                                  \
+  OBJPOOL__STATIC_ASSERT(sizeof(name##_objpool_pool) == sizeof(objpool), "OBJPOOL_DEFINE(...) ends with a semicolon")
+
+#define OBJPOOL__JOIN2(a, b) a##b
+#define OBJPOOL__JOIN(a, b) OBJPOOL__JOIN2(a, b)
+
 /* OBJPOOL_WITH(conn_pool, conn, &pool) { conn is a struct conn * } else { there was none: errno says why } */
 #define OBJPOOL_WITH(P, variable, pool) OBJPOOL__WITH_AT(P, variable, pool, __COUNTER__)
 #define OBJPOOL__WITH_AT(P, variable, pool, at) \
   OBJPOOL__WITH(P, variable, pool, OBJPOOL__JOIN(objpool__guard_, at), OBJPOOL__JOIN(objpool__once_, at))
 
-#pragma GCC diagnostic pop
+OBJPOOL__OURS_ENDS
 #endif /* OBJPOOL_H */
 
 #if defined(OBJPOOL_IMPLEMENTATION) && !defined(OBJPOOL__IMPLEMENTED)
@@ -1310,19 +1319,7 @@ public:
 #undef OBJPOOL__INLINE /* from here on each copy's own, also where modules are compiled */
 #define OBJPOOL__INLINE static inline OBJPOOL__INLINED
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wredundant-decls"
-#ifndef __cplusplus
-#pragma GCC diagnostic ignored "-Wdeclaration-after-statement"
-#else
-#pragma GCC diagnostic ignored "-Wold-style-cast"
-#pragma GCC diagnostic ignored "-Wzero-as-null-pointer-constant"
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wuseless-cast"
-#endif
-#endif
+OBJPOOL__OURS_BEGINS
 
 #include <errno.h>
 #include <stdlib.h>
@@ -1345,27 +1342,85 @@ public:
 #include <unistd.h>
 #endif
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+OBJPOOL__C_BEGINS
 
 #ifndef OBJPOOL_ASSERT
 #define OBJPOOL_ASSERT(cond) ((void)0)
 #endif
 
-/* ---- room: system. What strict -std=c11 hides is declared here; C++ always shows it. */
+/* ---- room: system >>system
+   What the operating system and the C library give, named once; and what stands in its place where there are no threads, no
+   stdio, or no such call. No other room names a platform or asks what there is. */
+
+#define OBJPOOL__UNUSED __attribute__((__unused__)) /* but in some builds: by an OBJPOOL_ASSERT */
+
+#ifdef OBJPOOL_NO_STDIO
+static void objpool__print(const char *text) { (void)text; }
+#else
+static void objpool__print(const char *text) { (void)fputs(text, stderr); /* nobody is left to tell if it fails */ }
+#endif
+
+/* errno is preserved as it stands in the thread that calls: a hook may have come back on another one. */
+OBJPOOL_API int *objpool__errno_of(void) {
+  __asm__ volatile(""); /* or compilers would call it once for both sides of a hook */
+  return &errno;
+}
+
+static void objpool__set_error(int error) { *objpool__errno_of() = error; }
+
+/* Platforms: Linux by its calls, which strict -std=c11 does not hide; Windows; and the rest, by POSIX. */
 
 #if defined(__linux__)
 #ifndef __cplusplus
 extern long syscall(long number, ...);
 #endif
-struct objpool__kernel_time { /* what the kernel's old calls take: longs, whatever _TIME_BITS says */
-  long seconds, nanoseconds;
-};
+#ifdef SYS_futex /* what its old calls take: longs, whatever _TIME_BITS says */
+typedef long objpool__kernel_word;
+enum { OBJPOOL__FUTEX = SYS_futex, OBJPOOL__CLOCK_GETTIME = SYS_clock_gettime };
+#else
+typedef int64_t objpool__kernel_word;
+enum { OBJPOOL__FUTEX = SYS_futex_time64, OBJPOOL__CLOCK_GETTIME = SYS_clock_gettime64 };
 #endif
-#if !defined(CLOCK_MONOTONIC) && (defined(__EMSCRIPTEN__) || (defined(__linux__) && defined(__LP64__)))
-#define OBJPOOL__HIDDEN_CLOCK /* clockid_t is an int, 1: CLOCK_MONOTONIC; where longs have 64 bits, time_t has one size */
-extern int clock_gettime(int clock, struct timespec *now);
+typedef struct objpool__kernel_time {
+  objpool__kernel_word seconds, nanoseconds;
+} objpool__kernel_time;
+
+static long objpool__process_id(void) { return syscall(SYS_getpid); }
+static long objpool__thread_number(void) { return syscall(SYS_gettid); }
+
+/* Whether the kernel knows no thread by this number any more. */
+static bool objpool__thread_ended(long number) {
+  return syscall(SYS_tgkill, objpool__process_id(), number, 0L) != 0 && errno == ESRCH;
+}
+
+/* Asks for huge pages where memory is large: first touches of small ones would cost more than all the rest of building
+   objects. A hint: the system may refuse. */
+static void objpool__prefer_huge_pages(void *memory, size_t size) {
+  enum { OBJPOOL__HUGEPAGE = 14, OBJPOOL__UNIT = 65536 };
+  if (size < (size_t)4 << 20) return;
+  int saved = errno;
+  uintptr_t first = ((uintptr_t)memory + OBJPOOL__UNIT - 1) & ~(uintptr_t)(OBJPOOL__UNIT - 1),
+            end = ((uintptr_t)memory + size) & ~(uintptr_t)(OBJPOOL__UNIT - 1);
+  syscall(SYS_madvise, first, end - first, (long)OBJPOOL__HUGEPAGE);
+  objpool__set_error(saved);
+}
+#elif defined(_WIN32)
+static long objpool__process_id(void) { return 1; }        /* no forks */
+#else
+static long objpool__process_id(void) { return (long)getpid(); }
+#endif
+
+#ifndef __linux__
+static long objpool__thread_number(void) { return 0; }
+static bool objpool__thread_ended(long number) { return (void)number, false; } /* not known */
+static void objpool__prefer_huge_pages(void *memory, size_t size) { (void)memory, (void)size; }
+#endif
+
+#if defined(CLOCK_MONOTONIC)
+#define OBJPOOL__MONOTONIC CLOCK_MONOTONIC
+#elif defined(__EMSCRIPTEN__) || (defined(__linux__) && defined(__LP64__))
+#define OBJPOOL__MONOTONIC 1 /* strict -std=c11 hides it, and what takes it: */
+extern int clock_gettime(int clock, struct timespec *now); /* where time_t has one size */
 #endif
 
 static uint64_t objpool__now_ns(void) {
@@ -1375,28 +1430,289 @@ static uint64_t objpool__now_ns(void) {
   QueryPerformanceFrequency(&frequency);
   return (uint64_t)(count.QuadPart / frequency.QuadPart) * 1000000000u +
          (uint64_t)(count.QuadPart % frequency.QuadPart) * 1000000000u / (uint64_t)frequency.QuadPart;
-#elif defined(__linux__) && !defined(CLOCK_MONOTONIC) && !defined(OBJPOOL__HIDDEN_CLOCK) && defined(SYS_clock_gettime)
-  struct objpool__kernel_time now;
-  syscall(SYS_clock_gettime, 1, &now); /* 1: CLOCK_MONOTONIC */
-  return (uint64_t)now.seconds * 1000000000u + (uint64_t)now.nanoseconds;
-#else
+#elif defined(OBJPOOL__MONOTONIC)
   struct timespec now;
-#ifdef OBJPOOL__HIDDEN_CLOCK
-  clock_gettime(1, &now);
-#else
-  clock_gettime(CLOCK_MONOTONIC, &now);
-#endif
+  clock_gettime(OBJPOOL__MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+#else
+  const long monotonic = 1;
+  objpool__kernel_time now;
+  syscall(OBJPOOL__CLOCK_GETTIME, monotonic, &now);
+  return (uint64_t)now.seconds * 1000000000u + (uint64_t)now.nanoseconds;
 #endif
 }
 
-OBJPOOL_API int *objpool__errno_of(void) {
-  __asm__ volatile(""); /* or compilers would call it once for both sides of a hook */
-  return &errno;
+/* Linux 4.14: every running thread of this process passes a full barrier. False: not here. */
+static bool objpool__membarrier(bool registering) {
+#if defined(SYS_membarrier) && !defined(OBJPOOL_NO_MEMBARRIER)
+  enum { OBJPOOL__PRIVATE_EXPEDITED = 8, OBJPOOL__REGISTER_PRIVATE_EXPEDITED = 16 };
+  return syscall(SYS_membarrier, (long)(registering ? OBJPOOL__REGISTER_PRIVATE_EXPEDITED : OBJPOOL__PRIVATE_EXPEDITED),
+                 0L, 0L) == 0;
+#elif defined(_WIN32) && !defined(OBJPOOL_NO_MEMBARRIER)
+  FlushProcessWriteBuffers();
+  (void)registering;
+  return true;
+#else
+  (void)registering;
+  return false;
+#endif
 }
 
-/* errno is preserved as it stands in the thread that calls: a hook may have come back on another one. */
-static void objpool__set_error(int error) { *objpool__errno_of() = error; }
+/* In its place, once a sandbox refuses it: where a page that was just written loses a right, x86 processors that run this
+   process are interrupted to forget it, and an interrupt is a full barrier. By one thread at a time, with a page of its own.
+   (Linux from 6.15 on can do that without an interrupt on AMD's processors with INVLPGB: there this is no more than probable.) */
+static bool objpool__interrupt_all(volatile char *page, size_t size) {
+#if defined(__linux__) && (defined(__x86_64__) || defined(__i386__)) && !defined(OBJPOOL__NO_INTERRUPT) && \
+    !defined(OBJPOOL_NO_MEMBARRIER)
+  enum { OBJPOOL__READ = 1, OBJPOOL__WRITE = 2 };
+  if (syscall(SYS_mprotect, page, (long)size, (long)(OBJPOOL__READ | OBJPOOL__WRITE)) != 0) return false;
+  page[0] = (char)(page[0] + 1);
+  return syscall(SYS_mprotect, page, (long)size, (long)OBJPOOL__READ) == 0;
+#else
+  (void)page, (void)size;
+  return false;
+#endif
+}
+
+/* Threads, by pthread; or none. */
+
+#ifndef OBJPOOL_NO_THREADS
+typedef pthread_t objpool__thread;
+typedef pthread_key_t objpool__key;
+typedef pthread_mutex_t objpool__plain_mutex;
+#define OBJPOOL__UNLOCKED PTHREAD_MUTEX_INITIALIZER
+
+static bool objpool__mutex_make(objpool__plain_mutex *mutex) { return pthread_mutex_init(mutex, NULL) == 0; }
+static void objpool__mutex_unmake(objpool__plain_mutex *mutex) { pthread_mutex_destroy(mutex); }
+static void objpool__mutex_lock(objpool__plain_mutex *mutex) { pthread_mutex_lock(mutex); }
+static void objpool__mutex_unlock(objpool__plain_mutex *mutex) { pthread_mutex_unlock(mutex); }
+static OBJPOOL__UNUSED bool objpool__mutex_try(objpool__plain_mutex *mutex) {
+  return pthread_mutex_trylock(mutex) == 0;
+}
+static bool objpool__key_make(objpool__key *key, void (*at_exit)(void *)) {
+  return pthread_key_create(key, at_exit) == 0;
+}
+static void objpool__key_unmake(objpool__key key) { pthread_key_delete(key); }
+static bool objpool__key_set(objpool__key key, void *value) { return pthread_setspecific(key, value) == 0; }
+static int objpool__thread_start(objpool__thread *thread, void *(*run)(void *), void *argument) {
+  return pthread_create(thread, NULL, run, argument);
+}
+static bool objpool__thread_is(objpool__thread thread) { return pthread_equal(pthread_self(), thread) != 0; }
+static void objpool__thread_join(objpool__thread thread) { pthread_join(thread, NULL); }
+
+#ifdef __ANDROID__ /* has no cancellation */
+static int objpool__set_cancel(int state) { return state; }
+enum { OBJPOOL__CANCEL_OFF };
+#else
+enum { OBJPOOL__CANCEL_OFF = PTHREAD_CANCEL_DISABLE };
+static int objpool__set_cancel(int state) {
+  int before = state;
+  pthread_setcancelstate(state, &before);
+  return before;
+}
+#endif
+
+#ifdef _WIN32
+#define OBJPOOL__AT_FORK(prepare, parent, child) ((void)(prepare), (void)(parent), (void)(child))
+#else
+#define OBJPOOL__AT_FORK(prepare, parent, child) ((void)pthread_atfork(prepare, parent, child))
+#endif
+static void objpool__once(void (*start)(void)) { /* of all that it is called with, the first */
+  static pthread_once_t started = PTHREAD_ONCE_INIT;
+  pthread_once(&started, start);
+}
+#else
+typedef char objpool__thread, objpool__key, objpool__plain_mutex;
+#define OBJPOOL__UNLOCKED 0
+enum { OBJPOOL__CANCEL_OFF };
+static bool objpool__mutex_make(objpool__plain_mutex *mutex) { return (void)mutex, true; }
+static void objpool__mutex_unmake(objpool__plain_mutex *mutex) { (void)mutex; }
+static void objpool__mutex_lock(objpool__plain_mutex *mutex) { (void)mutex; }
+static void objpool__mutex_unlock(objpool__plain_mutex *mutex) { (void)mutex; }
+static OBJPOOL__UNUSED bool objpool__mutex_try(objpool__plain_mutex *mutex) { return (void)mutex, false; } /* held */
+static bool objpool__key_make(objpool__key *key, void (*at_exit)(void *)) { return (void)key, (void)at_exit, false; }
+static void objpool__key_unmake(objpool__key key) { (void)key; }
+static bool objpool__key_set(objpool__key key, void *value) { return (void)key, (void)value, false; }
+static int objpool__thread_start(objpool__thread *thread, void *(*run)(void *), void *argument) {
+  return (void)thread, (void)run, (void)argument, ENOSYS;
+}
+static bool objpool__thread_is(objpool__thread thread) { return (void)thread, true; }
+static void objpool__thread_join(objpool__thread thread) { (void)thread; }
+static int objpool__set_cancel(int state) { return state; }
+#define OBJPOOL__AT_FORK(prepare, parent, child) ((void)(prepare), (void)(parent), (void)(child))
+static void objpool__once(void (*start)(void)) { start(); }
+#endif
+
+/* No function of ours is a cancellation point, though some that the system offers are: those are called between these two. */
+static int objpool__cancel_off(void) { return objpool__set_cancel(OBJPOOL__CANCEL_OFF); }
+static void objpool__cancel_restore(int before) { (void)objpool__set_cancel(before); }
+
+/* Signals: one thread sleeps until another one sets it. */
+
+typedef enum objpool__progress { OBJPOOL__AWAKE, OBJPOOL__ASLEEP, OBJPOOL__SET } objpool__progress;
+
+typedef struct objpool__signal {
+  uint32_t progress; /* objpool__progress */
+#if !defined(__linux__) && !defined(OBJPOOL_NO_THREADS)
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+#endif
+} objpool__signal;
+
+static bool objpool__signal_is_set(objpool__signal *signal) { /* pairs with objpool__signal_set */
+  return __atomic_load_n(&signal->progress, __ATOMIC_ACQUIRE) == OBJPOOL__SET;
+}
+
+#if defined(OBJPOOL_NO_THREADS) /* nobody waits */
+static void objpool__signal_make(objpool__signal *signal) { signal->progress = OBJPOOL__AWAKE; }
+static void objpool__signal_unmake(objpool__signal *signal) { (void)signal; }
+static uint32_t *objpool__signal_set(objpool__signal *signal) { return (void)signal, OBJPOOL__NULL; }
+static void objpool__signal_wake(uint32_t *word) { (void)word; }
+static bool objpool__signal_wait(objpool__signal *signal, uint64_t deadline) {
+  return deadline == 0 && objpool__signal_is_set(signal);
+}
+#elif defined(__linux__)
+
+/* Sleeps on a word until it is woken, the monotonic time has come (UINT64_MAX: never), or for no reason; not at all if the
+   word is no longer `expected`. */
+static void objpool__sleep(uint32_t *word, uint32_t expected, uint64_t deadline) {
+  enum { OBJPOOL__WAIT_BITSET_PRIVATE = 137 }; /* an absolute time on the monotonic clock */
+  uint64_t seconds = deadline / 1000000000u;
+  objpool__kernel_time until = {(objpool__kernel_word)seconds, (objpool__kernel_word)(deadline % 1000000000u)};
+  bool endless = seconds >> (8 * sizeof(objpool__kernel_word) - 2) != 0 || deadline == UINT64_MAX;
+  syscall(OBJPOOL__FUTEX, word, (long)OBJPOOL__WAIT_BITSET_PRIVATE, (long)expected, endless ? NULL : &until, NULL,
+          0xffffffffL);
+}
+
+/* Wakes who sleeps on it. If the word is a stack's that was used again since, someone wakes for no reason, at worst. */
+static void objpool__wake(uint32_t *word) {
+  enum { OBJPOOL__WAKE_PRIVATE = 129 };
+  syscall(OBJPOOL__FUTEX, word, (long)OBJPOOL__WAKE_PRIVATE, 1L);
+}
+
+static void objpool__signal_make(objpool__signal *signal) { signal->progress = OBJPOOL__AWAKE; }
+static void objpool__signal_unmake(objpool__signal *signal) { (void)signal; }
+
+/* Returns what objpool__signal_wake needs, or NULL: its thread is awake. After it the signal may be gone. */
+static uint32_t *objpool__signal_set(objpool__signal *signal) {
+  uint32_t *word = &signal->progress;
+  /* release: what was handed over is seen; pairs with objpool__signal_is_set */
+  return __atomic_exchange_n(word, OBJPOOL__SET, __ATOMIC_ACQ_REL) == OBJPOOL__ASLEEP ? word : NULL;
+}
+
+static void objpool__signal_wake(uint32_t *word) {
+  if (!word) return;
+  int saved = errno;
+  objpool__wake(word);
+  objpool__set_error(saved);
+}
+
+/* True when set, false when the monotonic deadline passed (UINT64_MAX: never). */
+static bool objpool__signal_wait(objpool__signal *signal, uint64_t deadline) {
+  uint32_t *word = &signal->progress, before = OBJPOOL__AWAKE;
+  /* acquire on failure: it was set; acq_rel: who sets it sees it asleep, or it sees that it is set */
+  if (!__atomic_compare_exchange_n(word, &before, OBJPOOL__ASLEEP, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
+      before == OBJPOOL__SET)
+    return true; /* else it waits once more */
+  while (!objpool__signal_is_set(signal)) {
+    if (deadline != UINT64_MAX && objpool__now_ns() >= deadline) return false;
+    objpool__sleep(word, OBJPOOL__ASLEEP, deadline);
+  }
+  return true;
+}
+
+#else /* a condition for each; the monotonic clock decides, sleeps are bounded */
+
+static void objpool__signal_make(objpool__signal *signal) {
+  signal->progress = OBJPOOL__AWAKE;
+  pthread_mutex_init(&signal->lock, NULL);
+  pthread_cond_init(&signal->wake, NULL);
+}
+
+static void objpool__signal_unmake(objpool__signal *signal) {
+  pthread_mutex_lock(&signal->lock); /* whoever set it is done with it */
+  pthread_mutex_unlock(&signal->lock);
+  pthread_mutex_destroy(&signal->lock);
+  pthread_cond_destroy(&signal->wake);
+}
+
+static uint32_t *objpool__signal_set(objpool__signal *signal) {
+  pthread_mutex_lock(&signal->lock);
+  __atomic_store_n(&signal->progress, OBJPOOL__SET, __ATOMIC_RELEASE); /* pairs with objpool__signal_is_set */
+  pthread_cond_signal(&signal->wake);
+  pthread_mutex_unlock(&signal->lock);
+  return NULL;
+}
+
+static void objpool__signal_wake(uint32_t *word) { (void)word; }
+
+static bool objpool__signal_wait(objpool__signal *signal, uint64_t deadline) {
+  pthread_mutex_lock(&signal->lock);
+  while (!objpool__signal_is_set(signal)) {
+    uint64_t now = objpool__now_ns(), left;
+    if (now >= deadline) break;
+    left = deadline - now < 50000000u ? deadline - now : 50000000u;
+    struct timespec until; /* steps of at most 50 ms: changes of the wall clock are harmless */
+#ifdef TIME_UTC
+    timespec_get(&until, TIME_UTC);
+#else /* mingw with the old C library */
+    clock_gettime(CLOCK_REALTIME, &until);
+#endif
+    until.tv_nsec += (long)left;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    int before = objpool__cancel_off();
+    pthread_cond_timedwait(&signal->wake, &signal->lock, &until);
+    objpool__cancel_restore(before);
+  }
+  bool set = objpool__signal_is_set(signal);
+  pthread_mutex_unlock(&signal->lock);
+  return set;
+}
+#endif
+
+/* Waiting for another thread without a queue: after a bounded number of turns it sleeps, so that a thread of high priority
+   lets go on the one it waits for, which it may have preempted. */
+static void objpool__pause(unsigned *turns) {
+  enum { OBJPOOL__TURNS = 1024, OBJPOOL__NAP_NS = 50000 };
+  if (++*turns < OBJPOOL__TURNS) return;
+  objpool__signal nobody; /* sets it */
+  objpool__signal_make(&nobody);
+  (void)objpool__signal_wait(&nobody, objpool__now_ns() + OBJPOOL__NAP_NS);
+  objpool__signal_unmake(&nobody);
+}
+
+/* Files of the system, for the pressure of memory. */
+
+#ifndef OBJPOOL__PRESSURE_ROOT
+#define OBJPOOL__PRESSURE_ROOT "" /* where tests put files of their own */
+#endif
+
+/* Reads a small file into `text` (always terminated); 0 bytes if it cannot. */
+#ifdef __linux__
+#ifdef O_CLOEXEC
+enum { OBJPOOL__CLOEXEC = O_CLOEXEC };
+#else /* hidden by strict -std=c11 */
+enum { OBJPOOL__CLOEXEC = 02000000 };
+#endif
+static size_t objpool__read_file(const char *path, char *text, size_t size) {
+  size_t length = 0;
+  int before = objpool__cancel_off(); /* opening and reading are cancellation points */
+  int file = open(path, O_RDONLY | OBJPOOL__CLOEXEC);
+  for (ssize_t got; file >= 0 && length < size - 1 && (got = read(file, text + length, size - 1 - length)) > 0;)
+    length += (size_t)got;
+  if (file >= 0) close(file);
+  objpool__cancel_restore(before);
+  text[length] = 0;
+  return length;
+}
+#else
+static size_t objpool__read_file(const char *path, char *text, size_t size) {
+  (void)path, (void)size;
+  text[0] = 0;
+  return 0;
+}
+#endif
 
 /* Clears memory so that no optimiser drops it. */
 static void objpool__wipe(void *memory, size_t size) {
@@ -1413,109 +1729,68 @@ static bool objpool__round_up(size_t size, size_t alignment, size_t *rounded) {
   return !overflow;
 }
 
-/* ---- room: threads. A thread index is a row in every slot table: given out under one lock, given back by a
-   thread-exit destructor. Slots belong to the index; what a thread leaves there is moved to the commons when it ends. */
+/* ---- room: process >>process
+   What is one per process: its lock, the fork that is under way, and which thread has which row of every slot table. */
 
-enum {
-  OBJPOOL__NO_INDEX = 0, /* not seen yet */
-  OBJPOOL__GUEST = 1,    /* every index was taken */
-  OBJPOOL__LEAVING = 2,  /* the thread ends, and gave its index back */
-  OBJPOOL__FIRST_INDEX = 3,
-  OBJPOOL__ROWS = OBJPOOL_MAX_THREADS + 3
-};
+typedef struct objpool__mutex {
+  objpool__plain_mutex plain;
+  bool unneeded; /* what it guards is one thread's at a time (a local pool) */
+} objpool__mutex;
 
-#ifdef OBJPOOL_NO_THREADS
-typedef char objpool__mutex;
-static void objpool__lock(objpool__mutex *mutex) { (void)mutex; }
-static void objpool__unlock(objpool__mutex *mutex) { (void)mutex; }
-static int objpool__cancel_off(void) { return 0; }
-static void objpool__cancel_restore(int before) { (void)before; }
-#define OBJPOOL__UNLOCKED 0
-#else
 #ifndef OBJPOOL_STATIC
-__thread uintptr_t objpool__thread_row OBJPOOL__TLS;
+OBJPOOL__TLS uintptr_t objpool__thread_row;
 char *objpool__errno_distance;
 objpool__slot objpool__no_slot = {0, OBJPOOL__REVOKED, 0, 0, 0};
-objpool__slot *objpool__empty_table[OBJPOOL_MAX_THREADS + 3] = {&objpool__no_slot};
+objpool__slot *objpool__empty_table[OBJPOOL__ROWS] = {&objpool__no_slot};
+#endif
 OBJPOOL_API uintptr_t *objpool__own_row(void) {
   uintptr_t *row = &objpool__thread_row;
   __asm__ volatile("" : "+r"(row) : : "memory");
   return row;
 }
-#endif
-typedef pthread_mutex_t objpool__mutex;
-#define OBJPOOL__UNLOCKED PTHREAD_MUTEX_INITIALIZER
+
+enum {                        /* what a thread's index can be besides its row */
+       OBJPOOL__NO_INDEX = 0, /* not seen yet */
+       OBJPOOL__GUEST = 1,    /* every index was taken */
+       OBJPOOL__LEAVING = 2,  /* the thread ends, and gave its index back */
+       OBJPOOL__FIRST_INDEX = 3
+};
 
 static unsigned objpool__thread_index(void) { return (unsigned)(OBJPOOL__ROW / sizeof(objpool__slot *)); }
 static void objpool__set_thread_index(unsigned index) { *objpool__own_row() = index * sizeof(objpool__slot *); }
 
-/* No function of ours is a cancellation point, though some that the system offers are: those are called between these two. */
-static int objpool__cancel_off(void) {
-#if defined(__ANDROID__) /* has no cancellation */
-  return 0;
-#else
-  int before = 0;
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-  return before;
-#endif
-}
-
-static void objpool__cancel_restore(int before) {
-#if defined(__ANDROID__)
-  (void)before;
-#else
-  pthread_setcancelstate(before, &before);
-#endif
-}
-#endif
-
 /* Who calls: the address of something that each thread has for itself. */
-static uintptr_t objpool__self(void) {
-#ifdef OBJPOOL_NO_THREADS
-  return 1;
-#else
-  return (uintptr_t)objpool__own_row();
-#endif
-}
+static uintptr_t objpool__self(void) { return (uintptr_t)objpool__own_row(); }
 
-/* All state outside the pools, but for the registry. */
+/* Owner: all pools. All but the first three words is written under its lock, which is above every lock of a pool. */
+typedef struct objpool__state objpool__state; /* cycle: the list of all pools stands below what a pool is */
 static struct objpool__process {
-  objpool__mutex lock;           /* above every lock of a pool */
-  struct objpool__state *states; /* every bound pool */
-  bool prepared, membarrier; /* written once, under the lock; membarrier again when the system begins to refuse it */
-  uint64_t keys;             /* pools bound so far */
-  unsigned forks;            /* this process is so many forks away from the first */
-#ifndef OBJPOOL_NO_THREADS
-  uintptr_t forker;   /* the thread that forks: it holds every lock; 0: none */
-  uint64_t forker_id; /* of the process, when it began to */
-  unsigned nested;    /* forks by its handlers */
-  bool has_key;
-  pthread_key_t key;                               /* its destructor gives a thread's index back */
-  uint64_t taken[(OBJPOOL_MAX_THREADS + 63) / 64]; /* a bit per index in use */
-  long owners[OBJPOOL_MAX_THREADS]; /* the kernel's number of the thread that has it, where it is known */
-  unsigned vacant;                  /* indices not in use */
-#endif
-} objpool__process = {OBJPOOL__UNLOCKED,
-                      NULL,
-                      false,
-                      false,
-                      0,
-                      0
-#ifndef OBJPOOL_NO_THREADS
-                      ,
-                      0,
-                      0,
-                      0,
-                      false,
-                      0,
-                      {0},
-                      {0},
-                      OBJPOOL_MAX_THREADS
-#endif
-};
+  objpool__mutex lock;
+  uintptr_t forker; /* the thread that forks: it holds every lock, and writes these; 0: none */
+  long forker_id;   /* of the process, when it began to */
+  unsigned nested;  /* forks by its handlers */
+  unsigned forks;   /* this process is so many forks away from the first */
+  bool prepared, has_key;
+  bool membarrier;                              /* written once, and again when the system begins to refuse it */
+  objpool__key key;                             /* its destructor gives a thread's index back */
+  uint64_t keys;                                /* pools bound so far */
+  objpool__state *states;                       /* every bound pool */
+  unsigned given;                               /* indices in use */
+  uint64_t taken[(OBJPOOL__INDICES + 63) / 64]; /* a bit for each of them */
+  long owners[OBJPOOL__INDICES];                /* the kernel's number of the thread that has it, where it is known */
+} objpool__process = {{OBJPOOL__UNLOCKED, false}};
 
-#ifndef OBJPOOL_NO_THREADS
-static bool objpool__forks(void);
+static void objpool__fork_child(void); /* cycle: the first lock that is taken in a child finds out that it is one */
+
+/* Whether the calling thread is in the handlers of a fork, and holds every lock. */
+static bool objpool__forks(void) {
+  if (OBJPOOL__LOAD(objpool__process.forker) != objpool__self()) return false;
+  if (objpool__process.forker_id == objpool__process_id()) return true;
+  int saved = errno;
+  objpool__fork_child(); /* the first call in the child */
+  objpool__set_error(saved);
+  return false;
+}
 
 /* From the first handler of a fork to the last the forking thread holds every lock, and its own calls in between (a
    program's handlers may use pools, too) find them taken, by itself. relaxed: only that thread finds itself there. */
@@ -1524,73 +1799,52 @@ OBJPOOL__INLINE bool objpool__holds_all(void) {
 }
 
 OBJPOOL__INLINE void objpool__lock(objpool__mutex *mutex) {
-  if (!objpool__holds_all()) pthread_mutex_lock(mutex);
+  if (!mutex->unneeded && !objpool__holds_all()) objpool__mutex_lock(&mutex->plain);
 }
 
 OBJPOOL__INLINE void objpool__unlock(objpool__mutex *mutex) {
-  if (!objpool__holds_all()) pthread_mutex_unlock(mutex);
-}
-#endif
-
-/* Linux 4.14: every running thread of this process passes a full barrier. False: not here. */
-static __attribute__((__unused__)) bool objpool__membarrier(bool registering) {
-#if defined(__linux__) && defined(SYS_membarrier) && !defined(OBJPOOL_NO_MEMBARRIER) && !defined(OBJPOOL_NO_THREADS)
-  return syscall(SYS_membarrier, registering ? 1L << 4 : 1L << 3, 0L, 0L) == 0; /* PRIVATE_EXPEDITED */
-#elif defined(_WIN32) && !defined(OBJPOOL_NO_MEMBARRIER)
-  FlushProcessWriteBuffers();
-  (void)registering;
-  return true;
-#else
-  (void)registering;
-  return false;
-#endif
+  if (!mutex->unneeded && !objpool__holds_all()) objpool__mutex_unlock(&mutex->plain);
 }
 
-/* In its place, once a sandbox refuses it: where a page that was just written loses a right, x86 processors that run this
-   process are interrupted to forget it, and an interrupt is a full barrier. One thread at a time. (Linux from 6.15 on can do
-   that without an interrupt on AMD's processors with INVLPGB: there this is no more than probable.) */
-static __attribute__((__unused__)) bool objpool__interrupt_all(void) {
-#if defined(__linux__) && (defined(__x86_64__) || defined(__i386__)) && defined(SYS_mprotect) && \
-    !defined(OBJPOOL__NO_INTERRUPT) && !defined(OBJPOOL_NO_MEMBARRIER) && !defined(OBJPOOL_NO_THREADS)
-  enum { PAGE = 4096, READ = 1, WRITE = 2 };
-  static objpool__mutex lock = OBJPOOL__UNLOCKED;
-  static volatile char page[PAGE] __attribute__((__aligned__(PAGE)));
-  objpool__lock(&lock);
-  bool done = syscall(SYS_mprotect, page, (long)PAGE, (long)(READ | WRITE)) == 0;
-  if (done) {
-    page[0] = (char)(page[0] + 1);
-    done = syscall(SYS_mprotect, page, (long)PAGE, (long)READ) == 0;
-  }
-  objpool__unlock(&lock);
-  return done;
-#else
+/* For assertions: whether somebody holds it, who can only be the caller. */
+static OBJPOOL__UNUSED bool objpool__is_held(objpool__mutex *mutex) {
+  if (mutex->unneeded || objpool__holds_all() || !objpool__mutex_try(&mutex->plain)) return true;
+  objpool__mutex_unlock(&mutex->plain);
   return false;
-#endif
+}
+
+/* In a child: whoever held it is not there. */
+static void objpool__mutex_renew(objpool__mutex *mutex) {
+  objpool__plain_mutex unlocked = OBJPOOL__UNLOCKED;
+  mutex->plain = unlocked;
 }
 
 /* Every thread of this process passes a full barrier before this returns; false: the system has no way, or refuses it. */
-static __attribute__((__unused__)) bool objpool__barrier(void) {
+static bool objpool__barrier(void) {
+  enum { OBJPOOL__PAGE = 4096 };
+  static objpool__mutex lock = {OBJPOOL__UNLOCKED, false};
+  static volatile char page[OBJPOOL__PAGE] __attribute__((__aligned__(OBJPOOL__PAGE)));
   int saved = errno;
   bool done = objpool__membarrier(false);
   if (!done) {
     OBJPOOL__STORE(objpool__process.membarrier, false); /* refused from now on: no slot opens again */
-    done = objpool__interrupt_all();
+    objpool__lock(&lock);
+    done = objpool__interrupt_all(page, sizeof page);
+    objpool__unlock(&lock);
   }
-  errno = saved;
+  objpool__set_error(saved);
   return done;
 }
 
-/* ---- room: state. What a pool in use consists of. Magazines and depot are those of Bonwick and Adams (2001). */
+/* ---- room: state >>state
+   What a pool in use consists of: a struct for each room that works on it, which says whose it is and what guards it.
+   Magazines and depot are those of Bonwick and Adams (2001). Locks, each above those after it: registry, process, growth,
+   revoke, a slot's, commons, memory. */
 
-typedef struct objpool__magazine {
-  uint32_t next; /* number of the one below in its stack; 0: none */
-  uint32_t number;
-  objpool__uint64 depth; /* of the stack, this one included */
-  void *objects[1];      /* `rounds` of them */
-} objpool__magazine;
+#define OBJPOOL__ALONE __attribute__((__aligned__(OBJPOOL_CACHE_LINE))) /* starts a cache line of its own */
 
-/* Open: the owner's fast paths work. Closing: revoked, its objects still there. Closed: empty, all goes to the commons. */
-typedef enum objpool__openness { OBJPOOL__CLOSED, OBJPOOL__CLOSING, OBJPOOL__OPEN } objpool__openness;
+/* What looking for an object can end with. */
+typedef enum objpool__found { OBJPOOL__OBJECT, OBJPOOL__PERMIT, OBJPOOL__NOTHING } objpool__found;
 
 /* Counts that slow paths make; a slot's are written by its owner alone. */
 typedef enum objpool__counter {
@@ -1613,35 +1867,83 @@ typedef enum objpool__counter {
   OBJPOOL__COUNTERS
 } objpool__counter;
 
-typedef struct objpool__strip { /* fresh cells set aside for one thread: they count as used in their block */
-  char *next;
-  size_t cells;
-  struct objpool__block *block;
-} objpool__strip;
+/* What an acquire is about, from its first look to its last. */
+typedef struct objpool__quest {
+  objpool__how how;
+  uint64_t deadline;
+  bool claimed;       /* a fast acquire lowered the top of this thread's slot */
+  bool permit;        /* holds the reservation of an object that proved invalid: enough for a new one */
+  bool from_own_slot; /* so that its base watches over the peak */
+  bool ended;         /* there is no object: */
+  int error;          /* what it ends with when there is none */
+  objpool__counter failure;
+  void *object; /* found idle, or handed over */
+  void *cell;   /* of the slot's strip, to build one in */
+} objpool__quest;
+
+/* What an engine has to do; each stands in a room of its own. Which one a pool has is chosen once, by
+   objpool__choose_engine. */
+typedef struct objpool__engine {
+  uintptr_t
+      key_difference; /* not 0: what looks inline finds no object, and every release comes to objpool__release_checked */
+  /* find: an idle object, in quest->object, or the permit to build one; and for those who gather, under the commons lock,
+     whatever is idle outside of open slots */
+  objpool__found (*find)(objpool__state *state, objpool__quest *quest);
+  void *(*pop)(objpool__state *state);
+  size_t (*idle)(objpool__state *state); /* how many pop would find */
+  /* put: leaves an idle object where others find it, or with the first waiter; false: there is no room. give: the same for
+     a release, counted. push: the same for those who gather, under the commons lock, tagged */
+  bool (*put)(objpool__state *state, void *object);
+  bool (*give)(objpool__state *state, void *object, objpool__given given);
+  bool (*push)(objpool__state *state, void *object);
+  /* settle: an object left the pool, or comes back before others can get it; and where the inline paths must ask next */
+  void (*taken)(objpool__state *state, bool from_own_slot);
+  void (*returned)(objpool__state *state, objpool__counter how);
+  void (*settle)(objpool__state *state);
+  size_t (*look)(objpool__state *state, size_t *idle); /* in use and idle now, for anyone who asks */
+  /* grow: a cell to build in; and whether, with more cells, there is a place for each object that is idle, or making it */
+  void *(*cell)(objpool__state *state, size_t *grown);
+  bool (*has_places)(const objpool__state *state, size_t cells);
+  bool (*make_places)(objpool__state *state, size_t cells);
+} objpool__engine;
 
 typedef struct objpool__kept { /* heads memory that is kept while the pool lives: others may be reading it */
   struct objpool__kept *next;
   size_t bytes;
 } objpool__kept;
 
-typedef struct objpool__cache { /* what stands behind a slot of the table */
-  objpool__slot slot;           /* first: the fast paths see only this */
-  char locked;                  /* a spin lock: held for a few dozen instructions, or while objects are counted over */
-  char openness;
-  bool previous_full;
-  bool peak_pending;                     /* a new peak of in_use may last: limit is drawn in to see its end */
-  bool idle_pending;                     /* a new peak of idle may last: base is drawn up to see its end */
-  uintptr_t bottom;                      /* open: start of the current magazine; closed: where the revoker stopped */
-  objpool__magazine *current, *previous; /* previous is full or empty */
-  objpool__strip strip;                  /* may hold cells; under the slot's lock */
-  size_t granted;                        /* of the pool's room; while it is not closed under the commons lock */
-  objpool__uint64 others;                /* what others had done to the pool when last looked */
-  unsigned unseen;                       /* acquires since then that did not look */
-  objpool__uint64 counts[OBJPOOL__ACQUIRES];
-  struct objpool__cache *next; /* in the pool's list */
-} objpool__cache;
+/* Owner: the pool; guarded by `lock`. */
+typedef struct objpool__memory {
+  objpool__mutex growth_lock; /* one grower at a time, without a lock while it asks the allocator */
+  objpool__mutex lock; /* guards memory, blocks, the making of magazines and of slots; nothing is locked under it */
+  objpool_allocator allocator;
+  size_t bytes;         /* held; read without the lock */
+  size_t refused_bytes; /* the allocator had no such block when last asked; 0: never */
+  objpool__kept *kept;  /* magazines and directories */
+} objpool__memory;
 
-typedef struct objpool__block { /* memory of `cells` cells, the first at `first`; sorted by address in the state */
+typedef struct objpool__magazine {
+  uint32_t next; /* number of the one below in its stack; 0: none */
+  uint32_t number;
+  objpool__uint64 depth; /* of the stack, this one included */
+  void *objects[1];      /* `rounds` of them */
+} objpool__magazine;
+
+/* Owner: the pool; the stacks by compare-and-swap, the rest fixed or under the memory lock. */
+typedef struct objpool__depot {
+  size_t rounds; /* objects per magazine */
+  uint32_t magazine_bytes;
+  uint32_t segment_bits, segment_mask; /* a magazine's place in its segment: so many bits of its number */
+  char **directory;                    /* of segments of magazines; grows, and the old one is kept */
+  size_t count;                        /* magazines that there is memory for */
+  size_t directory_capacity;           /* in segments */
+  char *first_directory[8];
+  OBJPOOL__ALONE objpool__uint64 full;  /* heads of the stacks of full … */
+  OBJPOOL__ALONE objpool__uint64 empty; /* … and empty magazines: a tag of 40 bits, a number of 24 */
+  uint32_t begun;                       /* numbers given out so far: what was never used was never touched */
+} objpool__depot;
+
+typedef struct objpool__block {           /* memory of `cells` cells, the first at `first` */
   size_t bytes, cells, fresh, used, idle; /* fresh: cells never used; used: cells that hold an object, or
                                            will at once; idle: the trimmer's scratch */
   struct objpool__block *next;            /* of those to be freed */
@@ -1650,22 +1952,115 @@ typedef struct objpool__block { /* memory of `cells` cells, the first at `first`
   bool clear; /* fresh cells are known to be zero */
 } objpool__block;
 
-typedef enum objpool__progress { OBJPOOL__AWAKE, OBJPOOL__ASLEEP, OBJPOOL__SERVED } objpool__progress;
+typedef struct objpool__strip { /* fresh cells set aside for one thread: they count as used in their block */
+  char *next;
+  size_t cells;
+  objpool__block *block;
+} objpool__strip;
+
+/* Owner: the pool; guarded by the memory lock. */
+typedef struct objpool__blocks {
+  size_t stride, offset, object_bytes; /* of a cell; of the first object in a block; a T, rounded up to 8: fixed */
+  size_t alignment;                    /* of a block: fixed */
+  double growth_factor;                /* fixed */
+  objpool__block **sorted, *filling;   /* by address; new objects go to `filling` while it has free cells */
+  size_t count, capacity;
+  size_t cells, used, next_cells; /* of all blocks; cells is read without the lock */
+} objpool__blocks;
+
+/* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. */
+typedef struct objpool__limits {
+  OBJPOOL__ALONE size_t alive; /* objects reserved, built or being taken down */
+  size_t in_use;               /* pools without caches, with statistics: exact; by atomic add */
+  int64_t room;                /* bounded idle: max_idle - idle objects - capacity granted to open slots */
+  OBJPOOL__ALONE size_t max_idle, max_objects; /* 0: none */
+  bool bounded;                                /* idle objects must be counted: max_idle is below what may be alive */
+  bool surplus;                                /* more are alive than a resize allows: no slot may open */
+  size_t resizes;                              /* how often they were changed; before the look at what is idle */
+} objpool__limits;
+
+/* Owner: the pool; by atomic operations, but for what revoke_lock guards. Shares a line with what changes as rarely. */
+typedef struct objpool__gate {
+  size_t hold; /* > 0: no slot may open */
+  size_t open_slots;
+  uint32_t calm_in;           /* > 0: this many operations until slots may open again */
+  uint32_t calm_span;         /* what calm_in starts from; written under revoke_lock */
+  bool destroying;            /* no slot opens from here on; written by the destroyer */
+  bool late;                  /* an object came out of a slot, or a resize overtook a release: see objpool__catch_up */
+  objpool__mutex revoke_lock; /* one revoker at a time */
+  uint64_t revoked_ns;        /* when the last one was; under its lock */
+} objpool__gate;
 
 typedef struct objpool__waiter { /* lies on the stack of a waiting thread */
   struct objpool__waiter *next, *previous;
-  uint32_t progress; /* objpool__progress; when served, object or permit was handed over */
-  void *object;      /* an object, or NULL with the permit to create one */
+  objpool__signal signal; /* set when object or permit was handed over */
+  void *object;           /* an object, or NULL with the permit to create one */
   uint64_t began_ns;
-#if !defined(__linux__) && !defined(OBJPOOL_NO_THREADS)
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-#endif
 } objpool__waiter;
 
-typedef enum objpool__engine { OBJPOOL__LOCAL, OBJPOOL__UNCACHED, OBJPOOL__CACHED } objpool__engine;
+/* Owner: the pool; guarded by the commons lock, but `waiting` is read without. */
+typedef struct objpool__queue {
+  size_t waiting;
+  objpool__waiter *first, *last;
+  uint64_t began_ns; /* when those who wait began to, added up */
+} objpool__queue;
 
-enum { OBJPOOL__TICKS = 32, OBJPOOL__CALM = 256 };
+/* Owner: the pool; guarded by `lock`. The counts are read without. */
+typedef struct objpool__commons {
+  OBJPOOL__ALONE objpool__mutex lock;
+  objpool__magazine *magazine;
+  size_t count; /* objects in it */
+  void *aside;  /* idle objects that maintenance is validating one by one, linked */
+  size_t aside_count;
+  bool gathering; /* a trim has popped what it will push back */
+} objpool__commons;
+
+/* Owner: the pool; by atomic add, the peaks raised by compare-and-swap, the baseline by whoever resets. */
+typedef struct objpool__counts {
+  objpool__uint64 shared[OBJPOOL__COUNTERS]; /* of threads without a slot */
+  size_t peak_in_use, peak_idle;
+  objpool__uint64 baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
+  bool baseline_set;                                     /* there was one */
+  bool inherited; /* this is a child, forked when other threads may have been moving objects */
+} objpool__counts;
+
+/* Open: the owner's fast paths work. Closing: revoked, its objects still there. Closed: empty, all goes to the commons. */
+typedef enum objpool__openness { OBJPOOL__CLOSED, OBJPOOL__CLOSING, OBJPOOL__OPEN } objpool__openness;
+
+/* What stands behind a slot of the table. Owner: the thread that has the row; guarded by `locked`, but for what the slot
+   says of itself, and for `others` and `bottom`, which the owner reads and writes without. */
+typedef struct objpool__cache {
+  objpool__slot slot; /* first: the fast paths see only this */
+  char locked;        /* a spin lock: held for a few dozen instructions, or while objects are counted over */
+  char openness;
+  bool previous_full;
+  bool peak_pending;                     /* a new peak of in_use may last: limit is drawn in to see its end */
+  bool idle_pending;                     /* a new peak of idle may last: base is drawn up to see its end */
+  uintptr_t bottom;                      /* open: start of the current magazine; closed: where the revoker stopped */
+  objpool__magazine *current, *previous; /* previous is full or empty */
+  objpool__strip strip;                  /* may hold cells */
+  size_t granted;                        /* of the pool's room; while it is not closed under the commons lock */
+  objpool__uint64 others;                /* what others had done to the pool when last looked */
+  unsigned unseen;                       /* acquires since then that did not look */
+  objpool__uint64 counts[OBJPOOL__ACQUIRES];
+  struct objpool__cache *next; /* in the pool's list */
+} objpool__cache;
+
+/* Owner: the pool; pushed under the memory lock, never removed, read without. */
+typedef struct objpool__slots {
+  objpool__cache *first, *spare; /* one in reserve */
+  size_t count;
+  bool open_at_all;      /* slots hold objects, not only counts; fixed */
+  objpool__slot **table; /* a row per thread index, behind the state; objpool__empty_table: no thread has a slot here */
+} objpool__slots;
+
+/* Owner: the one thread that uses the local pool; no lock. */
+typedef struct objpool__array {
+  void *memory; /* what pool->own works in; its address is read by others */
+  size_t capacity;
+} objpool__array;
+
+enum { OBJPOOL__TICKS = 32 };
 
 typedef struct objpool__demand { /* what maintenance has learned */
   double smoothed, surge, last, peaks[OBJPOOL__TICKS];
@@ -1675,82 +2070,46 @@ typedef struct objpool__demand { /* what maintenance has learned */
   bool begun;
 } objpool__demand;
 
-#define OBJPOOL__ALONE __attribute__((__aligned__(OBJPOOL_CACHE_LINE))) /* starts a cache line of its own */
+/* Owner: the registry, under its lock; learned: whoever set `maintaining`. */
+typedef struct objpool__fleet {
+  objpool__state *next; /* in the registry */
+  uint64_t serial;      /* in the order pools were bound; fixed */
+  unsigned visits;      /* by monitors that maintain it */
+  char maintaining;
+  objpool__demand learned;
+} objpool__fleet;
 
-typedef struct objpool__state {
+struct objpool__state {
   /* fixed while the pool lives */
   objpool *pool;
   objpool__description as;
   objpool__describe *describe; /* NULL: made by objpool_init */
   const void *home;            /* the copy of the implementation that made it */
-  objpool__engine engine;
+  const objpool__engine *engine;
   char *name;
-  uintptr_t key; /* of its tags; pool->key is the same, unless releases must be checked by one atomic instruction */
+  uintptr_t key; /* of its tags; pool->key is the same, but for the engine's difference */
+  bool alone;    /* one thread at a time uses it */
+  size_t bytes;  /* of this */
   objpool_config config;
-  size_t stride, cell_offset, size; /* of a cell; of the first object in a block; bytes of T, rounded up to 8 */
-  size_t rounds;                    /* objects per magazine */
-  uint32_t magazine_bytes;
-  uint32_t segment_bits, segment_mask; /* a magazine's place in its segment: so many bits of its number */
-  struct objpool__state *next, **link; /* in objpool__process */
-  struct objpool__state *registered;   /* next in the registry */
-  uint64_t serial;                     /* in the order pools were bound */
-  unsigned visits;                     /* by monitors that maintain it; under the registry's lock */
-  bool inherited;                      /* this is a child, forked when other threads may have been moving objects */
-  void *raw;                           /* local pools: the array behind pool->own */
-  size_t raw_capacity;
+  objpool__state *next, **link; /* in objpool__process, under its lock */
 
-  OBJPOOL__ALONE objpool__uint64 full;  /* depot: heads of the stacks of full … */
-  OBJPOOL__ALONE objpool__uint64 empty; /* … and empty magazines: a tag of 40 bits, a number of 24 */
-  uint32_t magazines_begun;             /* numbers given out so far: what was never used was never touched */
-  char **directory;                     /* of segments of magazines; grows, and the old one is kept */
+  objpool__array array;
+  objpool__depot depot;
+  objpool__limits limits;
+  objpool__gate gate;
+  objpool__queue queue;
+  objpool__commons commons;
+  objpool__counts counts;
+  objpool__slots slots;
+  objpool__memory memory;
+  objpool__blocks blocks;
+  objpool__fleet fleet;
+};
 
-  OBJPOOL__ALONE size_t alive; /* objects reserved, built or being taken down */
-  size_t in_use;               /* uncached pools with statistics: exact */
-  int64_t room;                /* bounded idle: max_idle - idle objects - capacity granted to open slots */
-
-  OBJPOOL__ALONE size_t max_idle, max_objects; /* 0: none; written under the commons lock */
-  bool bounded;                                /* idle objects must be counted: max_idle is below what may be alive */
-  size_t resizes;                              /* how often they were changed; before the look at what is idle */
-  bool surplus;                                /* more are alive than a resize allows: no slot may open */
-  bool destroying;
-  bool gathering; /* a trim has popped what it will push back */
-  size_t hold;    /* > 0: no slot may open */
-  size_t open_slots;
-  size_t waiting;
-  uint32_t calm_in;   /* > 0: this many operations until slots may open again */
-  uint32_t calm_span; /* what calm_in starts from */
-
-  OBJPOOL__ALONE objpool__mutex commons_lock; /* guards what follows; below a slot's lock, above blocks_lock */
-  objpool__magazine *commons;
-  size_t commons_count;
-  objpool__waiter *first_waiter, *last_waiter;
-  uint64_t began_ns; /* when those who wait began to, added up */
-  void *aside;       /* idle objects that maintenance is validating one by one, linked */
-  size_t aside_count;
-  objpool__uint64 shared_counts[OBJPOOL__COUNTERS]; /* of threads without a slot; by atomic add */
-  size_t peak_in_use, peak_idle;                    /* raised by compare-and-swap */
-
-  objpool__mutex revoke_lock;     /* one revoker at a time; above the slots' locks */
-  uint64_t revoked_ns;            /* when the last one was; under its lock */
-  objpool__cache *caches, *spare; /* pushed under blocks_lock, never removed; one in reserve */
-  size_t cache_count;
-
-  objpool__mutex growth_lock; /* one grower at a time, without a lock while it asks the allocator; above all others */
-  objpool__mutex blocks_lock; /* guards all below; nothing is locked under it */
-  objpool__block **blocks, *filling; /* filling: new objects go there while it has free cells */
-  size_t block_count, block_capacity, cells, used, next_cells; /* used: of all cells */
-  size_t refused_bytes;  /* the allocator had no such block when last asked; 0: never */
-  size_t magazine_count; /* there is memory for */
-  size_t directory_room; /* segments that the directory has a place for */
-  objpool__kept *kept;   /* magazines and directories */
-  char *first_directory[8];
-  size_t memory_bytes;                                   /* read without the lock */
-  objpool__uint64 baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
-  bool baseline_set;                                     /* there was one */
-  objpool__demand learned;                               /* by maintenance, of which there is one at a time */
-  char maintaining;
-  objpool__slot *table[OBJPOOL_MAX_THREADS + 3];
-} objpool__state;
+OBJPOOL__STATIC_ASSERT(offsetof(objpool__cache, slot) == 0, "a slot of the table is its cache");
+OBJPOOL__STATIC_ASSERT(OBJPOOL__COUNTERS - OBJPOOL__ACQUIRES == 2, "a slot itself counts acquires and releases, last");
+OBJPOOL__STATIC_ASSERT(__alignof__(objpool__uint64) == sizeof(uint64_t), "read and written at once");
+OBJPOOL__STATIC_ASSERT(sizeof(objpool_stats) % sizeof(uint64_t) == 0, "all its fields are uint64_t");
 
 /* What a pool without a name is called by: the name given to OBJPOOL_DEFINE. */
 static const char *objpool__name_of(const objpool__state *state) {
@@ -1758,24 +2117,97 @@ static const char *objpool__name_of(const objpool__state *state) {
   return name ? name : state && state->as.called ? state->as.called : "unnamed";
 }
 
-static bool objpool__shared(const objpool__state *state) { return state->engine != OBJPOOL__LOCAL; }
+/* An idle object's or a free cell's link to the next: its tag word. */
+static void **objpool__link(void *object) { return (void **)object - 1; }
 
-/* ---- memory. Own over-allocation instead of aligned_alloc: there everywhere, and calloc's memory is known to be zero. */
-
-/* Asks for huge pages where memory is large: first touches of small ones would cost more than all the rest of building
-   objects. A hint: the system may refuse. */
-static void objpool__prefer_huge_pages(void *memory, size_t size) {
-#if defined(__linux__) && defined(SYS_madvise)
-  if (size < (size_t)4 << 20) return;
-  int saved = errno;
-  uintptr_t page = 65536, first = ((uintptr_t)memory + page - 1) & ~(page - 1),
-            end = ((uintptr_t)memory + size) & ~(page - 1);
-  syscall(SYS_madvise, first, end - first, 14L); /* MADV_HUGEPAGE */
-  errno = saved;
-#else
-  (void)memory, (void)size;
-#endif
+/* For assertions: without checks tags say nothing. */
+static OBJPOOL__UNUSED bool objpool__is_idle(const objpool__state *state, void *object) {
+  return !OBJPOOL__CHECKED || OBJPOOL__LOAD(*objpool__tag(object)) == objpool__tag_of(state->key, object) - 1;
 }
+
+static void objpool__tag_idle(const objpool__state *state, void *object) {
+  OBJPOOL__STORE(*objpool__tag(object),
+                 objpool__tag_of(state->key, object) - 1); /* relaxed, here and below: see objpool__flip */
+}
+
+static void objpool__tag_in_use(const objpool__state *state, void *object) {
+  OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(state->key, object));
+}
+
+/* ---- room: panics >>panics
+   Mistakes and events, told with no lock held and nothing changed. A panic names the pool, the pointer and the mistake. */
+
+OBJPOOL_API void objpool__emit(const objpool *pool, void (*on_event)(const objpool_event *, void *),
+                               objpool_event_kind kind, const void *object, size_t count) {
+  int saved = errno;
+  objpool_event event = {kind, pool, object, count, objpool__now_ns()};
+  on_event(&event, pool->context);
+  objpool__set_error(saved);
+}
+
+static void objpool__report_event(objpool__state *state, objpool_event_kind kind, const void *object, size_t count) {
+  if (state->as.on_event) objpool__emit(state->pool, state->as.on_event, kind, object, count);
+}
+
+static size_t objpool__append(char *text, size_t size, size_t length, const char *more) {
+  while (*more && length + 1 < size) text[length++] = *more++;
+  text[length] = '\0';
+  return length;
+}
+
+#ifndef OBJPOOL_PANIC
+#define OBJPOOL_PANIC(message) objpool__die(message)
+static void objpool__die(char *message) {
+  objpool__cancel_off(); /* for good: this thread ends here */
+  objpool__append(message, 256, strlen(message), "\n");
+  objpool__print(message);
+  abort();
+}
+#endif
+
+static void objpool__panic_named(const char *name, const void *object, const char *mistake) {
+  enum { OBJPOOL__SIZE = 256, OBJPOOL__NAME = 128 };
+  char message[OBJPOOL__SIZE], digits[2 * sizeof(void *) + 3], *digit = digits + sizeof digits - 1;
+  size_t length = objpool__append(message, OBJPOOL__SIZE, 0, "objpool: pool '");
+  length = objpool__append(message, OBJPOOL__NAME, length, name);
+  length = objpool__append(message, OBJPOOL__SIZE, length, "': ");
+  if (object) {
+    uintptr_t rest = (uintptr_t)object;
+    *digit = '\0';
+    do *--digit = "0123456789abcdef"[rest % 16];
+    while (rest /= 16);
+    length = objpool__append(message, OBJPOOL__SIZE, length, "object 0x");
+    length = objpool__append(message, OBJPOOL__SIZE, length, digit);
+    length = objpool__append(message, OBJPOOL__SIZE, length, " ");
+  }
+  objpool__append(message, OBJPOOL__SIZE, length, mistake);
+  OBJPOOL_PANIC(message);
+}
+
+static void objpool__panic(const objpool__state *state, const void *object, const char *mistake) {
+  objpool__panic_named(objpool__name_of(state), object, mistake);
+}
+
+/* For a pool that may not be in use yet: `describe` tells what it is called. */
+static void objpool__panic_early(const objpool *pool, objpool__describe *describe, const void *object,
+                                 const char *mistake) {
+  const objpool__state *state =
+      pool ? __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) : NULL; /* pairs with objpool__publish */
+  objpool__description as;
+  memset((void *)&as, 0, sizeof as);
+  if (!state && describe) describe(&as);
+  objpool__panic_named(state || !as.called ? objpool__name_of(state) : as.called, object, mistake);
+}
+
+OBJPOOL_API void objpool__empty_guard(const objpool *pool, objpool__describe *describe) {
+  objpool__panic_early(pool, describe, NULL, "used an empty guard (its object was released, taken or moved)");
+}
+
+/* ---- room: memory >>memory
+   Where a pool's memory comes from. Own over-allocation instead of aligned_alloc: there everywhere, and calloc's memory is
+   known to be zero. */
+
+enum { OBJPOOL__NATURAL = 2 * sizeof(void *) }; /* what every allocator's memory is aligned to */
 
 static void *objpool__default_allocate(size_t size, size_t alignment, void *context) {
   (void)context;
@@ -1785,11 +2217,11 @@ static void *objpool__default_allocate(size_t size, size_t alignment, void *cont
     if (memory) objpool__prefer_huge_pages(memory, size);
     return memory;
   }
-  char *raw = (char *)calloc(1, size + slack); /* size is at most PTRDIFF_MAX: see objpool__allocate */
-  if (!raw) return NULL;
-  objpool__prefer_huge_pages(raw, size + slack);
-  uintptr_t start = ((uintptr_t)raw + slack) & ~(uintptr_t)(alignment - 1);
-  ((void **)start)[-1] = raw;
+  char *whole = (char *)calloc(1, size + slack); /* size is at most PTRDIFF_MAX: see objpool__allocate */
+  if (!whole) return NULL;
+  objpool__prefer_huge_pages(whole, size + slack);
+  uintptr_t start = ((uintptr_t)whole + slack) & ~(uintptr_t)(alignment - 1);
+  ((void **)start)[-1] = whole;
   return (void *)start;
 }
 
@@ -1818,144 +2250,91 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
   return memory;
 }
 
-/* As objpool__allocate, for a pool. The allocator may use other pools: it is called without blocks_lock, which the caller
-   holds, and what that guards may have changed when this returns. growth_lock keeps other growers out meanwhile. */
-static void *objpool__allocate_for(objpool__state *state, size_t size, size_t alignment, bool *clear) {
-  if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
-  void *memory = objpool__allocate(state->config.allocator, size, alignment, clear);
-  if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
-  if (memory) OBJPOOL__STORE(state->memory_bytes, state->memory_bytes + size); /* under the lock; others read */
-  return memory;
+/* As objpool__allocate, for a pool. The allocator may use other pools: it is called without the memory lock, which the
+   caller holds, and what that guards may have changed when this returns. growth_lock keeps other growers out meanwhile. */
+static void *objpool__allocate_for(objpool__memory *memory, size_t size, size_t alignment, bool *clear) {
+  OBJPOOL_ASSERT(objpool__is_held(&memory->lock));
+  objpool__unlock(&memory->lock);
+  void *piece = objpool__allocate(memory->allocator, size, alignment, clear);
+  objpool__lock(&memory->lock);
+  if (piece) OBJPOOL__STORE(memory->bytes, memory->bytes + size); /* under the lock; others read */
+  return piece;
 }
 
-/* As above: gives up blocks_lock for the call. */
-static void objpool__deallocate_for(objpool__state *state, void *memory, size_t size, size_t alignment) {
-  if (!memory) return;
-  OBJPOOL__STORE(state->memory_bytes, state->memory_bytes - size); /* as above */
-  if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
-  state->config.allocator.deallocate(memory, size, alignment, state->config.allocator.context);
-  if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
+/* As above: gives up the lock for the call. */
+static void objpool__deallocate_for(objpool__memory *memory, void *piece, size_t size, size_t alignment) {
+  if (!piece) return;
+  OBJPOOL_ASSERT(objpool__is_held(&memory->lock) && memory->bytes >= size);
+  OBJPOOL__STORE(memory->bytes, memory->bytes - size); /* as above */
+  objpool__unlock(&memory->lock);
+  memory->allocator.deallocate(piece, size, alignment, memory->allocator.context);
+  objpool__lock(&memory->lock);
 }
 
-/* ---- counting */
-
-/* The calling thread's slot, or NULL. Found anew each time: a hook may have come back on another thread (fibers). */
-static objpool__cache *objpool__mine(const objpool__state *state) {
-#ifdef OBJPOOL_NO_THREADS
-  (void)state;
-#else
-  objpool__slot *slot = state->table[objpool__thread_index()];
-  if (slot != &objpool__no_slot) return (objpool__cache *)(void *)slot;
-#endif
-  return NULL;
+/* As objpool__allocate_for, of one size among many: what was refused is not asked for again, nor is more, as long as there is
+   a smaller one. */
+static void *objpool__allocate_piece(objpool__memory *memory, size_t bytes, size_t alignment, bool *clear,
+                                     bool smallest) {
+  if (!smallest && memory->refused_bytes && bytes >= memory->refused_bytes) return NULL;
+  void *piece = objpool__allocate_for(memory, bytes, alignment, clear);
+  if (!piece)
+    memory->refused_bytes = bytes;
+  else if (bytes >= memory->refused_bytes)
+    memory->refused_bytes = 0; /* it has more again */
+  return piece;
 }
 
-OBJPOOL__INLINE void objpool__add(objpool__state *state, objpool__counter counter, uint64_t amount) {
-#if OBJPOOL__COUNTED
-  if (!objpool__shared(state)) {
-    objpool__uint64 *count = counter == OBJPOOL__ACQUIRES   ? &state->pool->own.acquires
-                             : counter == OBJPOOL__RELEASES ? &state->pool->own.releases
-                                                            : &state->shared_counts[counter];
-    OBJPOOL__STORE(*count, *count + amount);
-    return;
+/* Memory that is kept until the pool ends. Under growth_lock and the memory lock. */
+static void *objpool__keep(objpool__memory *memory, size_t size, bool smallest) {
+  size_t bytes = sizeof(objpool__kept) + size;
+  objpool__kept *kept =
+      (objpool__kept *)objpool__allocate_piece(memory, bytes, OBJPOOL__NATURAL, OBJPOOL__NULL, smallest);
+  if (!kept) return NULL;
+  kept->bytes = bytes;
+  kept->next = memory->kept;
+  memory->kept = kept;
+  return kept + 1;
+}
+
+/* A wider array in place of one that is full: at least `least` elements, more where the allocator has them. Gives up the
+   lock, and a fork's handler may have been first: so the caller looks again. NULL with ENOMEM. */
+static void *objpool__allocate_wider(objpool__memory *memory, size_t wanted, size_t least, size_t *capacity) {
+  void *wider = objpool__allocate_for(memory, wanted * sizeof(void *), OBJPOOL__NATURAL, NULL);
+  *capacity = wanted;
+  if (!wider && wanted > least) {
+    wider = objpool__allocate_for(memory, least * sizeof(void *), OBJPOOL__NATURAL, NULL);
+    *capacity = least;
   }
-  objpool__cache *cache = objpool__mine(state);
-  if (!cache) {
-    __atomic_fetch_add(&state->shared_counts[counter], amount, __ATOMIC_RELEASE); /* as in objpool__count */
-    return;
+  return wider;
+}
+
+static void objpool__memory_free(objpool_allocator allocator, objpool__kept *kept) {
+  for (objpool__kept *next; kept; kept = next) {
+    next = kept->next;
+    allocator.deallocate(kept, kept->bytes, OBJPOOL__NATURAL, allocator.context);
   }
-  objpool__uint64 *count = counter == OBJPOOL__ACQUIRES   ? &cache->slot.acquires
-                           : counter == OBJPOOL__RELEASES ? &cache->slot.releases
-                                                          : &cache->counts[counter];
-  __atomic_store_n(count, OBJPOOL__LOAD(*count) + amount, __ATOMIC_RELEASE); /* one writer: the owner */
-#else
-  (void)state, (void)counter, (void)amount;
-#endif
 }
 
-/* Raises a peak that others may be raising; relaxed: a count. */
-static void objpool__raise(size_t *peak, size_t value) {
-  size_t seen = OBJPOOL__LOAD(*peak);
-  while (seen < value && !__atomic_compare_exchange_n(peak, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
-}
+/* ---- room: depot >>depot
+   Two stacks (Treiber 1986) of magazine numbers: full and empty ones.
+   1. A pop reads `next` of a magazine that someone else may have popped meanwhile: that reads a live word, because
+      magazines are never freed while the pool lives; and its compare-and-swap then fails, because each change of a head
+      changes its tag (40 bits: reuse of a head, ABA, takes 2^40 changes within one pop).
+   2. A push within `most` compares the depth of the magazine on top: its compare-and-swap fails if the head changed since,
+      so the depth was that of this head, and the limit is exact.
+   3. A magazine's objects are written before its push (release) and read after its pop (acquire).
+   4. A number is seen by others after its segment stands in a directory: either in the one a reader has, or, where that was
+      replaced, in the newer one; old ones are kept. */
 
-OBJPOOL_API void objpool__emit(const objpool *pool, void (*on_event)(const objpool_event *, void *),
-                               objpool_event_kind kind, const void *object, size_t count) {
-  int saved = errno;
-  objpool_event event = {kind, pool, object, count, objpool__now_ns()};
-  on_event(&event, pool->context);
-  errno = saved;
-}
+enum { OBJPOOL__NUMBER_BITS = 24, OBJPOOL__NUMBER_MAX = (1 << OBJPOOL__NUMBER_BITS) - 1 };
 
-static void objpool__report_event(objpool__state *state, objpool_event_kind kind, const void *object, size_t count) {
-  if (state->as.on_event) objpool__emit(state->pool, state->as.on_event, kind, object, count);
-}
-
-/* ---- panics: they name the pool, the pointer and the mistake, no lock is held, nothing was changed */
-
-static size_t objpool__append(char *text, size_t size, size_t length, const char *more) {
-  while (*more && length + 1 < size) text[length++] = *more++;
-  text[length] = '\0';
-  return length;
-}
-
-static void objpool__panic_named(const char *name, const void *object, const char *mistake) {
-  char message[256], digits[2 * sizeof(void *) + 3], *digit = digits + sizeof digits - 1;
-  size_t length = objpool__append(message, sizeof message, 0, "objpool: pool '");
-  length = objpool__append(message, 128, length, name);
-  length = objpool__append(message, sizeof message, length, "': ");
-  if (object) {
-    uintptr_t rest = (uintptr_t)object;
-    *digit = '\0';
-    do *--digit = "0123456789abcdef"[rest % 16];
-    while (rest /= 16);
-    length = objpool__append(message, sizeof message, length, "object 0x");
-    length = objpool__append(message, sizeof message, length, digit);
-    length = objpool__append(message, sizeof message, length, " ");
-  }
-  objpool__append(message, sizeof message, length, mistake);
-#ifdef OBJPOOL_PANIC
-  OBJPOOL_PANIC(message);
-#else
-#ifndef OBJPOOL_NO_STDIO
-  objpool__cancel_off();                  /* for good: this thread ends here */
-  (void)fprintf(stderr, "%s\n", message); /* nobody is left to tell if it fails */
-#endif
-  abort();
-#endif
-}
-
-static void objpool__panic(const objpool__state *state, const void *object, const char *mistake) {
-  objpool__panic_named(objpool__name_of(state), object, mistake);
-}
-
-/* For a pool that may not be in use yet: `describe` tells what it is called. */
-static void objpool__panic_early(const objpool *pool, objpool__describe *describe, const void *object,
-                                 const char *mistake) {
-  const objpool__state *state =
-      pool ? __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) : NULL; /* pairs with objpool__publish */
-  objpool__description as;
-  memset((void *)&as, 0, sizeof as);
-  if (!state && describe) describe(&as);
-  objpool__panic_named(state || !as.called ? objpool__name_of(state) : as.called, object, mistake);
-}
-
-OBJPOOL_API void objpool__empty_guard(const objpool *pool, objpool__describe *describe) {
-  objpool__panic_early(pool, describe, NULL, "used an empty guard (its object was released, taken or moved)");
-}
-
-/* ---- room: depot. Two stacks (Treiber 1986) of magazine numbers with a tag against reuse (ABA). Magazines are never
-   freed while the pool lives, so that a pop may read one that someone else popped meanwhile. */
-
-#define OBJPOOL__NUMBER_BITS 24
-#define OBJPOOL__NUMBER_MAX ((1u << OBJPOOL__NUMBER_BITS) - 1)
-
-static objpool__magazine *objpool__magazine_at(objpool__state *state, uint32_t number) {
+static objpool__magazine *objpool__magazine_at(const objpool__depot *depot, uint32_t number) {
+  OBJPOOL_ASSERT(number > 0 && number <= OBJPOOL__LOAD(depot->begun));
   /* acquire: pairs with the release in objpool__directory_widen; a number is only seen after its segment */
-  char **directory = __atomic_load_n(&state->directory, __ATOMIC_ACQUIRE);
+  char **directory = __atomic_load_n(&depot->directory, __ATOMIC_ACQUIRE);
   uint32_t place = number - 1;
-  return (objpool__magazine *)(void *)(directory[place >> state->segment_bits] +
-                                       (place & state->segment_mask) * state->magazine_bytes);
+  return (objpool__magazine *)(void *)(directory[place >> depot->segment_bits] +
+                                       (size_t)(place & depot->segment_mask) * depot->magazine_bytes);
 }
 
 static uint64_t objpool__successor(uint64_t head, uint32_t number) {
@@ -1964,14 +2343,14 @@ static uint64_t objpool__successor(uint64_t head, uint32_t number) {
 
 static uint32_t objpool__number(uint64_t head) { return (uint32_t)(head & OBJPOOL__NUMBER_MAX); }
 
-/* Pushes unless the stack is `most` deep already (0: no limit). The depth is the head's own word, and the
-   compare-and-swap fails if the head changed since: so the limit is exact. Returns how deep it is now; 0: not pushed. */
-static uint64_t objpool__depot_push(objpool__state *state, objpool__uint64 *stack, objpool__magazine *magazine,
+/* Pushes unless the stack is `most` deep already (0: no limit). Returns how deep it is now; 0: not pushed. */
+static uint64_t objpool__depot_push(objpool__depot *depot, objpool__uint64 *stack, objpool__magazine *magazine,
                                     uint64_t most) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head: its depth is there */
+  OBJPOOL_ASSERT(magazine && magazine->number > 0 && objpool__magazine_at(depot, magazine->number) == magazine);
   for (;;) {
     uint32_t below = objpool__number(head);
-    uint64_t depth = below ? __atomic_load_n(&objpool__magazine_at(state, below)->depth, __ATOMIC_ACQUIRE) : 0;
+    uint64_t depth = below ? __atomic_load_n(&objpool__magazine_at(depot, below)->depth, __ATOMIC_ACQUIRE) : 0;
     /* stale if head changed; acquire: the look at the head again comes after it */
     if (most && depth >= most) {
       uint64_t again = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* as above: was that the depth? */
@@ -1988,12 +2367,12 @@ static uint64_t objpool__depot_push(objpool__state *state, objpool__uint64 *stac
   }
 }
 
-static objpool__magazine *objpool__depot_pop(objpool__state *state, objpool__uint64 *stack) {
+static objpool__magazine *objpool__depot_pop(objpool__depot *depot, objpool__uint64 *stack) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_SEQ_CST); /* acquire: the push's objects; seq_cst: after waiting++ */
   for (;;) {
     uint32_t number = objpool__number(head);
     if (!number) return NULL;
-    objpool__magazine *magazine = objpool__magazine_at(state, number);
+    objpool__magazine *magazine = objpool__magazine_at(depot, number);
     uint32_t below = OBJPOOL__LOAD(magazine->next); /* if someone popped it meanwhile, the tag differs */
     if (__atomic_compare_exchange_n(stack, &head, objpool__successor(head, below), true, __ATOMIC_SEQ_CST,
                                     __ATOMIC_SEQ_CST)) /* acquire: pairs with the push */
@@ -2003,150 +2382,108 @@ static objpool__magazine *objpool__depot_pop(objpool__state *state, objpool__uin
 
 /* An empty magazine. By objpool__provide there always is one: on the stack, never used yet, or, with every number given
    out, on its way back to the stack in the hands of another thread. */
-static objpool__magazine *objpool__magazine_take(objpool__state *state) {
+static objpool__magazine *objpool__magazine_take(objpool__depot *depot) {
   for (;;) {
-    objpool__magazine *magazine = objpool__depot_pop(state, &state->empty);
+    objpool__magazine *magazine = objpool__depot_pop(depot, &depot->empty);
     if (magazine) return magazine;
-    uint32_t begun = OBJPOOL__LOAD(state->magazines_begun); /* a counter: whoever raises it has the number alone */
-    if (begun < __atomic_load_n(&state->magazine_count, __ATOMIC_ACQUIRE) && /* pairs with objpool__provide */
-        __atomic_compare_exchange_n(&state->magazines_begun, &begun, begun + 1, false, __ATOMIC_RELAXED,
-                                    __ATOMIC_RELAXED)) {
-      magazine = objpool__magazine_at(state, begun + 1);
+    uint32_t begun = OBJPOOL__LOAD(depot->begun); /* a counter: whoever raises it has the number alone */
+    if (begun < __atomic_load_n(&depot->count, __ATOMIC_ACQUIRE) && /* pairs with objpool__provide */
+        __atomic_compare_exchange_n(&depot->begun, &begun, begun + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+      magazine = objpool__magazine_at(depot, begun + 1);
       magazine->number = begun + 1;
       return magazine;
     }
   }
 }
 
-static uint64_t objpool__depot_depth(objpool__state *state, objpool__uint64 *stack) {
+static void objpool__magazine_give(objpool__depot *depot, objpool__magazine *magazine) {
+  objpool__depot_push(depot, &depot->empty, magazine, 0);
+}
+
+static uint64_t objpool__depot_depth(objpool__depot *depot, objpool__uint64 *stack) {
   uint64_t head =
       __atomic_load_n(stack, __ATOMIC_SEQ_CST); /* pairs with the push of the head; for resize, after its store */
   for (;;) {
     uint32_t number = objpool__number(head);
     /* acquire: the look at the head again comes after it */
-    uint64_t depth = number ? __atomic_load_n(&objpool__magazine_at(state, number)->depth, __ATOMIC_ACQUIRE) : 0;
+    uint64_t depth = number ? __atomic_load_n(&objpool__magazine_at(depot, number)->depth, __ATOMIC_ACQUIRE) : 0;
     uint64_t again = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* unchanged: the depth was that of this head */
     if (again == head) return depth;
     head = again;
   }
 }
 
-/* Links for free cells, and for idle objects that trim or maintenance goes through: their tag words. */
-static void **objpool__link(void *object) { return (void **)object - 1; }
-
-/* ---- room: blocks. Cells come from blocks, each growth_factor larger than the one before; a block whose cells are all
-   free goes back to the allocator when the pool is trimmed. */
-
-/* As objpool__allocate_for, of one size among many: what was refused is not asked for again, nor is more, as long as there is
-   a smaller one. */
-static void *objpool__allocate_piece(objpool__state *state, size_t bytes, size_t alignment, bool *clear,
-                                     bool smallest) {
-  if (!smallest && state->refused_bytes && bytes >= state->refused_bytes) return NULL;
-  void *memory = objpool__allocate_for(state, bytes, alignment, clear);
-  if (!memory)
-    state->refused_bytes = bytes;
-  else if (bytes >= state->refused_bytes)
-    state->refused_bytes = 0; /* it has more again */
-  return memory;
-}
-
-/* Memory that is kept until the pool ends. Under growth_lock and blocks_lock. */
-static void *objpool__keep(objpool__state *state, size_t size, bool smallest) {
-  size_t bytes = sizeof(objpool__kept) + size;
-  objpool__kept *kept =
-      (objpool__kept *)objpool__allocate_piece(state, bytes, sizeof(void *) * 2, OBJPOOL__NULL, smallest);
-  if (!kept) return NULL;
-  kept->bytes = bytes;
-  kept->next = state->kept;
-  state->kept = kept;
-  return kept + 1;
-}
-
 /* A directory with a place for so many segments; who reads the old one finds there what it looks for. */
-static bool objpool__directory_widen(objpool__state *state, size_t segments) {
-  while (segments > state->directory_room) {
-    size_t room = 2 * state->directory_room > segments ? 2 * state->directory_room : segments;
-    char **wider = (char **)objpool__keep(state, room * sizeof *wider, true);
+static bool objpool__directory_widen(objpool__depot *depot, objpool__memory *memory, size_t segments) {
+  while (segments > depot->directory_capacity) {
+    size_t capacity = 2 * depot->directory_capacity > segments ? 2 * depot->directory_capacity : segments;
+    char **wider = (char **)objpool__keep(memory, capacity * sizeof *wider, true);
     if (!wider) return false;
-    if (room <= state->directory_room) continue; /* a fork's handler was first */
-    memcpy(wider, state->directory, state->directory_room * sizeof *wider);
-    __atomic_store_n(&state->directory, wider, __ATOMIC_RELEASE); /* pairs with objpool__magazine_at */
-    state->directory_room = room;
+    if (capacity <= depot->directory_capacity) continue; /* a fork's handler was first */
+    memcpy(wider, depot->directory, depot->directory_capacity * sizeof *wider);
+    __atomic_store_n(&depot->directory, wider, __ATOMIC_RELEASE); /* pairs with objpool__magazine_at */
+    depot->directory_capacity = capacity;
   }
   return true;
 }
 
 /* How many magazines there must be that a release always finds one: all objects idle, every slot with two of its own. */
-static size_t objpool__magazines_for(const objpool__state *state, size_t cells, size_t caches) {
-  return state->engine == OBJPOOL__LOCAL ? 0 : cells / state->rounds + 2 * caches + 4;
+static size_t objpool__magazines_for(const objpool__depot *depot, size_t cells, size_t caches) {
+  return cells / depot->rounds + 2 * caches + 4;
 }
 
 /* Makes as many magazines. They are taken in one piece or, when the allocator has none as large, in smaller ones. Under
-   growth_lock and blocks_lock. */
-static bool objpool__provide(objpool__state *state, size_t cells, size_t caches) {
-  size_t each = state->magazine_bytes, segment = (size_t)1 << state->segment_bits,
-         wanted = objpool__magazines_for(state, cells, caches), piece = state->magazine_count / 2 / segment;
+   growth_lock and the memory lock. */
+static bool objpool__provide(objpool__depot *depot, objpool__memory *memory, size_t wanted) {
+  size_t each = depot->magazine_bytes, segment = (size_t)1 << depot->segment_bits, piece = depot->count / 2 / segment;
   if (wanted > OBJPOOL__NUMBER_MAX - segment) {
     errno = ENOMEM;
     return false;
   }
-  for (size_t count; (count = state->magazine_count) < wanted;) {
+  for (size_t count; (count = depot->count) < wanted;) {
     size_t missing = (wanted - count + segment - 1) / segment, most = (OBJPOOL__NUMBER_MAX - count) / segment, first;
     if (piece == 0) piece = missing;
     if (piece > most) piece = most;
-    char *memory = (char *)objpool__keep(state, piece * segment * each, piece == 1);
-    if (!memory) {
+    char *segments = (char *)objpool__keep(memory, piece * segment * each, piece == 1);
+    if (!segments) {
       if (piece == 1) return false;
       piece /= 2;
       continue;
     }
     do { /* once more if a fork's handler has added some meanwhile */
-      first = state->magazine_count / segment;
-      if (!objpool__directory_widen(state, first + piece))
+      first = depot->count / segment;
+      if (!objpool__directory_widen(depot, memory, first + piece))
         return false; /* the memory lies unused until the pool ends */
-    } while (first != state->magazine_count / segment);
-    for (size_t i = 0; i < piece; i++) state->directory[first + i] = memory + i * segment * each;
+    } while (first != depot->count / segment);
+    OBJPOOL_ASSERT(first + piece <= depot->directory_capacity);
+    for (size_t i = 0; i < piece; i++) depot->directory[first + i] = segments + i * segment * each;
     /* release: a number below it is seen after its segment; pairs with objpool__magazine_take */
-    __atomic_store_n(&state->magazine_count, (first + piece) * segment, __ATOMIC_RELEASE);
+    __atomic_store_n(&depot->count, (first + piece) * segment, __ATOMIC_RELEASE);
   }
   return true;
 }
 
-/* A local pool's array always has room for all its objects. It grows geometrically, whatever the blocks do. */
-static bool objpool__widen(objpool__state *state, size_t cells) {
-  if (state->engine != OBJPOOL__LOCAL || cells <= state->raw_capacity) return true;
-  objpool__slot *own = &state->pool->own;
-  size_t capacity = state->raw_capacity + state->raw_capacity / 2;
-  if (capacity < cells) capacity = cells;
-  /* no overflow: there is memory for all cells, and each is larger than a pointer */
-  void *wider = objpool__allocate_for(state, capacity * sizeof(void *), sizeof(void *) * 2, NULL);
-  if (!wider && capacity > cells) {
-    capacity = cells;
-    wider = objpool__allocate_for(state, capacity * sizeof(void *), sizeof(void *) * 2, NULL);
-  }
-  if (!wider) return false;
-  uintptr_t moved = (uintptr_t)wider - (uintptr_t)state->raw;
-  if (state->raw) memcpy(wider, state->raw, own->top - (uintptr_t)state->raw);
-  OBJPOOL__STORE(own->top, state->raw ? own->top + moved : (uintptr_t)wider);
-  OBJPOOL__STORE(own->base, state->raw ? own->base + moved : (uintptr_t)wider);
-  if (own->limit) OBJPOOL__STORE(own->limit, own->limit + moved); /* 0: releases must ask, and settle it */
-  objpool__deallocate_for(state, state->raw, state->raw_capacity * sizeof(void *), sizeof(void *) * 2);
-  OBJPOOL__STORE(state->raw, wider); /* relaxed, for objpool__count_shared */
-  state->raw_capacity = capacity;
-  return true;
+/* What magazines of so many rounds take, and how many a segment of about a page has. */
+static void objpool__depot_plan(objpool__depot *depot, size_t rounds) {
+  depot->rounds = rounds;
+  depot->magazine_bytes = (uint32_t)((offsetof(objpool__magazine, objects) + rounds * sizeof(void *) + 7) &
+                                     ~(size_t)7); /* depth is aligned */
+  while (depot->magazine_bytes << (depot->segment_bits + 1) <= 4096) depot->segment_bits++;
+  depot->segment_mask = (1u << depot->segment_bits) - 1;
+  depot->directory = depot->first_directory;
+  depot->directory_capacity = sizeof depot->first_directory / sizeof *depot->first_directory;
 }
 
-static size_t objpool__block_alignment(const objpool__state *state) {
-  size_t alignment = state->as.type.alignment;
-  return alignment > sizeof(void *) * 2 ? alignment : sizeof(void *) * 2;
-}
+/* ---- room: blocks >>blocks
+   Cells come from blocks, each growth_factor larger than the one before; a block whose cells are all free goes back to the
+   allocator when the pool is trimmed. */
 
-/* Where a block with this address stands, or would stand, in the sorted array. Under blocks_lock. */
-static size_t objpool__block_place(const objpool__state *state, const void *address) {
-  size_t low = 0, high = state->block_count;
+/* Where a block with this address stands, or would stand, in the sorted array. Under the memory lock. */
+static size_t objpool__block_place(const objpool__blocks *blocks, const void *address) {
+  size_t low = 0, high = blocks->count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    if ((uintptr_t)state->blocks[middle] <= (uintptr_t)address)
+    if ((uintptr_t)blocks->sorted[middle] <= (uintptr_t)address)
       low = middle + 1;
     else
       high = middle;
@@ -2154,553 +2491,648 @@ static size_t objpool__block_place(const objpool__state *state, const void *addr
   return low;
 }
 
-static objpool__block *objpool__block_of(const objpool__state *state, const void *object) {
-  size_t place = objpool__block_place(state, object);
-  objpool__block *block = place > 0 ? state->blocks[place - 1] : NULL;
+/* The block that an address lies in, or NULL. Under the memory lock. */
+static objpool__block *objpool__block_of(const objpool__blocks *blocks, const void *object) {
+  size_t place = objpool__block_place(blocks, object);
+  objpool__block *block = place > 0 ? blocks->sorted[place - 1] : NULL;
   return block && (uintptr_t)object < (uintptr_t)block + block->bytes ? block : NULL;
 }
 
-static bool objpool__blocks_widen(objpool__state *state) {
-  size_t old = state->block_capacity, capacity = old ? 2 * old : 8;
-  objpool__block **blocks = state->blocks, **wider;
-  wider = (objpool__block **)objpool__allocate_for(state, capacity * sizeof *wider, sizeof(void *) * 2, NULL);
+/* The address of the first cell that was never used. */
+static char *objpool__block_fresh(const objpool__blocks *blocks, const objpool__block *block) {
+  OBJPOOL_ASSERT(block->fresh <= block->cells);
+  return block->first + (block->cells - block->fresh) * blocks->stride;
+}
+
+static bool objpool__blocks_widen(objpool__blocks *blocks, objpool__memory *memory) {
+  size_t old = blocks->capacity, capacity;
+  objpool__block **before = blocks->sorted, **wider;
+  wider = (objpool__block **)objpool__allocate_wider(memory, old ? 2 * old : 8, old + 1, &capacity);
   if (!wider) return false;
-  if (state->block_capacity != old) { /* a fork's handler was first */
-    objpool__deallocate_for(state, wider, capacity * sizeof *wider, sizeof(void *) * 2);
+  if (blocks->capacity != old) { /* a fork's handler was first */
+    objpool__deallocate_for(memory, wider, capacity * sizeof *wider, OBJPOOL__NATURAL);
     return true;
   }
-  if (blocks) memcpy(wider, blocks, state->block_count * sizeof *wider);
-  state->blocks = wider;
-  state->block_capacity = capacity;
-  objpool__deallocate_for(state, blocks, old * sizeof *wider, sizeof(void *) * 2);
+  if (before) memcpy(wider, before, blocks->count * sizeof *wider);
+  blocks->sorted = wider;
+  blocks->capacity = capacity;
+  objpool__deallocate_for(memory, before, old * sizeof *wider, OBJPOOL__NATURAL);
   return true;
 }
 
-/* Whether all that a block of so many cells needs besides is there. */
-static bool objpool__has_places(const objpool__state *state, size_t cells) {
-  return state->block_count < state->block_capacity &&
-         state->magazine_count >= objpool__magazines_for(state, state->cells + cells, state->cache_count + 1) &&
-         (state->engine != OBJPOOL__LOCAL || state->raw_capacity >= state->cells + cells);
+/* Makes all that a block of so many cells needs besides. Each step gives up the memory lock, and a fork's handler may have
+   grown the pool meanwhile: so it looks again. */
+static bool objpool__make_places(objpool__state *state, size_t more) {
+  objpool__blocks *blocks = &state->blocks;
+  const objpool__engine *engine = state->engine;
+  for (;;) {
+    if (blocks->count == blocks->capacity) {
+      if (!objpool__blocks_widen(blocks, &state->memory)) return false;
+    } else if (!engine->has_places(state, blocks->cells + more)) {
+      if (!engine->make_places(state, blocks->cells + more)) return false;
+    } else {
+      return true;
+    }
+  }
 }
 
-/* Makes that so. Each step gives up blocks_lock, and a fork's handler may have grown the pool meanwhile: so it looks again. */
-static bool objpool__make_places(objpool__state *state, size_t cells) {
-  while (!objpool__has_places(state, cells))
-    if (!objpool__provide(state, state->cells + cells, state->cache_count + 1) ||
-        !objpool__widen(state, state->cells + cells) ||
-        (state->block_count == state->block_capacity && !objpool__blocks_widen(state)))
-      return false;
-  return true;
-}
-
-/* Adds a block. Under growth_lock and blocks_lock; NULL with ENOMEM. */
+/* Adds a block. Under growth_lock and the memory lock; NULL with ENOMEM. */
 static objpool__block *objpool__block_add(objpool__state *state, size_t cells) {
+  objpool__blocks *blocks = &state->blocks;
   size_t bytes;
-  if (!objpool__multiply(cells, state->stride, &bytes) || __builtin_add_overflow(bytes, state->cell_offset, &bytes)) {
+  if (!objpool__multiply(cells, blocks->stride, &bytes) || __builtin_add_overflow(bytes, blocks->offset, &bytes)) {
     errno = ENOMEM;
     return NULL;
   }
   bool clear = false;
   objpool__block *block =
-      (objpool__block *)objpool__allocate_piece(state, bytes, objpool__block_alignment(state), &clear, cells == 1);
+      (objpool__block *)objpool__allocate_piece(&state->memory, bytes, blocks->alignment, &clear, cells == 1);
   if (!block) return NULL;
   if (!objpool__make_places(state, cells)) {
-    objpool__deallocate_for(state, block, bytes, objpool__block_alignment(state));
+    objpool__deallocate_for(&state->memory, block, bytes, blocks->alignment);
     return NULL;
   }
   memset(block, 0, sizeof *block);
   block->bytes = bytes;
   block->cells = block->fresh = cells;
   block->clear = clear;
-  block->first = (char *)block + state->cell_offset;
-  size_t place = objpool__block_place(state, block);
-  memmove(state->blocks + place + 1, state->blocks + place, (state->block_count - place) * sizeof *state->blocks);
-  state->blocks[place] = block;
-  state->block_count++;
-  OBJPOOL__STORE(state->cells, state->cells + cells); /* atomic for maintenance, which looks without the lock */
+  block->first = (char *)block + blocks->offset;
+  size_t place = objpool__block_place(blocks, block);
+  OBJPOOL_ASSERT(place <= blocks->count && blocks->count < blocks->capacity);
+  memmove(blocks->sorted + place + 1, blocks->sorted + place, (blocks->count - place) * sizeof *blocks->sorted);
+  blocks->sorted[place] = block;
+  blocks->count++;
+  OBJPOOL_ASSERT(place == 0 || blocks->sorted[place - 1] < block);
+  OBJPOOL_ASSERT(place + 1 == blocks->count || block < blocks->sorted[place + 1]);
+  OBJPOOL__STORE(blocks->cells, blocks->cells + cells); /* atomic for maintenance, which looks without the lock */
   return block;
 }
 
-static size_t objpool__cells_after(const objpool__state *state, size_t cells) {
-  double next = (double)cells * state->config.growth_factor;
+static size_t objpool__cells_after(const objpool__blocks *blocks, size_t cells) {
+  double next = (double)cells * blocks->growth_factor;
   return next < (double)(SIZE_MAX / 2) ? (size_t)(next + 0.999999) : cells;
 }
 
 /* Adds a block of the next size or, when the allocator has none, of half of it, and so on. True: there is a free cell.
    *grown: objects of the new block. */
 static bool objpool__grow(objpool__state *state, size_t *grown) {
-  if (objpool__shared(state)) {
-    objpool__lock(&state->growth_lock);
-    objpool__lock(&state->blocks_lock);
-  }
-  bool enough = state->used < state->cells; /* another thread was first */
+  objpool__blocks *blocks = &state->blocks;
+  objpool__lock(&state->memory.growth_lock);
+  objpool__lock(&state->memory.lock);
+  bool enough = blocks->used < blocks->cells; /* another thread was first */
   if (!enough) {
-    size_t cells = state->next_cells;
-    size_t cap = OBJPOOL__LOAD(state->max_objects); /* may change meanwhile: then the block is larger than needed */
-    if (cap && cells > cap - (state->cells < cap ? state->cells : cap - 1))
-      cells = cap > state->cells ? cap - state->cells : 1;
+    size_t cells = blocks->next_cells;
+    size_t cap =
+        OBJPOOL__LOAD(state->limits.max_objects); /* may change meanwhile: then the block is larger than needed */
+    if (cap && cells > cap - (blocks->cells < cap ? blocks->cells : cap - 1))
+      cells = cap > blocks->cells ? cap - blocks->cells : 1;
     objpool__block *block;
     while (!(block = objpool__block_add(state, cells)) && cells > 1) cells /= 2;
     if (block) {
       *grown = cells;
-      state->filling = block;
-      state->next_cells = objpool__cells_after(state, cells);
+      blocks->filling = block;
+      blocks->next_cells = objpool__cells_after(blocks, cells);
     }
-    enough = state->used < state->cells; /* or a cell came free meanwhile */
+    enough = blocks->used < blocks->cells; /* or a cell came free meanwhile */
   }
-  if (objpool__shared(state)) {
-    objpool__unlock(&state->blocks_lock);
-    objpool__unlock(&state->growth_lock);
-  }
+  objpool__unlock(&state->memory.lock);
+  objpool__unlock(&state->memory.growth_lock);
   return enough;
 }
 
-enum { OBJPOOL__STRIP = 32 };
-
 /* Makes a cell's memory ready to build an object in. */
-static void *objpool__cell_ready(const objpool__state *state, void *cell, bool clear) {
-  OBJPOOL__SHOW(cell, state->size);
-  if (!clear) memset(cell, 0, state->size);
+static void *objpool__cell_ready(const objpool__blocks *blocks, void *cell, bool clear) {
+  OBJPOOL__SHOW(cell, blocks->object_bytes);
+  if (!clear) memset(cell, 0, blocks->object_bytes);
   return cell;
 }
 
-/* The block that new objects go to: the fullest that has a free cell; NULL: none has. Under blocks_lock. */
-static objpool__block *objpool__block_to_fill(objpool__state *state) {
-  objpool__block *best = state->filling;
+/* The block that new objects go to: the fullest that has a free cell; NULL: none has. Under the memory lock. */
+static objpool__block *objpool__block_to_fill(objpool__blocks *blocks) {
+  OBJPOOL_ASSERT(blocks->used <= blocks->cells);
+  objpool__block *best = blocks->filling;
   if (best && best->used < best->cells) return best;
   best = NULL;
-  if (state->used < state->cells)
-    for (size_t i = 0; i < state->block_count; i++) {
-      objpool__block *block = state->blocks[i];
+  if (blocks->used < blocks->cells)
+    for (size_t i = 0; i < blocks->count; i++) {
+      objpool__block *block = blocks->sorted[i];
       if (block->used < block->cells &&
           (!best || (double)block->used * (double)best->cells > (double)best->used * (double)block->cells))
         best = block;
     }
-  state->filling = best;
+  blocks->filling = best;
   return best;
 }
 
-/* A free cell of the block. `strip`, if given, gets the fresh cells after it, so that building many takes the lock once in
-   a while. Under blocks_lock. */
-static void *objpool__cell_of(objpool__state *state, objpool__block *block, objpool__strip *strip, bool *clear) {
-  size_t taken = 1;
+/* A free cell of the block. Under the memory lock. */
+static char *objpool__cell_of(objpool__blocks *blocks, objpool__block *block, bool *clear) {
   char *cell = (char *)block->free;
   *clear = false;
   if (cell) {
     block->free = *objpool__link(cell);
   } else {
-    cell = block->first + (block->cells - block->fresh--) * state->stride;
+    OBJPOOL_ASSERT(block->fresh > 0);
+    cell = objpool__block_fresh(blocks, block);
+    block->fresh--;
     *clear = block->clear;
-    if (strip) {
-      strip->block = block;
-      strip->next = cell + state->stride;
-      strip->cells = block->fresh < OBJPOOL__STRIP - 1 ? block->fresh : OBJPOOL__STRIP - 1;
-      block->fresh -= strip->cells;
-      taken += strip->cells;
-    }
   }
-  block->used += taken;
-  state->used += taken;
+  block->used++;
+  blocks->used++;
+  OBJPOOL_ASSERT(block->used <= block->cells && blocks->used <= blocks->cells);
   return cell;
 }
 
-/* A cell to build an object in, its memory zeroed; NULL with ENOMEM. *grown: objects of a new block. `strip`: see above. */
-static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__strip *strip) {
-  void *cell = NULL;
-  bool clear = false;
-  do {
-    if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
-    objpool__block *block = objpool__block_to_fill(state);
-    if (block) cell = objpool__cell_of(state, block, strip, &clear);
-    if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
-  } while (!cell && objpool__grow(state, grown));
-  return cell ? objpool__cell_ready(state, cell, clear) : NULL;
+enum { OBJPOOL__STRIP = 32 };
+
+/* Sets up to that many fresh cells of the block aside, so that building many takes the lock once in a while: 316
+   instructions per first object in place of 736. Under the memory lock. */
+static void objpool__strip_cut(objpool__blocks *blocks, objpool__block *block, objpool__strip *strip) {
+  strip->block = block;
+  strip->next = objpool__block_fresh(blocks, block);
+  strip->cells = block->fresh < OBJPOOL__STRIP - 1 ? block->fresh : OBJPOOL__STRIP - 1;
+  block->fresh -= strip->cells;
+  block->used += strip->cells;
+  blocks->used += strip->cells;
 }
 
-#ifndef OBJPOOL_NO_THREADS
+/* The strip's next cell; *clear: its memory is zero. */
+static char *objpool__strip_take(const objpool__blocks *blocks, objpool__strip *strip, bool *clear) {
+  char *cell = strip->next;
+  OBJPOOL_ASSERT(strip->cells > 0);
+  *clear = strip->block->clear;
+  strip->next += blocks->stride;
+  strip->cells--;
+  return cell;
+}
+
 /* Gives a strip's cells back to their block: as fresh ones, if no other was taken since. */
-static void objpool__strip_give(objpool__state *state, objpool__strip *strip) {
+static void objpool__strip_give(objpool__blocks *blocks, objpool__memory *memory, objpool__strip *strip) {
   if (!strip->cells) return;
   objpool__block *block = strip->block;
-  objpool__lock(&state->blocks_lock);
+  objpool__lock(&memory->lock);
+  OBJPOOL_ASSERT(block->used >= strip->cells && blocks->used >= strip->cells);
   block->used -= strip->cells;
-  state->used -= strip->cells;
-  if (strip->next + strip->cells * state->stride == block->first + (block->cells - block->fresh) * state->stride)
+  blocks->used -= strip->cells;
+  if (strip->next + strip->cells * blocks->stride == objpool__block_fresh(blocks, block))
     block->fresh += strip->cells;
   else
-    for (; strip->cells; strip->cells--, strip->next += state->stride) {
+    for (; strip->cells; strip->cells--, strip->next += blocks->stride) {
       *objpool__link(strip->next) = block->free;
       block->free = strip->next;
     }
-  objpool__unlock(&state->blocks_lock);
+  objpool__unlock(&memory->lock);
   strip->cells = 0;
 }
-#endif
+
+/* A cell to build an object in, its memory zeroed; NULL with ENOMEM. *grown: objects of a new block. `strip`, if given,
+   gets the fresh cells after it. */
+static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__strip *strip) {
+  objpool__blocks *blocks = &state->blocks;
+  char *cell = NULL;
+  bool clear = false;
+  do {
+    objpool__lock(&state->memory.lock);
+    objpool__block *block = objpool__block_to_fill(blocks);
+    if (block) {
+      bool reused = block->free != NULL;
+      cell = objpool__cell_of(blocks, block, &clear);
+      if (strip && !reused) objpool__strip_cut(blocks, block, strip);
+    }
+    objpool__unlock(&state->memory.lock);
+  } while (!cell && objpool__grow(state, grown));
+  return cell ? objpool__cell_ready(blocks, cell, clear) : NULL;
+}
 
 /* Gives a cell back; its tag word becomes a link, which is no tag. */
-static void objpool__cell_give(objpool__state *state, void *cell) {
-  OBJPOOL__HIDE(cell, state->size);
-  if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
-  objpool__block *block = objpool__block_of(state, cell);
-  OBJPOOL_ASSERT(block);
-  OBJPOOL__STORE(*objpool__link(cell), block->free); /* relaxed: see objpool__mark */
+static void objpool__cell_give(objpool__blocks *blocks, objpool__memory *memory, void *cell) {
+  OBJPOOL__HIDE(cell, blocks->object_bytes);
+  objpool__lock(&memory->lock);
+  objpool__block *block = objpool__block_of(blocks, cell);
+  OBJPOOL_ASSERT(block && block->used > 0 && blocks->used > 0);
+  OBJPOOL_ASSERT((size_t)((char *)cell - block->first) % blocks->stride == 0);
+  OBJPOOL__STORE(*objpool__link(cell), block->free); /* relaxed: see objpool__flip */
   block->free = cell;
   block->used--;
-  state->used--;
-  if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
+  blocks->used--;
+  objpool__unlock(&memory->lock);
 }
 
 /* The first block: about a page, at least 8 cells unless they are huge. */
-static size_t objpool__first_cells(const objpool__state *state) {
-  size_t cells = 4096 / state->stride;
-  return cells >= 64 ? 64 : cells >= 8 ? cells : state->stride > 65536 ? 1 : 8;
+static size_t objpool__first_cells(const objpool__blocks *blocks) {
+  const size_t page = 4096, most = 64, least = 8, huge = 65536;
+  size_t cells = page / blocks->stride;
+  return cells >= most ? most : cells >= least ? cells : blocks->stride > huge ? 1 : least;
 }
 
-/* Gives every block without a used cell back to the allocator. */
-static void objpool__blocks_shrink(objpool__state *state) {
+/* Takes every block without a used cell out, and returns them, linked. Under the memory lock. */
+static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
   size_t kept = 0, largest = 0;
   objpool__block *doomed = NULL;
-  if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
-  for (size_t i = 0; i < state->block_count; i++) {
-    objpool__block *block = state->blocks[i];
+  for (size_t i = 0; i < blocks->count; i++) {
+    objpool__block *block = blocks->sorted[i];
     if (block->used) {
-      state->blocks[kept++] = block;
+      blocks->sorted[kept++] = block;
       if (block->cells > largest) largest = block->cells;
     } else {
-      OBJPOOL__STORE(state->cells, state->cells - block->cells); /* as in objpool__block_add */
+      OBJPOOL__STORE(blocks->cells, blocks->cells - block->cells); /* as in objpool__block_add */
       block->next = doomed;
       doomed = block;
     }
   }
-  if (doomed) {
-    state->next_cells = largest ? objpool__cells_after(state, largest) : objpool__first_cells(state);
-    state->refused_bytes = 0;
-  }
-  state->block_count = kept;
-  state->filling = NULL;
-  for (objpool__block *next; doomed; doomed = next) {
-    next = doomed->next;
-    OBJPOOL__SHOW(doomed->first, doomed->bytes - state->cell_offset);
-    objpool__deallocate_for(state, doomed, doomed->bytes, objpool__block_alignment(state));
-  }
-  if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
+  if (doomed) blocks->next_cells = largest ? objpool__cells_after(blocks, largest) : objpool__first_cells(blocks);
+  blocks->count = kept;
+  blocks->filling = NULL;
+  return doomed;
 }
 
-/* ---- room: limits. */
-
-/* A place among max_objects, taken before create runs; a bounded compare-and-swap, so that it never overshoots. */
-static bool objpool__reserve(objpool__state *state) {
-  if (!objpool__shared(state)) {
-    if (state->max_objects && state->alive >= state->max_objects) return false;
-    OBJPOOL__STORE(state->alive, state->alive + 1);
-    return true;
+/* Gives every block without a used cell back to the allocator. */
+static void objpool__blocks_shrink(objpool__blocks *blocks, objpool__memory *memory) {
+  objpool__lock(&memory->lock);
+  objpool__block *doomed = objpool__blocks_unused(blocks);
+  if (doomed) memory->refused_bytes = 0;
+  for (objpool__block *next; doomed; doomed = next) {
+    next = doomed->next;
+    OBJPOOL__SHOW(doomed->first, doomed->bytes - blocks->offset);
+    objpool__deallocate_for(memory, doomed, doomed->bytes, blocks->alignment);
   }
+  objpool__unlock(&memory->lock);
+}
+
+static void objpool__blocks_free(objpool__blocks *blocks, objpool_allocator allocator) {
+  for (size_t i = 0; i < blocks->count; i++) {
+    objpool__block *block = blocks->sorted[i];
+    OBJPOOL__SHOW(block->first, block->bytes - blocks->offset);
+    allocator.deallocate(block, block->bytes, blocks->alignment, allocator.context);
+  }
+  if (blocks->sorted)
+    allocator.deallocate(blocks->sorted, blocks->capacity * sizeof *blocks->sorted, OBJPOOL__NATURAL,
+                         allocator.context);
+}
+
+/* ---- room: limits >>limits
+   A place among max_objects is taken before create runs, room among max_idle before an object is left idle. Who is refused
+   saw, at one moment of its call, that many alive under that limit: the compare-and-swaps never overshoot, and a resize,
+   which stores its limit and then reads `alive`, and a reservation, which raises `alive` and then reads the limit, cannot
+   miss each other (both seq_cst). */
+
+/* A place among max_objects. */
+static bool objpool__reserve_shared(objpool__limits *limits) {
   for (;;) { /* seq_cst: one order with objpool__unreserve, the looks of a failing acquire, and resize */
-    size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST), most;
+    size_t alive = __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST), most;
     do {
-      most = __atomic_load_n(&state->max_objects, __ATOMIC_SEQ_CST);
+      most = __atomic_load_n(&limits->max_objects, __ATOMIC_SEQ_CST);
       while (most && alive >= most) { /* refused only if so many are alive while this limit holds: a resize may come */
-        alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST);
-        size_t still = __atomic_load_n(&state->max_objects, __ATOMIC_SEQ_CST);
+        alive = __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST);
+        size_t still = __atomic_load_n(&limits->max_objects, __ATOMIC_SEQ_CST);
         if (alive >= most && still == most) return false;
         most = still;
       }
-    } while (!__atomic_compare_exchange_n(&state->alive, &alive, alive + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-    size_t now = __atomic_load_n(&state->max_objects, __ATOMIC_SEQ_CST); /* resize stores it, then reads alive */
+    } while (!__atomic_compare_exchange_n(&limits->alive, &alive, alive + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    size_t now = __atomic_load_n(&limits->max_objects, __ATOMIC_SEQ_CST); /* resize stores it, then reads alive */
     if (now == most || !now || alive < now) return true;
-    __atomic_fetch_sub(&state->alive, 1, __ATOMIC_SEQ_CST); /* a resize came between: by the new limit, then */
+    __atomic_fetch_sub(&limits->alive, 1, __ATOMIC_SEQ_CST); /* a resize came between: by the new limit, then */
   }
 }
 
+/* The same in a pool that is one thread's at a time. */
+static bool objpool__reserve_alone(objpool__limits *limits) {
+  if (limits->max_objects && limits->alive >= limits->max_objects) return false;
+  OBJPOOL__STORE(limits->alive, limits->alive + 1);
+  return true;
+}
+
+static bool objpool__reserve(objpool__state *state) {
+  return state->alone ? objpool__reserve_alone(&state->limits) : objpool__reserve_shared(&state->limits);
+}
+
+/* Whether a resize has left more alive than it allows; forgets it once that is over. Under the commons lock. */
+static bool objpool__has_surplus(objpool__limits *limits) {
+  if (!OBJPOOL__LOAD(limits->surplus)) return false;
+  bool surplus = limits->max_objects && OBJPOOL__LOAD(limits->alive) > limits->max_objects;
+  if (!surplus) OBJPOOL__STORE(limits->surplus, false); /* read without the lock by objpool__may_open */
+  return surplus;
+}
+
 /* Room for that many more idle objects, or more capacity; only pools with bounded idle count it. */
-static __attribute__((__unused__)) bool objpool__room_take(objpool__state *state, size_t objects) {
-  if (!OBJPOOL__LOAD(state->bounded)) return true;
-  int64_t room = OBJPOOL__LOAD(state->room);
+static bool objpool__room_take(objpool__limits *limits, size_t objects) {
+  if (!OBJPOOL__LOAD(limits->bounded)) return true;
+  int64_t room = OBJPOOL__LOAD(limits->room);
   do {
     if (room < (int64_t)objects) return false;
     /* acq_rel: whoever gets room that was given back comes after the giving */
-  } while (!__atomic_compare_exchange_n(&state->room, &room, room - (int64_t)objects, true, __ATOMIC_ACQ_REL,
+  } while (!__atomic_compare_exchange_n(&limits->room, &room, room - (int64_t)objects, true, __ATOMIC_ACQ_REL,
                                         __ATOMIC_RELAXED));
   return true;
 }
 
 /* More room, or with a negative number less, whether there is any or not. */
-static void objpool__room_add(objpool__state *state, int64_t objects) {
-  if (OBJPOOL__LOAD(state->bounded))
-    __atomic_fetch_add(&state->room, objects, __ATOMIC_ACQ_REL); /* pairs with objpool__room_take */
+static void objpool__room_add(objpool__limits *limits, int64_t objects) {
+  if (OBJPOOL__LOAD(limits->bounded))
+    __atomic_fetch_add(&limits->room, objects, __ATOMIC_ACQ_REL); /* pairs with objpool__room_take */
 }
 
-static void objpool__room_give(objpool__state *state, size_t objects) { objpool__room_add(state, (int64_t)objects); }
+static bool objpool__is_bounded(size_t max_idle, size_t max_objects) {
+  return max_idle && max_idle <= PTRDIFF_MAX && (!max_objects || max_idle < max_objects); /* more cannot be alive */
+}
 
-/* ---- room: the commons. One magazine under a lock, and the depot behind it. */
+/* ---- room: counts >>counts
+   Each thread counts in its own slot, a thread without one in the pool's, by atomic add. Without statistics they are
+   constants: OBJPOOL__COUNTED is 0. */
 
-static __attribute__((__unused__)) void objpool__commons_push(objpool__state *state, void *object) {
-  if (state->commons_count == state->rounds) {
-    objpool__depot_push(state, &state->full, state->commons, 0);
-    state->commons = NULL;
+/* The calling thread's slot, or NULL. Found anew each time: a hook may have come back on another thread (fibers). */
+static objpool__cache *objpool__mine(const objpool__state *state) {
+  objpool__slot *slot = state->slots.table[objpool__thread_index()];
+  return slot == &objpool__no_slot ? NULL : (objpool__cache *)(void *)slot;
+}
+
+static objpool__uint64 *objpool__count_in_slot(objpool__slot *slot, objpool__uint64 *others, objpool__counter counter) {
+  return counter == OBJPOOL__ACQUIRES   ? &slot->acquires
+         : counter == OBJPOOL__RELEASES ? &slot->releases
+                                        : &others[counter];
+}
+
+OBJPOOL__INLINE void objpool__add(objpool__state *state, objpool__counter counter, uint64_t amount) {
+  if (!OBJPOOL__COUNTED) return;
+  objpool__cache *cache = objpool__mine(state);
+  if (cache) {
+    objpool__uint64 *count = objpool__count_in_slot(&cache->slot, cache->counts, counter);
+    __atomic_store_n(count, OBJPOOL__LOAD(*count) + amount, __ATOMIC_RELEASE); /* one writer: the owner */
+  } else if (state->alone) {
+    objpool__uint64 *count = objpool__count_in_slot(&state->pool->own, state->counts.shared, counter);
+    OBJPOOL__STORE(*count, *count + amount);
+  } else {
+    __atomic_fetch_add(&state->counts.shared[counter], amount, __ATOMIC_RELEASE); /* as in objpool__count */
   }
-  if (!state->commons) {
-    state->commons = objpool__magazine_take(state);
-    OBJPOOL__STORE(state->commons_count, 0);
+}
+
+static void objpool__count_one(objpool__state *state, objpool__counter counter) { objpool__add(state, counter, 1); }
+
+/* Raises a peak that others may be raising; relaxed: a count. */
+static void objpool__raise(size_t *peak, size_t value) {
+  size_t seen = OBJPOOL__LOAD(*peak);
+  while (seen < value && !__atomic_compare_exchange_n(peak, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+}
+
+/* The list of slots, to walk: acquire pairs with the release in objpool__cache_make. */
+OBJPOOL__INLINE objpool__cache *objpool__all_slots(const objpool__state *state) {
+  return __atomic_load_n(&state->slots.first, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t objpool__sum(objpool__state *state, objpool__counter counter) {
+  uint64_t sum = OBJPOOL__LOAD(state->counts.shared[counter]); /* counts, here and below */
+  if (counter >= OBJPOOL__ACQUIRES) sum += OBJPOOL__LOAD(*objpool__count_in_slot(&state->pool->own, NULL, counter));
+  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next)
+    sum += OBJPOOL__LOAD(*objpool__count_in_slot(&cache->slot, cache->counts, counter));
+  return sum;
+}
+
+/* in_use = acquires - releases - extracted, over all slots. Reading all acquires before all releases never says more than
+   there was: an acquire is counted after it, a release before it. */
+static uint64_t objpool__in_use_now(objpool__state *state) {
+  uint64_t out = __atomic_load_n(&state->counts.shared[OBJPOOL__ACQUIRES], __ATOMIC_ACQUIRE), in;
+  /* acquire, here and below: pairs with the release of each count */
+  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next)
+    out += __atomic_load_n(&cache->slot.acquires, __ATOMIC_ACQUIRE);
+  objpool__cache *all = objpool__all_slots(state); /* again: releases of slots made since count too */
+  in = __atomic_load_n(&state->counts.shared[OBJPOOL__RELEASES], __ATOMIC_ACQUIRE) +
+       __atomic_load_n(&state->counts.shared[OBJPOOL__EXTRACTED], __ATOMIC_ACQUIRE);
+  for (objpool__cache *cache = all; cache; cache = cache->next)
+    in += __atomic_load_n(&cache->slot.releases, __ATOMIC_ACQUIRE) +
+          __atomic_load_n(&cache->counts[OBJPOOL__EXTRACTED], __ATOMIC_ACQUIRE);
+  return out > in ? out - in : 0;
+}
+
+/* What all threads but the slot's owner have done so far: unchanged since the last look, the owner was alone. */
+static uint64_t objpool__others(objpool__state *state, const objpool__cache *mine) {
+  uint64_t sum =
+      OBJPOOL__LOAD(state->counts.shared[OBJPOOL__ACQUIRES]) + OBJPOOL__LOAD(state->counts.shared[OBJPOOL__RELEASES]);
+  for (const objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next)
+    if (cache != mine) sum += OBJPOOL__LOAD(cache->slot.acquires) + OBJPOOL__LOAD(cache->slot.releases); /* counts */
+  return sum;
+}
+
+/* ---- room: peaks >>peaks
+   A new peak of in_use or of idle is noticed without a test in the fast paths: the words that they compare with anyway, base
+   and limit, are drawn to where it would begin.
+
+     slot                     base                   limit             written by
+     open, quiet              bottom                 end, or drawn in  owner, under the slot's lock
+     open, peak_in_use near   top - what is missing  as above          objpool__watch
+     open, new in_use peak    bottom                 bottom            objpool__cache_take: the next release asks
+     open, new idle peak      end                    end               objpool__watch, reset_stats: the next acquire asks
+     closing, closed          REVOKED                0                 objpool__revoke */
+
+/* The end of the magazine that the fast paths work in. */
+static uintptr_t objpool__end_of(const objpool__state *state, const objpool__cache *cache) {
+  return cache->bottom + state->depot.rounds * sizeof(void *);
+}
+
+/* Notes the peaks that may last until now; that of idle ends. Under the slot's lock. */
+static void objpool__settle_peaks(objpool__state *state, objpool__cache *cache) {
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked));
+  if (!cache->peak_pending && !cache->idle_pending) return;
+  size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->limits.alive);
+  /* else alive may count what another is building; relaxed: objpool__cached_taken writes it without the slot's lock */
+  bool alone = objpool__others(state, cache) == OBJPOOL__LOAD(cache->others);
+  if (cache->peak_pending) objpool__raise(&state->counts.peak_in_use, in_use);
+  if (cache->idle_pending && alone && alive > in_use) objpool__raise(&state->counts.peak_idle, alive - in_use);
+  cache->idle_pending = false;
+}
+
+/* A new peak of in_use begins: all below is one until the next release, which asks. Under the slot's lock. */
+static void objpool__peak_begins(objpool__cache *cache) {
+  OBJPOOL__STORE(cache->slot.base, cache->bottom);
+  OBJPOOL__STORE(cache->slot.limit, cache->bottom);
+}
+
+/* Draws base and limit to where the next peak would begin. `alone`: nobody else used the pool since the last look. */
+static void objpool__draw(objpool__state *state, objpool__cache *cache, bool alone) {
+  objpool__counts *counts = &state->counts;
+  bool open = cache->openness == OBJPOOL__OPEN;
+  uintptr_t top = OBJPOOL__LOAD(cache->slot.top), base = cache->bottom,
+            limit = open ? objpool__end_of(state, cache) : 0;
+  size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->limits.alive);
+  size_t idle = alive > in_use ? alive - in_use : 0;
+  bool more_idle = alone && idle > OBJPOOL__LOAD(counts->peak_idle);
+  objpool__raise(&counts->peak_in_use, in_use);
+  if (more_idle) objpool__raise(&counts->peak_idle, idle);
+  if (!open) return;
+  size_t peak = OBJPOOL__LOAD(counts->peak_in_use), below = peak > in_use ? peak - in_use : 0;
+  size_t peak_idle = OBJPOOL__LOAD(counts->peak_idle), above = peak_idle > idle ? peak_idle - idle : 0;
+  if (below < (top - base) / sizeof(void *)) base = top - below * sizeof(void *);
+  cache->peak_pending = false;
+  cache->idle_pending = more_idle;
+  if (more_idle)
+    base = limit;
+  else if (alone && above < (limit - top) / sizeof(void *))
+    limit = top + above * sizeof(void *);
+  OBJPOOL_ASSERT(base >= cache->bottom && limit <= objpool__end_of(state, cache));
+  OBJPOOL__STORE(cache->slot.base, base);
+  OBJPOOL__STORE(cache->slot.limit, limit);
+}
+
+/* Notes the peaks, and sees that the next is noticed. With others busy the counts move anyway: then the peak of in_use is
+   looked at now and then. Under the slot's lock, by its owner; `top` is known to be settled. */
+static void objpool__watch(objpool__state *state, objpool__cache *cache) {
+  enum { OBJPOOL__SELDOM = 16 };
+  if (!OBJPOOL__COUNTED) return;
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked));
+  uint64_t others = objpool__others(state, cache);
+  bool alone = others == cache->others;
+  cache->others = others;
+  cache->idle_pending = false;
+  if (alone || cache->unseen++ % OBJPOOL__SELDOM == 0 || OBJPOOL__LOAD(state->slots.count) == 1) {
+    objpool__draw(state, cache, alone);
+  } else if (cache->openness == OBJPOOL__OPEN) {
+    OBJPOOL__STORE(cache->slot.base, cache->bottom);
+    OBJPOOL__STORE(cache->slot.limit, cache->peak_pending ? cache->bottom : objpool__end_of(state, cache));
   }
-  state->commons->objects[state->commons_count] = object;
-  OBJPOOL__STORE(state->commons_count, state->commons_count + 1); /* atomic for those who look without the lock */
 }
 
-static void objpool__tag_idle(const objpool__state *state, void *object) {
-  OBJPOOL__STORE(*objpool__tag(object),
-                 (state->key ^ (uintptr_t)object) - 1); /* relaxed, here and below: see objpool__mark */
+/* ---- room: commons >>commons
+   One magazine under a lock, for threads without an open cache, with the depot behind it; and beside it what maintenance has
+   set aside. All under the commons lock. */
+
+/* Onto the magazine; for what room was taken. */
+static void objpool__commons_push(objpool__commons *commons, objpool__depot *depot, void *object) {
+  OBJPOOL_ASSERT(objpool__is_held(&commons->lock) && object);
+  OBJPOOL_ASSERT(commons->count <= depot->rounds);
+  if (commons->count == depot->rounds) {
+    objpool__depot_push(depot, &depot->full, commons->magazine, 0);
+    commons->magazine = NULL;
+  }
+  if (!commons->magazine) {
+    commons->magazine = objpool__magazine_take(depot);
+    OBJPOOL__STORE(commons->count, 0);
+  }
+  commons->magazine->objects[commons->count] = object;
+  OBJPOOL__STORE(commons->count, commons->count + 1); /* atomic for those who look without the lock */
 }
 
-static void objpool__tag_in_use(const objpool__state *state, void *object) {
-  OBJPOOL__STORE(*objpool__tag(object), state->key ^ (uintptr_t)object);
+/* Off the magazine, or the full one that comes in its place. */
+static void *objpool__commons_pop(objpool__commons *commons, objpool__depot *depot) {
+  OBJPOOL_ASSERT(objpool__is_held(&commons->lock));
+  if (!OBJPOOL__LOAD(commons->count)) {
+    objpool__magazine *full = objpool__depot_pop(depot, &depot->full);
+    if (!full) return NULL;
+    if (commons->magazine) objpool__magazine_give(depot, commons->magazine);
+    commons->magazine = full;
+    OBJPOOL__STORE(commons->count, depot->rounds); /* atomic for those who look without the lock */
+  }
+  size_t left = commons->count - 1;
+  OBJPOOL__STORE(commons->count, left);
+  return commons->magazine->objects[left];
 }
 
-/* One that maintenance set aside to validate it; under commons_lock. */
+/* One that maintenance set aside to validate it. */
 static void *objpool__aside_pop(objpool__state *state) {
-  void *object = state->aside;
+  objpool__commons *commons = &state->commons;
+  OBJPOOL_ASSERT(objpool__is_held(&commons->lock));
+  void *object = commons->aside;
+  OBJPOOL_ASSERT(!object == !commons->aside_count);
   if (!object) return NULL;
-  state->aside = *objpool__link(object);
+  commons->aside = *objpool__link(object);
   objpool__tag_idle(state, object);
-  __atomic_store_n(&state->aside_count, state->aside_count - 1, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
+  __atomic_store_n(&commons->aside_count, commons->aside_count - 1, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
+  objpool__room_add(&state->limits, 1);
   return object;
 }
 
-/* How many objects are idle outside of open slots; cached pools: under commons_lock. */
-static size_t objpool__count_shared(objpool__state *state) {
-  size_t aside = OBJPOOL__LOAD(state->aside_count);
-  if (!objpool__shared(state)) {
-    /* without statistics others look here, too, perhaps while objpool__widen moves the array: relaxed, both, and no more
-       than there are */
-    uintptr_t raw = (uintptr_t)OBJPOOL__LOAD(state->raw);
-    size_t idle = (OBJPOOL__LOAD(state->pool->own.top) - raw) / sizeof(void *) + aside;
-    size_t alive = OBJPOOL__LOAD(state->alive);
-    return idle < alive ? idle : alive;
-  }
-  size_t magazines = (size_t)objpool__depot_depth(state, &state->full);
-  return state->engine == OBJPOOL__UNCACHED ? magazines + aside
-                                            : state->commons_count + magazines * state->rounds + aside;
+/* How many objects are idle outside of open slots. */
+static size_t objpool__count_commons(objpool__state *state) {
+  objpool__lock(&state->commons.lock); /* which keeps out whoever gathers them */
+  size_t idle = state->engine->idle(state);
+  objpool__unlock(&state->commons.lock);
+  return idle;
 }
 
-/* An idle object from the shared part. Cached pools: under commons_lock. */
-static void *objpool__shared_pop(objpool__state *state) {
-  if (state->engine == OBJPOOL__UNCACHED) {
-    objpool__magazine *node = objpool__depot_pop(state, &state->full);
-    if (!node) return NULL;
-    void *object = node->objects[0];
-    objpool__depot_push(state, &state->empty, node, 0);
-    return object;
-  }
-  if (!OBJPOOL__LOAD(state->commons_count)) {
-    objpool__magazine *full = objpool__depot_pop(state, &state->full);
-    if (!full) {
-      void *object = objpool__aside_pop(state);
-      if (object) objpool__room_give(state, 1);
-      return object;
-    }
-    if (state->commons) objpool__depot_push(state, &state->empty, state->commons, 0);
-    state->commons = full;
-    OBJPOOL__STORE(state->commons_count, state->rounds); /* atomic for those who look without the lock */
-  }
-  objpool__room_give(state, 1);
-  size_t left = state->commons_count - 1;
-  OBJPOOL__STORE(state->commons_count, left);
-  return state->commons->objects[left];
+/* ---- room: waiting >>waiting
+   A queue of nodes under the commons lock, first come first served.
+   1. Every release looks at `waiting` after its object can be found; every waiter raises `waiting` before it looks for
+      objects. Both are seq_cst, so one of the two sees the other: no object lies idle while a thread sleeps for it.
+   2. Whoever finds something for the queue hands it to the first waiter while it holds the lock: nobody overtakes, and what
+      was handed over is a waiter's before it can wake.
+   3. A waiter that gives up takes the lock first: either it was served by then, and takes what it got, or it leaves the
+      queue, and nobody serves it any more.
+   4. An end of a reservation (alive--) is looked at like a release: before the look at `waiting`. */
+
+static void objpool__enqueue(objpool__queue *queue, objpool__gate *gate, objpool__waiter *waiter) {
+  OBJPOOL_ASSERT(!queue->first == !queue->last);
+  waiter->next = NULL;
+  waiter->previous = queue->last;
+  *(waiter->previous ? &waiter->previous->next : &queue->first) = waiter;
+  queue->last = waiter;
+  queue->began_ns += waiter->began_ns;
+  __atomic_fetch_add(&queue->waiting, 1, __ATOMIC_SEQ_CST); /* before its look for objects: see objpool__serve */
+  __atomic_fetch_add(&gate->hold, 1, __ATOMIC_SEQ_CST);     /* pairs with objpool__may_open */
 }
-
-/* The same wherever it is idle outside of open slots. Under commons_lock. */
-static void *objpool__idle_pop(objpool__state *state) {
-  void *object = objpool__shared_pop(state);
-  return object || state->engine == OBJPOOL__CACHED ? object : objpool__aside_pop(state);
-}
-
-/* ---- room: waiting. A queue of nodes under commons_lock. Every release looks at `waiting` after its object can be
-   found; every waiter raises `waiting` before it looks for objects. Both are seq_cst, so one of the two sees the other. */
-
-#ifndef OBJPOOL_NO_THREADS
-static bool objpool__is_served(objpool__waiter *waiter) {
-  return __atomic_load_n(&waiter->progress, __ATOMIC_ACQUIRE) == OBJPOOL__SERVED; /* pairs with objpool__waiter_serve */
-}
-#endif
-
-#ifdef OBJPOOL_NO_THREADS
-static uint32_t *objpool__waiter_serve(objpool__waiter *waiter) {
-  (void)waiter;
-  return NULL;
-}
-static void objpool__waiter_wake(uint32_t *word) { (void)word; }
-#elif defined(__linux__) && (defined(SYS_futex) || defined(SYS_futex_time64))
-
-static void objpool__waiter_make(objpool__waiter *waiter) { memset(waiter, 0, sizeof *waiter); }
-static void objpool__waiter_unmake(objpool__waiter *waiter) { (void)waiter; }
-
-/* Marks it served; returns what objpool__waiter_wake needs, or NULL: it is awake. After it the node may be gone. */
-static uint32_t *objpool__waiter_serve(objpool__waiter *waiter) {
-  uint32_t *word = &waiter->progress;
-  /* release: what was handed over is seen; pairs with objpool__is_served */
-  return __atomic_exchange_n(word, OBJPOOL__SERVED, __ATOMIC_ACQ_REL) == OBJPOOL__ASLEEP ? word : NULL;
-}
-
-static void objpool__waiter_wake(uint32_t *word) {
-  if (!word) return;
-  int saved = errno;
-#ifdef SYS_futex
-  syscall(SYS_futex, word, 129L, 1L); /* FUTEX_WAKE_PRIVATE; if the stack was reused, a spurious wake at worst */
-#else
-  syscall(SYS_futex_time64, word, 129L, 1L);
-#endif
-  errno = saved;
-}
-
-/* True when served, false when the monotonic deadline passed (UINT64_MAX: never). */
-static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
-  uint32_t *word = &waiter->progress, before = OBJPOOL__AWAKE;
-  /* acquire on failure: it was served; acq_rel: the waker sees it asleep, or it sees that it is served */
-  if (!__atomic_compare_exchange_n(word, &before, OBJPOOL__ASLEEP, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
-      before == OBJPOOL__SERVED)
-    return true; /* else it waits once more on this node */
-  while (!objpool__is_served(waiter)) {
-    if (deadline != UINT64_MAX && objpool__now_ns() >= deadline) return false;
-#ifdef SYS_futex
-    struct objpool__kernel_time until = {(long)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
-    bool endless = deadline / 1000000000u > (unsigned long)-1 / 4;
-    /* FUTEX_WAIT_BITSET_PRIVATE: an absolute time on the monotonic clock */
-    syscall(SYS_futex, word, 137L, (long)OBJPOOL__ASLEEP, endless ? NULL : &until, NULL, 0xffffffffL);
-#else
-    int64_t until[2] = {(int64_t)(deadline / 1000000000u), (int64_t)(deadline % 1000000000u)};
-    syscall(SYS_futex_time64, word, 137L, (long)OBJPOOL__ASLEEP, deadline == UINT64_MAX ? NULL : until, NULL,
-            0xffffffffL);
-#endif
-  }
-  return true;
-}
-
-#else /* other systems: a condition per waiter; the monotonic clock decides, sleeps are bounded */
-
-static void objpool__waiter_make(objpool__waiter *waiter) {
-  memset(waiter, 0, sizeof *waiter);
-  pthread_mutex_init(&waiter->lock, NULL);
-  pthread_cond_init(&waiter->wake, NULL);
-}
-
-static void objpool__waiter_unmake(objpool__waiter *waiter) {
-  pthread_mutex_lock(&waiter->lock); /* whoever served is done with the node */
-  pthread_mutex_unlock(&waiter->lock);
-  pthread_mutex_destroy(&waiter->lock);
-  pthread_cond_destroy(&waiter->wake);
-}
-
-static uint32_t *objpool__waiter_serve(objpool__waiter *waiter) {
-  pthread_mutex_lock(&waiter->lock);
-  __atomic_store_n(&waiter->progress, OBJPOOL__SERVED, __ATOMIC_RELEASE); /* pairs with objpool__is_served */
-  pthread_cond_signal(&waiter->wake);
-  pthread_mutex_unlock(&waiter->lock);
-  return NULL;
-}
-
-static void objpool__waiter_wake(uint32_t *word) { (void)word; }
-
-static bool objpool__wait(objpool__waiter *waiter, uint64_t deadline) {
-  pthread_mutex_lock(&waiter->lock);
-  while (!objpool__is_served(waiter)) {
-    uint64_t now = objpool__now_ns(), left;
-    if (now >= deadline) break;
-    left = deadline - now < 50000000u ? deadline - now : 50000000u;
-    struct timespec until; /* steps of at most 50 ms: changes of the wall clock are harmless */
-#ifdef TIME_UTC
-    timespec_get(&until, TIME_UTC);
-#else /* mingw with the old C library */
-    clock_gettime(CLOCK_REALTIME, &until);
-#endif
-    until.tv_nsec += (long)left;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    int before = objpool__cancel_off();
-    pthread_cond_timedwait(&waiter->wake, &waiter->lock, &until);
-    objpool__cancel_restore(before);
-  }
-  bool served = objpool__is_served(waiter);
-  pthread_mutex_unlock(&waiter->lock);
-  return served;
-}
-#endif
-
-#ifndef OBJPOOL_NO_THREADS
-/* Waiting for another thread without a queue: after a bounded number of turns it sleeps, so that a thread of high priority
-   lets go on the one it waits for, which it may have preempted. */
-static void objpool__pause(unsigned *turns) {
-  if (++*turns < 1024) return;
-  objpool__waiter nobody; /* whom nobody serves */
-  objpool__waiter_make(&nobody);
-  (void)objpool__wait(&nobody, objpool__now_ns() + 50000);
-  objpool__waiter_unmake(&nobody);
-}
-
-static void objpool__enqueue(objpool__state *state, objpool__waiter *waiter) {
-  waiter->previous = state->last_waiter;
-  *(waiter->previous ? &waiter->previous->next : &state->first_waiter) = waiter;
-  state->last_waiter = waiter;
-  state->began_ns += waiter->began_ns;
-  __atomic_fetch_add(&state->waiting, 1, __ATOMIC_SEQ_CST); /* before its look for objects: see objpool__serve */
-  __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST);    /* pairs with objpool__may_open */
-}
-#endif
 
 static void objpool__unqueue(objpool__state *state, objpool__waiter *waiter) {
-  *(waiter->previous ? &waiter->previous->next : &state->first_waiter) = waiter->next;
-  *(waiter->next ? &waiter->next->previous : &state->last_waiter) = waiter->previous;
-  state->began_ns -= waiter->began_ns;
+  objpool__queue *queue = &state->queue;
+  OBJPOOL_ASSERT(queue->waiting > 0 && OBJPOOL__LOAD(state->gate.hold) > 0);
+  *(waiter->previous ? &waiter->previous->next : &queue->first) = waiter->next;
+  *(waiter->next ? &waiter->next->previous : &queue->last) = waiter->previous;
+  queue->began_ns -= waiter->began_ns;
   objpool__add(state, OBJPOOL__WAIT_NS,
-               objpool__now_ns() - waiter->began_ns);       /* as objpool__wait_ns looks: one or the other */
-  __atomic_fetch_sub(&state->waiting, 1, __ATOMIC_SEQ_CST); /* seq_cst: one order with the looks at it */
-  __atomic_fetch_sub(&state->hold, 1, __ATOMIC_SEQ_CST);    /* pairs with objpool__may_open */
+               objpool__now_ns() - waiter->began_ns);         /* as objpool__wait_ns looks: one or the other */
+  __atomic_fetch_sub(&queue->waiting, 1, __ATOMIC_SEQ_CST);   /* seq_cst: one order with the looks at it */
+  __atomic_fetch_sub(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
-/* Hands the first waiter an object, or with NULL the permit to create one. Under commons_lock; the caller wakes what is
+/* Hands the first waiter an object, or with NULL the permit to create one. Under the commons lock; the caller wakes what is
    returned, best without the lock. */
 static uint32_t *objpool__hand_over(objpool__state *state, void *object) {
-  objpool__waiter *waiter = state->first_waiter;
+  objpool__waiter *waiter = state->queue.first;
+  OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock) && waiter && !waiter->previous);
   objpool__unqueue(state, waiter);
   waiter->object = object;
-  return objpool__waiter_serve(waiter);
+  return objpool__signal_set(&waiter->signal);
 }
 
 /* Serves waiters in their order while there is anything for them. True: some are left, and at a moment during the call
    nothing was idle outside of open slots, and nothing could be built. */
 static bool objpool__serve(objpool__state *state) {
-  while (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
+  while (__atomic_load_n(&state->queue.waiting, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
     uint32_t *sleeper = NULL;
     bool served = false, left = false;
-    objpool__lock(&state->commons_lock);
-    if (state->first_waiter) {
-      void *object = objpool__idle_pop(state);
+    objpool__lock(&state->commons.lock);
+    if (state->queue.first) {
+      void *object = state->engine->pop(state);
       served = object || objpool__reserve(state);
       if (served) sleeper = objpool__hand_over(state, object);
       left = !served;
     }
-    objpool__unlock(&state->commons_lock);
-    objpool__waiter_wake(sleeper);
+    objpool__unlock(&state->commons.lock);
+    objpool__signal_wake(sleeper);
     if (!served) return left;
   }
   return false;
 }
 
 static void objpool__unreserve(objpool__state *state) {
-  if (!objpool__shared(state)) {
-    OBJPOOL__STORE(state->alive, state->alive - 1);
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(state->limits.alive) > 0);
+  if (state->alone) {
+    OBJPOOL__STORE(state->limits.alive, state->limits.alive - 1);
     return;
   }
-  __atomic_fetch_sub(&state->alive, 1, __ATOMIC_SEQ_CST); /* seq_cst: before the look for waiters */
+  __atomic_fetch_sub(&state->limits.alive, 1, __ATOMIC_SEQ_CST); /* seq_cst: before the look for waiters */
   objpool__serve(state);
 }
 
-/* ---- room: revocation. An open slot is its owner's; closing it takes three steps: base and limit are set so that each
-   fast path fails, a membarrier makes every thread notice, and what then lies between bottom and top is moved to the
-   commons. An operation in flight at that moment finds base revoked after its own store, and settles under the slot's
-   lock: a lowered top is the owner's claim on that one object, and an object stored above where the revoker stopped is
-   taken back out. Only its owner, in its slow path, opens a slot again, and only while nobody holds slots closed. */
+/* ---- room: revocation >>revocation
+   An open slot is its owner's, who uses it with plain loads and stores; whoever must see every idle object closes all.
+   1. Closing takes three steps: base and limit are set so that each fast path fails; a membarrier makes every thread pass a
+      barrier; what then lies between bottom and top is moved to the commons, and the slot is closed.
+   2. An owner's fast path stores top, and only then looks at base. So after the barrier either its look sees base revoked,
+      or its store of top was before the barrier, and the revoker sees it. Never neither.
+   3. If both: a take that lowered top has claimed that one object (the revoker moves only what lies below top), and finds it
+      in its slow path, under the slot's lock; a give that stored above where the revoker stopped takes its object back out,
+      or, if the revoker moved it, leaves it. Nothing is lost, nothing is there twice.
+   4. Only its owner opens a slot again, in its slow path, and only while nobody holds slots closed: it counts itself open
+      first and looks for holders then; a holder does it the other way round (Dekker, seq_cst).
+   5. Where the system refuses the barrier, other slots stay closing: each owner closes its own when it next comes by. */
 
-#ifndef OBJPOOL_NO_THREADS
+enum { OBJPOOL__CALM = 256, OBJPOOL__LONGEST_CALM = 65536, OBJPOOL__QUICK_NS = 10000000 };
 
 static void objpool__spin_lock(objpool__cache *cache) {
   unsigned turns = 0;
@@ -2711,6 +3143,7 @@ static void objpool__spin_lock(objpool__cache *cache) {
 }
 
 static void objpool__spin_unlock(objpool__cache *cache) {
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked));
   if (!objpool__holds_all()) __atomic_clear(&cache->locked, __ATOMIC_RELEASE); /* pairs with objpool__spin_lock */
 }
 
@@ -2724,10 +3157,8 @@ static void objpool__slot_unlock(objpool__state *state, objpool__cache *cache) {
   objpool__strip strip = cache->strip;
   cache->strip.cells = 0;
   objpool__spin_unlock(cache);
-  objpool__strip_give(state, &strip);
+  objpool__strip_give(&state->blocks, &state->memory, &strip);
 }
-
-static void objpool__settle_peaks(objpool__state *state, objpool__cache *cache);
 
 /* The owner's or the revoker's half of closing: moves what lies in the slot to the shared part. Under its lock, after
    its owner can no longer take from it unseen. */
@@ -2736,36 +3167,55 @@ static void objpool__collect(objpool__state *state, objpool__cache *cache) {
   uintptr_t top = __atomic_load_n(&cache->slot.top, __ATOMIC_ACQUIRE);
   uintptr_t bottom = cache->bottom;
   size_t objects = top > bottom ? (top - bottom) / sizeof(void *) : 0, moved = objects;
-  objpool__lock(&state->commons_lock);
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked) && cache->openness == OBJPOOL__CLOSING);
+  OBJPOOL_ASSERT(objects <= state->depot.rounds && OBJPOOL__LOAD(state->gate.open_slots) > 0);
+  objpool__lock(&state->commons.lock);
   if (cache->previous_full) {
-    objpool__depot_push(state, &state->full, cache->previous, 0);
+    objpool__depot_push(&state->depot, &state->depot.full, cache->previous, 0);
     cache->previous = NULL;
-    moved += state->rounds;
+    moved += state->depot.rounds;
   }
-  for (size_t i = 0; i < objects; i++) objpool__commons_push(state, ((void **)bottom)[i]);
-  objpool__room_add(state, (int64_t)cache->granted - (int64_t)moved);
+  for (size_t i = 0; i < objects; i++) objpool__commons_push(&state->commons, &state->depot, ((void **)bottom)[i]);
+  objpool__room_add(&state->limits, (int64_t)cache->granted - (int64_t)moved);
   cache->granted = 0;
-  objpool__unlock(&state->commons_lock);
+  objpool__unlock(&state->commons.lock);
   cache->previous_full = false;
   objpool__settle_peaks(state, cache);
   cache->peak_pending = false;
-  if (top > bottom) OBJPOOL__STORE(cache->bottom, top); /* relaxed, for objpool__count_out */
+  if (top > bottom) OBJPOOL__STORE(cache->bottom, top); /* relaxed, for objpool__cached_taken */
   cache->openness = OBJPOOL__CLOSED;
-  __atomic_fetch_sub(&state->open_slots, 1, __ATOMIC_SEQ_CST); /* after its objects can be found in the commons */
+  __atomic_fetch_sub(&state->gate.open_slots, 1, __ATOMIC_SEQ_CST); /* after its objects can be found in the commons */
 }
 
 static void objpool__revoke(objpool__cache *cache) {
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked) && cache->openness == OBJPOOL__OPEN);
   OBJPOOL__STORE(cache->slot.base, OBJPOOL__REVOKED); /* relaxed: the membarrier orders it for the owner */
   OBJPOOL__STORE(cache->slot.limit, 0);               /* as above */
   cache->openness = OBJPOOL__CLOSING;
 }
 
+/* After slots were closed because objects or room ran short they stay closed for a while: opening one only to revoke
+   it at the next shortage would cost a membarrier each time. Shortages in quick succession: each time for twice as long. */
+static void objpool__calm(objpool__gate *gate) {
+  uint64_t now = objpool__now_ns();
+  uint32_t span = now - gate->revoked_ns < OBJPOOL__QUICK_NS ? 2 * OBJPOOL__LOAD(gate->calm_span) : 0;
+  if (span < OBJPOOL__CALM) span = OBJPOOL__CALM;
+  OBJPOOL__STORE(gate->calm_span, span < OBJPOOL__LONGEST_CALM ? span : (uint32_t)OBJPOOL__LONGEST_CALM);
+  gate->revoked_ns = now;
+}
+
+static void objpool__keep_closed(objpool__gate *gate) {
+  uint32_t span = OBJPOOL__LOAD(gate->calm_span); /* hints, both */
+  OBJPOOL__STORE(gate->calm_in, span ? span : (uint32_t)OBJPOOL__CALM);
+}
+
 /* Closes every slot. The caller raised `hold` before, so that none opens again meanwhile: with no slot open after this,
    every idle object is in the commons or the depot. */
 static void objpool__revoke_all(objpool__state *state) {
-  if (!__atomic_load_n(&state->open_slots, __ATOMIC_SEQ_CST)) return; /* pairs with objpool__may_open */
-  objpool__lock(&state->revoke_lock);
-  objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with objpool__cache_of */
+  objpool__gate *gate = &state->gate;
+  if (!__atomic_load_n(&gate->open_slots, __ATOMIC_SEQ_CST)) return; /* pairs with objpool__may_open */
+  objpool__lock(&gate->revoke_lock);
+  objpool__cache *all = objpool__all_slots(state);
   size_t closing = 0;
   for (objpool__cache *cache = all; cache; cache = cache->next) {
     objpool__spin_lock(cache);
@@ -2775,7 +3225,7 @@ static void objpool__revoke_all(objpool__state *state) {
   }
   if (closing) {
     /* where the system refuses, the other owners close their slots themselves when they next come by */
-    bool all_stopped = objpool__barrier() || state->destroying;
+    bool all_stopped = objpool__barrier() || gate->destroying;
     for (objpool__cache *cache = all; cache; cache = cache->next) {
       objpool__spin_lock(cache);
       if (cache->openness == OBJPOOL__CLOSING && (all_stopped || cache == objpool__mine(state)))
@@ -2783,340 +3233,326 @@ static void objpool__revoke_all(objpool__state *state) {
       objpool__slot_unlock(state, cache);
     }
     objpool__add(state, OBJPOOL__REVOCATIONS, 1);
-    uint64_t now = objpool__now_ns(); /* shortages in quick succession: each time slots stay closed for twice as long */
-    uint32_t span = now - state->revoked_ns < 10000000 ? 2 * OBJPOOL__LOAD(state->calm_span) : 0;
-    OBJPOOL__STORE(state->calm_span, span < OBJPOOL__CALM ? (uint32_t)OBJPOOL__CALM : span > 65536 ? 65536 : span);
-    state->revoked_ns = now;
+    objpool__calm(gate);
   }
-  objpool__unlock(&state->revoke_lock);
+  objpool__unlock(&gate->revoke_lock);
 }
 
-/* No hook runs between this and objpool__unhold: a child that a hook forks inherits no hold. */
+/* Brings every idle object where the engine's pop finds it, and keeps it so. No hook runs between this and objpool__unhold:
+   a child that a hook forks inherits no hold. */
 static void objpool__hold(objpool__state *state) {
   (void)objpool__holds_all(); /* in a fork's child that has not begun yet: first what the child does not inherit */
-  __atomic_fetch_add(&state->hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
-  if (state->engine == OBJPOOL__CACHED) objpool__revoke_all(state);
+  __atomic_fetch_add(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
+  objpool__revoke_all(state);
 }
 
-static void objpool__unhold(objpool__state *state) {
-  __atomic_fetch_sub(&state->hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
+static void objpool__unhold(objpool__gate *gate) {
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(gate->hold) > 0);
+  __atomic_fetch_sub(&gate->hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
-/* After slots were closed because objects or room ran short they stay closed for a while: opening one only to revoke
-   it at the next shortage would cost a membarrier each time. */
-static void objpool__keep_closed(objpool__state *state) {
-  uint32_t span = OBJPOOL__LOAD(state->calm_span); /* hints, both */
-  OBJPOOL__STORE(state->calm_in, span ? span : (uint32_t)OBJPOOL__CALM);
-}
-
-/* Opening counts first and looks for holders then; a holder does it the other way round (Dekker, seq_cst). */
+/* Whether the calling thread may open its slot; it is then counted as open, with room for what two magazines hold. */
 static bool objpool__may_open(objpool__state *state) {
-  if (!OBJPOOL__LOAD(objpool__process.membarrier) || state->destroying) return false;
-  uint32_t calm_in = OBJPOOL__LOAD(state->calm_in);
+  objpool__gate *gate = &state->gate;
+  if (!OBJPOOL__LOAD(objpool__process.membarrier) || gate->destroying) return false;
+  uint32_t calm_in = OBJPOOL__LOAD(gate->calm_in);
   if (calm_in) {
-    OBJPOOL__STORE(state->calm_in, calm_in - 1); /* a hint: lost updates do no harm */
+    OBJPOOL__STORE(gate->calm_in, calm_in - 1); /* a hint: lost updates do no harm */
     return false;
   }
-  if (OBJPOOL__LOAD(state->hold)) return false; /* saves the two below */
-  __atomic_fetch_add(&state->open_slots, 1, __ATOMIC_SEQ_CST);
+  if (OBJPOOL__LOAD(gate->hold)) return false; /* saves the two below */
+  __atomic_fetch_add(&gate->open_slots, 1, __ATOMIC_SEQ_CST);
   /* room last: a holder that comes now sees the slot open, and waits for its lock before it counts room; surplus was set
      by one who held until then */
-  if (!__atomic_load_n(&state->hold, __ATOMIC_SEQ_CST) && !OBJPOOL__LOAD(state->surplus) &&
-      objpool__room_take(state, 2 * state->rounds))
+  if (!__atomic_load_n(&gate->hold, __ATOMIC_SEQ_CST) && !OBJPOOL__LOAD(state->limits.surplus) &&
+      objpool__room_take(&state->limits, 2 * state->depot.rounds))
     return true;
-  __atomic_fetch_sub(&state->open_slots, 1, __ATOMIC_SEQ_CST);
+  __atomic_fetch_sub(&gate->open_slots, 1, __ATOMIC_SEQ_CST);
   return false;
 }
 
-/* Makes `magazine` the one the fast paths work in, with `objects` in it. Under the slot's lock, by its owner. */
-static void objpool__load(objpool__state *state, objpool__cache *cache, objpool__magazine *magazine, size_t objects) {
+/* Something came back a moment too late for a resize to see. release: whoever takes it over, in objpool__catch_up, finds it. */
+static void objpool__note_late(objpool__gate *gate) { __atomic_store_n(&gate->late, true, __ATOMIC_RELEASE); }
+
+/* Takes every lock of a pool but growth_lock: see the room of forks. A slot that is new since the list was read is locked,
+   too. */
+static void objpool__lock_all(objpool__state *state) {
+  if (state->alone) return;
+  objpool__mutex_lock(&state->gate.revoke_lock.plain);
+  for (objpool__cache *locked = NULL;;) {
+    objpool__cache *all = objpool__all_slots(state);
+    for (objpool__cache *cache = all; cache != locked; cache = cache->next) objpool__spin_lock(cache);
+    objpool__mutex_lock(&state->commons.lock.plain);
+    objpool__mutex_lock(&state->memory.lock.plain);
+    locked = all;
+    if (state->slots.first == all) return;
+    objpool__mutex_unlock(&state->memory.lock.plain);
+    objpool__mutex_unlock(&state->commons.lock.plain);
+  }
+}
+
+static void objpool__unlock_all(objpool__state *state) {
+  if (state->alone) return;
+  objpool__cache *all = OBJPOOL__LOAD(state->slots.first); /* before a thread that waits for the memory lock adds one */
+  objpool__mutex_unlock(&state->memory.lock.plain);
+  objpool__mutex_unlock(&state->commons.lock.plain);
+  for (objpool__cache *cache = all; cache; cache = cache->next) objpool__spin_unlock(cache);
+  objpool__mutex_unlock(&state->gate.revoke_lock.plain);
+}
+
+/* ---- room: slot >>slot
+   What a thread's slow paths do with its own slot: claims settled, magazines changed, slots opened. Under the slot's lock. */
+
+/* After an owner closed its slot in the place of a revoker: what came out of it may be waited for or, where the system refuses
+   the barrier, be more than a resize has left room for meanwhile. */
+static void objpool__closed_late(objpool__state *state) {
+  objpool__serve(state);
+  if (!OBJPOOL__LOAD(objpool__process.membarrier)) objpool__note_late(&state->gate);
+}
+
+/* Makes `magazine` the one the fast paths work in, with `objects` in it. By its owner. */
+static void objpool__load_magazine(objpool__state *state, objpool__cache *cache, objpool__magazine *magazine,
+                                   size_t objects) {
   uintptr_t bottom = (uintptr_t)magazine->objects;
+  OBJPOOL_ASSERT(magazine && cache->openness == OBJPOOL__OPEN && objects <= state->depot.rounds);
   cache->current = magazine;
   cache->bottom = bottom;
   __atomic_store_n(&cache->slot.top, bottom + objects * sizeof(void *), __ATOMIC_RELEASE); /* as in objpool__give */
   OBJPOOL__STORE(cache->slot.base, bottom); /* nobody but the owner reads it without the lock */
   /* with statistics the first release asks, and is watched */
-  OBJPOOL__STORE(cache->slot.limit, bottom + (OBJPOOL__COUNTED ? 0 : state->rounds * sizeof(void *)));
+  OBJPOOL__STORE(cache->slot.limit, OBJPOOL__COUNTED ? bottom : objpool__end_of(state, cache));
   cache->peak_pending = cache->idle_pending = false;
 }
 
-/* Opens a closed slot, empty. Under its lock, by its owner. */
-static bool objpool__open(objpool__state *state, objpool__cache *cache) {
+/* Whether the slot is open; a closed one is opened, empty, if it may be. By its owner. */
+OBJPOOL__INLINE bool objpool__opened(objpool__state *state, objpool__cache *cache) {
+  if (cache->openness == OBJPOOL__OPEN) return true;
   if (!objpool__may_open(state)) return false;
-  if (!cache->current) cache->current = objpool__magazine_take(state);
-  if (!cache->previous) cache->previous = objpool__magazine_take(state);
+  if (!cache->current) cache->current = objpool__magazine_take(&state->depot);
+  if (!cache->previous) cache->previous = objpool__magazine_take(&state->depot);
+  OBJPOOL_ASSERT(cache->openness == OBJPOOL__CLOSED && !cache->previous_full);
   cache->openness = OBJPOOL__OPEN;
-  cache->granted = OBJPOOL__LOAD(state->bounded) ? 2 * state->rounds : 0;
-  objpool__load(state, cache, cache->current, 0);
+  cache->granted = OBJPOOL__LOAD(state->limits.bounded) ? 2 * state->depot.rounds : 0;
+  objpool__load_magazine(state, cache, cache->current, 0);
   return true;
 }
 
-/* ---- peaks. in_use = acquires - releases - extracted, over all slots. Reading all acquires before all releases never
-   says more than there was: an acquire is counted after it, a release before it. */
-
-static uint64_t objpool__in_use_now(objpool__state *state) {
-  uint64_t out = __atomic_load_n(&state->shared_counts[OBJPOOL__ACQUIRES], __ATOMIC_ACQUIRE), in;
-  objpool__cache *all =
-      __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with its release in objpool__cache_of */
-  /* acquire, here and below: pairs with the release of each count */
-  for (objpool__cache *cache = all; cache; cache = cache->next)
-    out += __atomic_load_n(&cache->slot.acquires, __ATOMIC_ACQUIRE);
-  all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* again: releases of slots made since count too */
-  in = __atomic_load_n(&state->shared_counts[OBJPOOL__RELEASES], __ATOMIC_ACQUIRE) +
-       __atomic_load_n(&state->shared_counts[OBJPOOL__EXTRACTED], __ATOMIC_ACQUIRE);
-  for (objpool__cache *cache = all; cache; cache = cache->next)
-    in += __atomic_load_n(&cache->slot.releases, __ATOMIC_ACQUIRE) +
-          __atomic_load_n(&cache->counts[OBJPOOL__EXTRACTED], __ATOMIC_ACQUIRE);
-  return out > in ? out - in : 0;
+/* The owner comes by a slot that is closing, and does the revoker's half itself. True: it did. */
+OBJPOOL__INLINE bool objpool__close_own(objpool__state *state, objpool__cache *cache) {
+  if (cache->openness != OBJPOOL__CLOSING) return false;
+  objpool__collect(state, cache);
+  return true;
 }
 
-/* What all threads but the slot's owner have done so far: unchanged since the last look, the owner was alone. */
-static uint64_t objpool__others(objpool__state *state, const objpool__cache *mine) {
-  uint64_t sum =
-      OBJPOOL__LOAD(state->shared_counts[OBJPOOL__ACQUIRES]) + OBJPOOL__LOAD(state->shared_counts[OBJPOOL__RELEASES]);
-  objpool__cache *all =
-      __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with its release in objpool__cache_of */
-  for (const objpool__cache *cache = all; cache; cache = cache->next)
-    if (cache != mine) sum += OBJPOOL__LOAD(cache->slot.acquires) + OBJPOOL__LOAD(cache->slot.releases); /* counts */
-  return sum;
-}
-
-/* Notes the peaks that may last until now; that of idle ends. Under the slot's lock. */
-static void objpool__settle_peaks(objpool__state *state, objpool__cache *cache) {
-  if (!cache->peak_pending && !cache->idle_pending) return;
-  size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->alive);
-  /* else alive may count what another is building; relaxed: objpool__count_out writes it without the slot's lock */
-  bool alone = objpool__others(state, cache) == OBJPOOL__LOAD(cache->others);
-  if (cache->peak_pending) objpool__raise(&state->peak_in_use, in_use);
-  if (cache->idle_pending && alone && alive > in_use) objpool__raise(&state->peak_idle, alive - in_use);
-  cache->idle_pending = false;
-}
-
-/* Notes the peaks, and sets base where in_use would pass its own and limit where idle would, so that a new one is noticed
-   without a test in the fast path. A new peak of idle lasts until the next acquire, which a base above all sees. With
-   others busy the counts move anyway: then the peak of in_use is looked at now and then. Under the slot's lock, by its
-   owner; `top` is known to be settled. */
-static void objpool__watch(objpool__state *state, objpool__cache *cache) {
-#if OBJPOOL__COUNTED
-  uint64_t others = objpool__others(state, cache);
-  bool alone = others == cache->others, open = cache->openness == OBJPOOL__OPEN;
-  uintptr_t top = OBJPOOL__LOAD(cache->slot.top), base = cache->bottom,
-            limit = open ? (uintptr_t)(cache->current->objects + state->rounds) : 0;
-  cache->others = others;
-  cache->idle_pending = false;
-  if (alone || cache->unseen++ % 16 == 0 || OBJPOOL__LOAD(state->cache_count) == 1) {
-    size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->alive);
-    size_t idle = alive > in_use ? alive - in_use : 0;
-    bool more_idle = alone && idle > OBJPOOL__LOAD(state->peak_idle);
-    objpool__raise(&state->peak_in_use, in_use);
-    if (more_idle) objpool__raise(&state->peak_idle, idle);
-    if (!open) return;
-    size_t peak = OBJPOOL__LOAD(state->peak_in_use), below = peak > in_use ? peak - in_use : 0;
-    size_t peak_idle = OBJPOOL__LOAD(state->peak_idle), above = peak_idle > idle ? peak_idle - idle : 0;
-    if (below < (top - base) / sizeof(void *)) base = top - below * sizeof(void *);
-    cache->peak_pending = false;
-    cache->idle_pending = more_idle;
-    if (more_idle)
-      base = limit;
-    else if (alone && above < (limit - top) / sizeof(void *))
-      limit = top + above * sizeof(void *);
-  } else if (cache->peak_pending) {
-    limit = cache->bottom; /* as it is */
-  }
-  if (!open) return;
-  OBJPOOL__STORE(cache->slot.base, base);
-  OBJPOOL__STORE(cache->slot.limit, limit);
-#else
-  (void)state, (void)cache;
-#endif
-}
-
-/* ---- the owner's slow paths on its slot */
-
-/* Settles what the owner's last fast acquire left behind: an object it has claimed, or NULL. Under the slot's lock. */
-static void *objpool__settle_claim(objpool__state *state, objpool__cache *cache) {
+/* Settles what the owner's last fast acquire left behind: an object it has claimed, or NULL. *closed: the slot, meanwhile. */
+OBJPOOL__INLINE void *objpool__settle_claim(objpool__state *state, objpool__cache *cache, bool *closed) {
   uintptr_t top = OBJPOOL__LOAD(cache->slot.top); /* the owner's own */
   void *object = NULL;
   if (top < cache->bottom)
     OBJPOOL__STORE(cache->slot.top, cache->bottom); /* there was nothing to claim, or the revoker was first */
   else
     object = *(void **)top;
-  if (cache->openness == OBJPOOL__CLOSING) objpool__collect(state, cache);
-  if (cache->openness == OBJPOOL__CLOSED) OBJPOOL__STORE(cache->slot.top, cache->bottom);
+  *closed = objpool__close_own(state, cache);
+  if (cache->openness == OBJPOOL__CLOSED) {
+    OBJPOOL__STORE(cache->slot.top, cache->bottom);
+  } else if (object) { /* a peak begins or ends: it is taken anew, and watched */
+    OBJPOOL__STORE(cache->slot.top, top + sizeof(void *));
+    object = NULL;
+  }
   return object;
 }
 
-static void objpool__shed(objpool__state *state);
-
-/* After an owner closed its slot in the place of a revoker whom the system refused: what came out of it may be waited for,
-   or be more than a resize has left room for meanwhile. */
-static void objpool__closed_late(objpool__state *state) {
-  objpool__serve(state);
-  if (!OBJPOOL__LOAD(objpool__process.membarrier)) objpool__shed(state);
+/* A full magazine for an open slot whose current one is empty: its own other one, or one of the depot. */
+OBJPOOL__INLINE bool objpool__refill(objpool__state *state, objpool__cache *cache) {
+  objpool__magazine *full = NULL;
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->slot.top) == cache->bottom);
+  objpool__settle_peaks(state, cache);
+  if (OBJPOOL__COUNTED) objpool__peak_begins(cache); /* the next release is watched */
+  if (cache->previous_full) {
+    full = cache->previous;
+    cache->previous = cache->current;
+    cache->previous_full = false;
+  } else if ((full = objpool__depot_pop(&state->depot, &state->depot.full)) != NULL) {
+    objpool__room_add(&state->limits, (int64_t)state->depot.rounds);
+    objpool__magazine_give(&state->depot, cache->current);
+    objpool__add(state, OBJPOOL__REFILLS, 1);
+  }
+  if (!full) return false;
+  objpool__load_magazine(state, cache, full, state->depot.rounds);
+  objpool__watch(state, cache);
+  return true;
 }
 
-/* An idle object out of the slot or a full magazine of the depot; `claimed`: a fast acquire just failed on this slot.
-   If there is none, *cell, where given, gets a cell of the slot's strip, if it has any. */
-static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, bool claimed, void **cell) {
-  void *object = NULL;
-  bool clear = false;
-  objpool__spin_lock(cache);
-  bool closes = cache->openness == OBJPOOL__CLOSING;
-  if (claimed) {
-    object = objpool__settle_claim(state, cache);
-    if (object && cache->openness == OBJPOOL__OPEN) { /* a peak begins or ends: it is taken below, and watched */
-      OBJPOOL__STORE(cache->slot.top, OBJPOOL__LOAD(cache->slot.top) + sizeof(void *));
-      object = NULL;
-    }
-  } else if (cache->openness == OBJPOOL__CLOSING) {
-    objpool__collect(state, cache);
+/* The newest object of an open slot that has one. Under its lock no claim is under way, and revokers come after. */
+OBJPOOL__INLINE void *objpool__cache_pop(objpool__state *state, objpool__cache *cache) {
+  if (cache->idle_pending) {
+    objpool__settle_peaks(state, cache);
+    objpool__watch(state, cache);
   }
-  if (!object && (cache->openness == OBJPOOL__OPEN || objpool__open(state, cache))) {
-    uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
-    if (top == cache->bottom) {
-      objpool__magazine *full = NULL;
-      objpool__settle_peaks(state, cache);
-      if (OBJPOOL__COUNTED) { /* the next release is watched */
-        OBJPOOL__STORE(cache->slot.base, cache->bottom);
-        OBJPOOL__STORE(cache->slot.limit, cache->bottom);
-      }
-      if (cache->previous_full) {
-        full = cache->previous;
-        cache->previous = cache->current;
-        cache->previous_full = false;
-      } else if ((full = objpool__depot_pop(state, &state->full)) != NULL) {
-        objpool__room_give(state, state->rounds);
-        objpool__depot_push(state, &state->empty, cache->current, 0);
-        objpool__add(state, OBJPOOL__REFILLS, 1);
-      }
-      if (full) {
-        objpool__load(state, cache, full, state->rounds);
-        objpool__watch(state, cache);
-        top = OBJPOOL__LOAD(cache->slot.top);
-      }
-    }
-    if (top > cache->bottom) {
-      if (cache->idle_pending) {
-        objpool__settle_peaks(state, cache);
-        objpool__watch(state, cache);
-      }
-      top -= sizeof(void *);
-      object = *(void **)top;
-      OBJPOOL__STORE(cache->slot.top, top);        /* under the lock: no claim, and revokers come after */
-      if (top < OBJPOOL__LOAD(cache->slot.base)) { /* a new peak of in_use: all below is one until the next release */
-        OBJPOOL__STORE(cache->slot.base, cache->bottom);
-        OBJPOOL__STORE(cache->slot.limit, cache->bottom);
-        cache->peak_pending = OBJPOOL__COUNTED;
-        cache->idle_pending = false;
-      }
-    }
-    if (!object && cell && cache->strip.cells) {
-      *cell = cache->strip.next;
-      clear = cache->strip.block->clear;
-      cache->strip.next += state->stride;
-      cache->strip.cells--;
-    }
+  uintptr_t top = OBJPOOL__LOAD(cache->slot.top) - sizeof(void *);
+  OBJPOOL_ASSERT(top >= cache->bottom && cache->openness == OBJPOOL__OPEN);
+  OBJPOOL__STORE(cache->slot.top, top);
+  if (top < OBJPOOL__LOAD(cache->slot.base)) {
+    objpool__peak_begins(cache);
+    cache->peak_pending = OBJPOOL__COUNTED;
+    cache->idle_pending = false;
+  }
+  return *(void **)top;
+}
+
+/* An idle object out of the slot or a full magazine of the depot, for a quest that may have claimed one: a fast acquire just
+   failed on this slot. If there is none, and one may be built, quest->cell gets a cell of the slot's strip, if it has any. */
+static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, objpool__quest *quest) {
+  void *object = NULL;
+  bool clear = false, closed;
+  objpool__spin_lock(cache);
+  if (quest->claimed)
+    object = objpool__settle_claim(state, cache, &closed);
+  else
+    closed = objpool__close_own(state, cache);
+  if (!object && objpool__opened(state, cache)) {
+    if (OBJPOOL__LOAD(cache->slot.top) > cache->bottom || objpool__refill(state, cache))
+      object = objpool__cache_pop(state, cache);
+    else if (cache->strip.cells && quest->how != OBJPOOL__TRY)
+      quest->cell = objpool__strip_take(&state->blocks, &cache->strip, &clear);
   }
   objpool__slot_unlock(state, cache);
-  if (closes) objpool__closed_late(state);
-  if (cell && *cell) objpool__cell_ready(state, *cell, clear);
-  return object;
+  if (OBJPOOL__UNLIKELY(closed)) objpool__closed_late(state);
+  if (object) return object;
+  if (quest->cell) objpool__cell_ready(&state->blocks, quest->cell, clear);
+  return NULL;
 }
 
-/* Puts an object into the slot if it is or can be opened. `given`: what the fast path did. True: done. */
-static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, void *object, objpool__given given) {
+/* An empty magazine for an open slot whose current one is full: its own other one, or one of the depot's for it. */
+OBJPOOL__INLINE bool objpool__flush(objpool__state *state, objpool__cache *cache) {
+  objpool__magazine *other = cache->previous;
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->slot.top) == objpool__end_of(state, cache));
+  if (cache->previous_full) {
+    if (!objpool__room_take(&state->limits, state->depot.rounds)) return false;
+    objpool__depot_push(&state->depot, &state->depot.full, cache->previous, 0);
+    other = objpool__magazine_take(&state->depot);
+    objpool__add(state, OBJPOOL__FLUSHES, 1);
+  }
+  cache->previous = cache->current;
+  cache->previous_full = true;
+  objpool__load_magazine(state, cache, other, 0);
+  return true;
+}
+
+/* The fast path stored an object, counted it, and found base drawn up. True: it stays where it is, or the revoker moved it with
+   the rest; false: it is the caller's again. */
+static bool objpool__settle_given(objpool__state *state, objpool__cache *cache) {
+  objpool__spin_lock(cache);
+  if (cache->openness == OBJPOOL__OPEN) { /* not revoked: a reset of the statistics drew base up */
+    objpool__spin_unlock(cache);
+    return true;
+  }
+  bool closed = objpool__close_own(state, cache);
+  bool moved = closed || cache->bottom == OBJPOOL__LOAD(cache->slot.top);
+  OBJPOOL__STORE(cache->slot.top, cache->bottom);
+  objpool__slot_unlock(state, cache);
+  if (closed) objpool__closed_late(state);
+  return moved;
+}
+
+/* Counts a release, and puts the object into the slot if that is or can be opened. True: done. */
+static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, void *object) {
   bool done = false;
   objpool__spin_lock(cache);
-  bool closes = cache->openness == OBJPOOL__CLOSING;
-  uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
-  if (given == OBJPOOL__STORED_REVOKED) {   /* counted already */
-    if (cache->openness == OBJPOOL__OPEN) { /* no: a reset of the statistics drew base up */
-      objpool__spin_unlock(cache);
-      return true;
-    }
-    if (cache->openness == OBJPOOL__CLOSING) {
-      objpool__collect(state, cache);
-      done = true;
-    } else if (cache->bottom == top) {
-      done = true; /* the revoker moved it with the rest */
-    }
-    OBJPOOL__STORE(cache->slot.top, cache->bottom);
-    objpool__slot_unlock(state, cache);
-    if (closes) objpool__closed_late(state);
-    return done;
-  }
   objpool__settle_peaks(state, cache); /* before it is counted: peaks may end here */
   cache->peak_pending = false;
   objpool__add(state, OBJPOOL__RELEASES, 1);
-  if (closes) {
-    objpool__collect(state, cache);
-    OBJPOOL__STORE(cache->slot.top, cache->bottom);
-  }
-  if (cache->openness == OBJPOOL__OPEN || objpool__open(state, cache)) {
-    top = OBJPOOL__LOAD(cache->slot.top);
-    if (top == (uintptr_t)(cache->current->objects + state->rounds)) {
-      objpool__magazine *other = NULL;
-      if (!cache->previous_full) {
-        other = cache->previous;
-      } else if (objpool__room_take(state, state->rounds)) {
-        objpool__depot_push(state, &state->full, cache->previous, 0);
-        other = objpool__magazine_take(state);
-        objpool__add(state, OBJPOOL__FLUSHES, 1);
-      }
-      if (other) {
-        cache->previous = cache->current;
-        cache->previous_full = true;
-        objpool__load(state, cache, other, 0);
-        top = OBJPOOL__LOAD(cache->slot.top);
-      } else { /* no room for a magazine: from now on object by object */
-        objpool__revoke(cache);
-        objpool__collect(state, cache);
-        OBJPOOL__STORE(cache->slot.top, cache->bottom);
-        objpool__keep_closed(state);
-      }
-    }
-    if (cache->openness == OBJPOOL__OPEN) {
+  bool closed = objpool__close_own(state, cache);
+  if (closed) OBJPOOL__STORE(cache->slot.top, cache->bottom);
+  if (objpool__opened(state, cache)) {
+    done = OBJPOOL__LOAD(cache->slot.top) < objpool__end_of(state, cache) || objpool__flush(state, cache);
+    if (done) {
+      uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
       *(void **)top = object;
       __atomic_store_n(&cache->slot.top, top + sizeof(void *), __ATOMIC_RELEASE); /* as in objpool__give */
-      done = true;
       objpool__watch(state, cache);
+    } else { /* no room for a magazine: from now on object by object */
+      objpool__revoke(cache);
+      objpool__collect(state, cache);
+      OBJPOOL__STORE(cache->slot.top, cache->bottom);
+      objpool__keep_closed(&state->gate);
     }
   }
   objpool__slot_unlock(state, cache);
-  if (closes) objpool__closed_late(state);
+  if (closed) objpool__closed_late(state);
   return done;
 }
 
-/* ---- registration of threads */
+/* Leaves a strip to the slot, if that is open and has none; else gives it back. */
+static void objpool__strip_keep(objpool__state *state, objpool__cache *cache, objpool__strip *strip) {
+  objpool__spin_lock(cache);
+  if (cache->openness == OBJPOOL__OPEN && !cache->strip.cells) {
+    cache->strip = *strip;
+    strip->cells = 0;
+  }
+  objpool__spin_unlock(cache);
+  objpool__strip_give(&state->blocks, &state->memory, strip);
+}
 
+/* A look at a slot from outside, or by its owner who did not come by the fast paths: under its lock. */
+static void objpool__watch_own(objpool__state *state, objpool__cache *cache) {
+  objpool__spin_lock(cache);
+  objpool__watch(state, cache);
+  objpool__spin_unlock(cache);
+}
+
+/* After more idle objects came than the thread's own slot has seen: its limit stands where idle passed the peak before. */
+static void objpool__watch_mine(objpool__state *state) {
+  objpool__cache *cache = state->slots.open_at_all ? objpool__mine(state) : NULL;
+  if (OBJPOOL__COUNTED && cache) objpool__watch_own(state, cache);
+}
+
+/* How many objects are idle, wherever they are. */
+static size_t objpool__count_idle(objpool__state *state) {
+  size_t idle = 0;
+  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next) {
+    objpool__spin_lock(cache);
+    uintptr_t top = OBJPOOL__LOAD(cache->slot.top); /* its owner may be moving it: close is enough */
+    if (cache->openness != OBJPOOL__CLOSED)
+      idle += (top > cache->bottom ? (top - cache->bottom) / sizeof(void *) : 0) +
+              (cache->previous_full ? state->depot.rounds : 0);
+    objpool__spin_unlock(cache);
+  }
+  return idle + objpool__count_commons(state);
+}
+
+/* ---- room: threads >>threads
+   A thread index is a row in every slot table: given out under the process lock, given back by a thread-exit destructor.
+   Slots belong to the index; what a thread leaves there is moved to the commons when it ends. */
+
+/* A slot's objects go to the commons: its thread is no more, or ends here. */
 static void objpool__leave(objpool__state *state, unsigned index) {
-  if (state->table[index] == &objpool__no_slot) return;
-  objpool__cache *cache = (objpool__cache *)(void *)state->table[index];
+  if (state->slots.table[index] == &objpool__no_slot) return;
+  objpool__cache *cache = (objpool__cache *)(void *)state->slots.table[index];
   objpool__spin_lock(cache);
   if (cache->openness == OBJPOOL__OPEN) objpool__revoke(cache);
-  if (cache->openness == OBJPOOL__CLOSING) objpool__collect(state, cache);
+  (void)objpool__close_own(state, cache);
   OBJPOOL__STORE(cache->slot.top, cache->bottom);
   objpool__slot_unlock(state, cache);
   objpool__serve(state);
 }
 
-/* An index whose thread is no more, or ends here: its objects go to the commons. Under objpool__process.lock. */
+/* An index whose thread is no more, or ends here. Under the process lock. */
 static void objpool__index_give(unsigned index) {
-  for (objpool__state *state = objpool__process.states; state; state = state->next)
-    if (objpool__shared(state)) objpool__leave(state, index);
+  for (objpool__state *state = objpool__process.states; state; state = state->next) objpool__leave(state, index);
   index -= OBJPOOL__FIRST_INDEX;
+  OBJPOOL_ASSERT(objpool__process.given > 0 && (objpool__process.taken[index / 64] >> index % 64 & 1));
   objpool__process.taken[index / 64] &= ~((uint64_t)1 << index % 64);
-  OBJPOOL__STORE(objpool__process.vacant,
-                 objpool__process.vacant + 1); /* a hint for those who read it without the lock */
+  OBJPOOL__STORE(objpool__process.given,
+                 objpool__process.given - 1); /* a hint for those who read it without the lock */
 }
 
 static void objpool__index_take(unsigned index) {
   unsigned bit = index - OBJPOOL__FIRST_INDEX;
+  OBJPOOL_ASSERT(!(objpool__process.taken[bit / 64] >> bit % 64 & 1));
   objpool__process.taken[bit / 64] |= (uint64_t)1 << bit % 64;
-#if defined(__linux__) && defined(SYS_gettid)
-  objpool__process.owners[bit] = syscall(SYS_gettid);
-#endif
-  OBJPOOL__STORE(objpool__process.vacant, objpool__process.vacant - 1); /* as above */
+  objpool__process.owners[bit] = objpool__thread_number();
+  OBJPOOL__STORE(objpool__process.given, objpool__process.given + 1); /* as above */
 }
 
 /* At thread exit. The thread may release and acquire still, in other destructors: as a guest, without an index. */
@@ -3134,26 +3570,22 @@ static void objpool__thread_exit(void *value) {
 /* When the library that holds this copy is unloaded, no thread may come back to it. */
 static __attribute__((__destructor__)) void objpool__unload(void) {
   objpool__lock(&objpool__process.lock);
-  if (objpool__process.has_key) pthread_key_delete(objpool__process.key);
+  if (objpool__process.has_key) objpool__key_unmake(objpool__process.key);
   objpool__process.has_key = false;
   objpool__unlock(&objpool__process.lock);
 }
 
 /* A thread that used a pool for the first time in the last of its destructors was not asked to give its index back. True:
-   some such were found. Under objpool__process.lock. */
+   some such were found. Under the process lock. */
 static bool objpool__indices_reclaim(void) {
   bool found = false;
-#if defined(__linux__) && defined(SYS_gettid) && defined(SYS_tgkill) && defined(SYS_getpid)
   int saved = errno;
-  long process = syscall(SYS_getpid);
-  for (unsigned i = 0; i < OBJPOOL_MAX_THREADS; i++)
-    if (objpool__process.taken[i / 64] >> i % 64 & 1 &&
-        syscall(SYS_tgkill, process, objpool__process.owners[i], 0L) != 0 && errno == ESRCH) {
+  for (unsigned i = 0; i < OBJPOOL__INDICES; i++)
+    if (objpool__process.taken[i / 64] >> i % 64 & 1 && objpool__thread_ended(objpool__process.owners[i])) {
       objpool__index_give(i + OBJPOOL__FIRST_INDEX);
       found = true;
     }
-  errno = saved;
-#endif
+  objpool__set_error(saved);
   return found;
 }
 
@@ -3161,9 +3593,9 @@ static bool objpool__indices_reclaim(void) {
 static void objpool__register_thread(void) {
   unsigned given = OBJPOOL__GUEST;
   objpool__lock(&objpool__process.lock);
-  if (objpool__process.has_key && (objpool__process.vacant || objpool__indices_reclaim()) &&
-      !pthread_setspecific(objpool__process.key, &objpool__process))
-    for (unsigned i = 0; i < OBJPOOL_MAX_THREADS && given == OBJPOOL__GUEST; i++)
+  if (objpool__process.has_key && (objpool__process.given < OBJPOOL__INDICES || objpool__indices_reclaim()) &&
+      objpool__key_set(objpool__process.key, &objpool__process))
+    for (unsigned i = 0; i < OBJPOOL__INDICES && given == OBJPOOL__GUEST; i++)
       if (!(objpool__process.taken[i / 64] >> i % 64 & 1)) {
         given = i + OBJPOOL__FIRST_INDEX;
         objpool__index_take(given);
@@ -3172,54 +3604,59 @@ static void objpool__register_thread(void) {
   objpool__unlock(&objpool__process.lock);
 }
 
-/* Keeps a slot in reserve, so that a thread that only releases gets one without an allocation. Under growth_lock and
-   blocks_lock. */
+/* Keeps a slot in reserve, so that a thread that only releases gets one without an allocation. Under growth_lock and the
+   memory lock. */
 static bool objpool__prepare_spare(objpool__state *state) {
-  if (state->spare) return true;
-  if (!objpool__provide(state, state->cells, state->cache_count + 1)) return false;
+  objpool__memory *memory = &state->memory;
+  if (state->slots.spare) return true;
+  if (!state->engine->make_places(state, state->blocks.cells)) return false;
   objpool__cache *spare =
-      (objpool__cache *)objpool__allocate_for(state, sizeof(objpool__cache), OBJPOOL_CACHE_LINE, NULL);
+      (objpool__cache *)objpool__allocate_for(memory, sizeof(objpool__cache), OBJPOOL_CACHE_LINE, NULL);
   if (!spare) return false;
-  if (state->spare) { /* a fork's handler was first */
-    objpool__deallocate_for(state, spare, sizeof *spare, OBJPOOL_CACHE_LINE);
+  if (state->slots.spare) { /* a fork's handler was first */
+    objpool__deallocate_for(memory, spare, sizeof *spare, OBJPOOL_CACHE_LINE);
     return true;
   }
   spare->slot.base = OBJPOOL__REVOKED;
   spare->slot.top = spare->bottom = (uintptr_t)spare; /* any address: a claim lowers it, and must not wrap */
-  OBJPOOL__STORE(state->spare, spare);                /* atomic for those who look without the lock */
+  OBJPOOL__STORE(state->slots.spare, spare);          /* atomic for those who look without the lock */
   return true;
 }
 
 /* A guest looks again whether there is an index for it, but not in pools without caches, whose calls take no lock: there a
    slot is for its counts alone. */
-static bool objpool__may_register(const objpool__state *state) {
+static bool objpool__may_register(bool has_caches) {
   unsigned index = objpool__thread_index();
   return index == OBJPOOL__NO_INDEX ||
-         (index == OBJPOOL__GUEST && state->engine == OBJPOOL__CACHED && OBJPOOL__LOAD(objpool__process.vacant));
+         (index == OBJPOOL__GUEST && has_caches && OBJPOOL__LOAD(objpool__process.given) < OBJPOOL__INDICES);
 }
 
 /* The calling thread's slot, made; NULL: it has none. */
 static __attribute__((__noinline__)) objpool__cache *objpool__cache_make(objpool__state *state, bool may_allocate) {
-  if (objpool__may_register(state)) objpool__register_thread();
+  objpool__slots *slots = &state->slots;
+  if (state->alone) return NULL;
+  if (objpool__may_register(slots->open_at_all)) objpool__register_thread();
   if (objpool__thread_index() < OBJPOOL__FIRST_INDEX) return NULL;
   objpool__cache *cache = objpool__mine(state);
+  OBJPOOL_ASSERT(objpool__thread_index() < OBJPOOL__ROWS);
   int saved = errno;
-  if (may_allocate) objpool__lock(&state->growth_lock);
-  objpool__lock(&state->blocks_lock);
+  if (may_allocate) objpool__lock(&state->memory.growth_lock);
+  objpool__lock(&state->memory.lock);
   if (may_allocate) objpool__prepare_spare(state);
-  if (!cache && (cache = state->spare) != NULL) {
-    OBJPOOL__STORE(state->spare, NULL);
-    cache->next = state->caches;
-    OBJPOOL__STORE(state->cache_count, state->cache_count + 1); /* atomic for those who look without the lock */
+  if (!cache && (cache = slots->spare) != NULL) {
+    OBJPOOL__STORE(slots->spare, NULL);
+    if (objpool__holds_all()) objpool__spin_lock(cache); /* a fork's handler: as all others, until the fork is over */
+    cache->next = slots->first;
+    OBJPOOL__STORE(slots->count, slots->count + 1); /* atomic for those who look without the lock */
     /* release: pairs with the readers of the list */
-    __atomic_store_n(&state->caches, cache, __ATOMIC_RELEASE);
+    __atomic_store_n(&slots->first, cache, __ATOMIC_RELEASE);
     /* only this thread, and those that get its index after it, read this row */
-    state->table[objpool__thread_index()] = &cache->slot;
+    slots->table[objpool__thread_index()] = &cache->slot;
     if (may_allocate) objpool__prepare_spare(state);
   }
-  objpool__unlock(&state->blocks_lock);
-  if (may_allocate) objpool__unlock(&state->growth_lock);
-  errno = saved;
+  objpool__unlock(&state->memory.lock);
+  if (may_allocate) objpool__unlock(&state->memory.growth_lock);
+  objpool__set_error(saved);
   return cache;
 }
 
@@ -3227,55 +3664,518 @@ static __attribute__((__noinline__)) objpool__cache *objpool__cache_make(objpool
    may not. */
 OBJPOOL__INLINE objpool__cache *objpool__cache_of(objpool__state *state, bool may_allocate) {
   objpool__cache *cache = objpool__mine(state);
-  if (OBJPOOL__LIKELY(cache && (!may_allocate || OBJPOOL__LOAD(state->spare) || state->engine != OBJPOOL__CACHED)))
+  if (OBJPOOL__LIKELY(cache && (!may_allocate || OBJPOOL__LOAD(state->slots.spare) || !state->slots.open_at_all)))
     return cache;
   return objpool__cache_make(state, may_allocate);
 }
 
-#endif /* OBJPOOL_NO_THREADS */
+static void objpool__slots_free(objpool__slots *slots, objpool_allocator allocator) {
+  if (slots->spare) allocator.deallocate(slots->spare, sizeof(objpool__cache), OBJPOOL_CACHE_LINE, allocator.context);
+  for (objpool__cache *cache = slots->first, *next; cache; cache = next) {
+    next = cache->next;
+    allocator.deallocate(cache, sizeof *cache, OBJPOOL_CACHE_LINE, allocator.context);
+  }
+}
 
-/* ---- room: objects. Building and taking down; hooks run here, outside every lock. */
+/* ---- room: local engine >>local
+   One thread at a time: an array of idle objects, which the inline paths work in through pool->own. base and limit stand where
+   in_use or idle would pass their peaks. */
 
-#ifndef OBJPOOL_NO_THREADS
-/* Leaves a strip to the slot, if that is open and has none; else gives it back. */
-static void objpool__strip_keep(objpool__state *state, objpool__cache *cache, objpool__strip *strip) {
+static size_t objpool__array_idle(const objpool__state *state) {
+  OBJPOOL_ASSERT(state->pool->own.top >= (uintptr_t)state->array.memory);
+  return (state->pool->own.top - (uintptr_t)state->array.memory) / sizeof(void *);
+}
+
+static void objpool__local_settle(objpool__state *state) {
+  objpool__slot *own = &state->pool->own;
+  objpool__counts *counts = &state->counts;
+  const objpool__limits *limits = &state->limits;
+  uintptr_t start = (uintptr_t)state->array.memory;
+  size_t most = state->array.capacity, least = 0;
+  if (limits->max_idle && limits->max_idle < most) most = limits->max_idle;
+  if (OBJPOOL__COUNTED) {
+    size_t idle = objpool__array_idle(state);
+    size_t in_use = (size_t)(own->acquires - own->releases - counts->shared[OBJPOOL__EXTRACTED]);
+    if (counts->peak_in_use < in_use) OBJPOOL__STORE(counts->peak_in_use, in_use); /* others read, here and below */
+    if (counts->peak_idle < idle) OBJPOOL__STORE(counts->peak_idle, idle);
+    if (counts->peak_idle < most) most = counts->peak_idle;
+    size_t below = counts->peak_in_use - in_use;
+    if (idle > below) least = idle - below;
+  }
+  OBJPOOL__STORE(own->base, start + least * sizeof(void *));
+  /* more alive than a resize allows, or idle objects set aside, which count too: releases must ask */
+  bool ask = state->commons.aside_count || (limits->max_objects && limits->alive > limits->max_objects);
+  OBJPOOL__STORE(own->limit, ask ? 0 : start + most * sizeof(void *));
+}
+
+static void *objpool__local_pop(objpool__state *state) {
+  objpool__slot *own = &state->pool->own;
+  if (!objpool__array_idle(state)) return objpool__aside_pop(state);
+  uintptr_t top = own->top - sizeof(void *);
+  OBJPOOL__STORE(own->top, top);
+  return *(void **)top;
+}
+
+static objpool__found objpool__local_find(objpool__state *state, objpool__quest *quest) {
+  quest->object = objpool__local_pop(state);
+  if (quest->object) return OBJPOOL__OBJECT;
+  return quest->how != OBJPOOL__TRY && !quest->permit && objpool__reserve(state) ? OBJPOOL__PERMIT : OBJPOOL__NOTHING;
+}
+
+/* How many are idle, for its own thread. */
+static size_t objpool__local_idle(objpool__state *state) {
+  OBJPOOL_ASSERT(state->alone);
+  return objpool__array_idle(state) + state->commons.aside_count;
+}
+
+static bool objpool__local_push(objpool__state *state, void *object) {
+  objpool__slot *own = &state->pool->own;
+  if (state->limits.max_idle && objpool__local_idle(state) >= state->limits.max_idle) return false;
+  OBJPOOL_ASSERT(objpool__array_idle(state) < state->array.capacity);
+  *(void **)own->top = object;
+  OBJPOOL__STORE(own->top, own->top + sizeof(void *));
+  return true;
+}
+
+static bool objpool__local_put(objpool__state *state, void *object) {
+  bool kept = !objpool__has_surplus(&state->limits) && objpool__local_push(state, object);
+  objpool__local_settle(state);
+  return kept;
+}
+
+static void objpool__local_taken(objpool__state *state, bool from_own_slot) {
+  (void)from_own_slot;
+  objpool__add(state, OBJPOOL__ACQUIRES, 1);
+  objpool__local_settle(state);
+}
+
+static bool objpool__local_give(objpool__state *state, void *object, objpool__given given) {
+  (void)given;
+  objpool__add(state, OBJPOOL__RELEASES, 1);
+  return objpool__local_put(state, object);
+}
+
+/* For whoever asks, perhaps on another thread: not at the owner's array, which objpool__widen may be moving. Without
+   statistics there is nothing else: relaxed, and no more than are alive. */
+static size_t objpool__local_look(objpool__state *state, size_t *idle) {
+  const objpool__slot *own = &state->pool->own;
+  size_t alive = OBJPOOL__LOAD(state->limits.alive), in_use;
+  if (OBJPOOL__COUNTED) {
+    uint64_t out = OBJPOOL__LOAD(own->acquires);
+    uint64_t in = OBJPOOL__LOAD(own->releases) + OBJPOOL__LOAD(state->counts.shared[OBJPOOL__EXTRACTED]);
+    in_use = out > in ? (size_t)(out - in) : 0;
+    *idle = alive > in_use ? alive - in_use : 0;
+  } else {
+    uintptr_t start = (uintptr_t)OBJPOOL__LOAD(state->array.memory);
+    *idle = (OBJPOOL__LOAD(own->top) - start) / sizeof(void *) + OBJPOOL__LOAD(state->commons.aside_count);
+    if (*idle > alive) *idle = alive;
+    in_use = alive - *idle;
+    objpool__raise(&state->counts.peak_in_use, in_use);
+    objpool__raise(&state->counts.peak_idle, *idle);
+  }
+  return in_use;
+}
+
+static void *objpool__plain_cell(objpool__state *state, size_t *grown) {
+  return objpool__cell_take(state, grown, NULL);
+}
+
+static bool objpool__local_has_places(const objpool__state *state, size_t cells) {
+  return state->array.capacity >= cells;
+}
+
+/* The array always has room for all objects. It grows geometrically, whatever the blocks do. */
+static bool objpool__widen(objpool__state *state, size_t cells) {
+  objpool__array *array = &state->array;
+  objpool__slot *own = &state->pool->own;
+  size_t wanted = array->capacity + array->capacity / 2, capacity;
+  if (wanted < cells) wanted = cells;
+  /* no overflow: there is memory for all cells, and each is larger than a pointer */
+  char *wider = (char *)objpool__allocate_wider(&state->memory, wanted, cells, &capacity);
+  if (!wider) return false;
+  if (array->capacity >= cells) { /* a fork's handler was first */
+    objpool__deallocate_for(&state->memory, wider, capacity * sizeof(void *), OBJPOOL__NATURAL);
+    return true;
+  }
+  char *before = (char *)array->memory;
+  size_t used = before ? own->top - (uintptr_t)before : 0;
+  if (used) memcpy(wider, before, used);
+  OBJPOOL__STORE(own->top, (uintptr_t)wider + used);
+  OBJPOOL__STORE(own->base, (uintptr_t)wider + used); /* until it is settled, the inline paths must ask */
+  OBJPOOL__STORE(own->limit, 0);
+  objpool__deallocate_for(&state->memory, before, array->capacity * sizeof(void *), OBJPOOL__NATURAL);
+  OBJPOOL__STORE(array->memory, (void *)wider); /* relaxed, for objpool__local_look */
+  array->capacity = capacity;
+  return true;
+}
+
+static const objpool__engine objpool__local_engine = {0,
+                                                      objpool__local_find,
+                                                      objpool__local_pop,
+                                                      objpool__local_idle,
+                                                      objpool__local_put,
+                                                      objpool__local_give,
+                                                      objpool__local_push,
+                                                      objpool__local_taken,
+                                                      objpool__count_one,
+                                                      objpool__local_settle,
+                                                      objpool__local_look,
+                                                      objpool__plain_cell,
+                                                      objpool__local_has_places,
+                                                      objpool__widen};
+
+/* ---- room: engine without caches >>uncached
+   Lock-free: a stack of idle objects, the depot's, with one object to a magazine; slots only count. Nothing is found only if
+   the stack was empty, with the same tag, around the look at the cap. */
+
+/* For shared pools with and without caches: what anyone who asks is told. */
+static size_t objpool__threaded_look(objpool__state *state, size_t *idle) {
+  *idle = objpool__count_idle(state);
+  size_t alive = OBJPOOL__LOAD(state->limits.alive), in_use = alive > *idle ? alive - *idle : 0;
+  if (OBJPOOL__COUNTED &&
+      !state->counts.inherited) /* else counts that threads of the parent were about to make are missing */
+    in_use = (size_t)objpool__in_use_now(state);
+  objpool__raise(&state->counts.peak_in_use, in_use);
+  objpool__raise(&state->counts.peak_idle, *idle);
+  return in_use;
+}
+
+static bool objpool__threaded_has_places(const objpool__state *state, size_t cells) {
+  return state->depot.count >= objpool__magazines_for(&state->depot, cells, state->slots.count + 1);
+}
+
+static bool objpool__threaded_make_places(objpool__state *state, size_t cells) {
+  size_t wanted = objpool__magazines_for(&state->depot, cells, state->slots.count + 1);
+  return objpool__provide(&state->depot, &state->memory, wanted);
+}
+
+static void objpool__settle_nothing(objpool__state *state) { (void)state; }
+
+static void *objpool__stack_pop(objpool__depot *depot) {
+  objpool__magazine *node = objpool__depot_pop(depot, &depot->full);
+  if (!node) return NULL;
+  void *object = node->objects[0];
+  objpool__magazine_give(depot, node);
+  return object;
+}
+
+static void *objpool__uncached_pop(objpool__state *state) {
+  void *object = objpool__stack_pop(&state->depot);
+  return object ? object : objpool__aside_pop(state);
+}
+
+static size_t objpool__uncached_idle(objpool__state *state) {
+  return (size_t)objpool__depot_depth(&state->depot, &state->depot.full) + OBJPOOL__LOAD(state->commons.aside_count);
+}
+
+static objpool__found objpool__uncached_find(objpool__state *state, objpool__quest *quest) {
+  objpool__depot *depot = &state->depot;
+  objpool__commons *commons = &state->commons;
+  for (;;) {
+    if (objpool__serve(state)) return OBJPOOL__NOTHING; /* they came first, and there was nothing even for them */
+    uint64_t head = __atomic_load_n(&depot->full, __ATOMIC_SEQ_CST); /* in one order with the loads below */
+    quest->object = objpool__stack_pop(depot);
+    if (quest->object) return OBJPOOL__OBJECT;
+    bool gathering =
+        __atomic_load_n(&commons->gathering, __ATOMIC_SEQ_CST); /* what is idle may be in a trimmer's hands */
+    if (gathering || __atomic_load_n(&commons->aside_count, __ATOMIC_SEQ_CST)) { /* or set aside */
+      objpool__lock(&commons->lock);
+      quest->object = objpool__aside_pop(state);
+      objpool__unlock(&commons->lock);
+      if (quest->object) return OBJPOOL__OBJECT;
+      continue;
+    }
+    if (quest->how != OBJPOOL__TRY && !quest->permit && objpool__reserve(state)) return OBJPOOL__PERMIT;
+    if (!objpool__number(head) && head == __atomic_load_n(&depot->full, __ATOMIC_SEQ_CST)) return OBJPOOL__NOTHING;
+  }
+}
+
+/* Onto the stack, unless max_idle lie there. */
+static bool objpool__uncached_push(objpool__state *state, void *object) {
+  objpool__depot *depot = &state->depot;
+  objpool__magazine *node = objpool__magazine_take(depot); /* there is one for every object */
+  node->objects[0] = object;
+  for (;;) { /* what maintenance set aside is idle too */
+    size_t most = OBJPOOL__LOAD(state->limits.max_idle);
+    size_t aside = __atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST);
+    uint64_t depth =
+        most && aside >= most ? 0 : objpool__depot_push(depot, &depot->full, node, most ? most - aside : 0);
+    if (depth) {
+      if (OBJPOOL__COUNTED) objpool__raise(&state->counts.peak_idle, (size_t)depth + aside);
+      return true;
+    }
+    if (aside == __atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST))
+      break; /* seq_cst: around the look at the stack */
+  }
+  objpool__magazine_give(depot, node);
+  return false;
+}
+
+static bool objpool__uncached_put(objpool__state *state, void *object) {
+  objpool__limits *limits = &state->limits;
+  size_t resizes = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
+  if (OBJPOOL__LOAD(limits->surplus)) {
+    objpool__lock(&state->commons.lock);
+    bool surplus = objpool__has_surplus(limits);
+    objpool__unlock(&state->commons.lock);
+    if (surplus) return false;
+  }
+  if (__atomic_load_n(&state->queue.waiting, __ATOMIC_SEQ_CST)) { /* saves the way over the stack */
+    uint32_t *sleeper = NULL;
+    objpool__lock(&state->commons.lock);
+    bool handed = state->queue.first != NULL;
+    if (handed) sleeper = objpool__hand_over(state, object);
+    objpool__unlock(&state->commons.lock);
+    objpool__signal_wake(sleeper);
+    if (handed) return true;
+  }
+  if (!objpool__uncached_push(state, object)) return false;
+  /* seq_cst: resize is counted before it looks at the stack, so that one of the two sees the other */
+  if (OBJPOOL__UNLIKELY(__atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST) != resizes))
+    objpool__note_late(&state->gate);
+  objpool__serve(state);
+  return true;
+}
+
+static void objpool__uncached_taken(objpool__state *state, bool from_own_slot) {
+  (void)from_own_slot;
+  objpool__add(state, OBJPOOL__ACQUIRES, 1);
+  if (OBJPOOL__COUNTED) /* a count, it orders nothing */
+    objpool__raise(&state->counts.peak_in_use, __atomic_add_fetch(&state->limits.in_use, 1, __ATOMIC_RELAXED));
+}
+
+static void objpool__uncached_returned(objpool__state *state, objpool__counter how) {
+  objpool__add(state, how, 1);
+  if (OBJPOOL__COUNTED) __atomic_sub_fetch(&state->limits.in_use, 1, __ATOMIC_RELAXED);
+}
+
+static bool objpool__uncached_give(objpool__state *state, void *object, objpool__given given) {
+  (void)given;
+  (void)objpool__cache_of(state, false);
+  objpool__uncached_returned(state, OBJPOOL__RELEASES);
+  return objpool__uncached_put(state, object);
+}
+
+/* The inline check finds no object of such a pool: each release is decided by one atomic instruction. */
+static const objpool__engine objpool__uncached_engine = {2,
+                                                         objpool__uncached_find,
+                                                         objpool__uncached_pop,
+                                                         objpool__uncached_idle,
+                                                         objpool__uncached_put,
+                                                         objpool__uncached_give,
+                                                         objpool__uncached_push,
+                                                         objpool__uncached_taken,
+                                                         objpool__uncached_returned,
+                                                         objpool__settle_nothing,
+                                                         objpool__threaded_look,
+                                                         objpool__plain_cell,
+                                                         objpool__threaded_has_places,
+                                                         objpool__threaded_make_places};
+
+/* ---- room: engine with caches >>cached
+   The thread's own slot first; then the commons and the depot, under the commons lock; and if there is nothing, once more with
+   every slot closed. An uncapped pool builds rather than look that far. */
+
+static void *objpool__cached_pop(objpool__state *state) {
+  void *object = objpool__commons_pop(&state->commons, &state->depot);
+  if (!object) return objpool__aside_pop(state);
+  objpool__room_add(&state->limits, 1);
+  return object;
+}
+
+static size_t objpool__cached_idle(objpool__state *state) {
+  size_t magazines = (size_t)objpool__depot_depth(&state->depot, &state->depot.full);
+  return state->commons.count + magazines * state->depot.rounds + OBJPOOL__LOAD(state->commons.aside_count);
+}
+
+/* What is idle in the shared part, or the permit to build: for those who wait, in their order, and then for the caller. */
+static objpool__found objpool__commons_find(objpool__state *state, objpool__quest *quest) {
+  objpool__found found;
+  bool handed;
+  do {
+    uint32_t *sleeper = NULL;
+    found = OBJPOOL__NOTHING;
+    objpool__lock(&state->commons.lock);
+    bool queue = state->queue.first != NULL;
+    void *object = objpool__cached_pop(state);
+    if (object)
+      found = OBJPOOL__OBJECT;
+    else if ((queue || (quest->how != OBJPOOL__TRY && !quest->permit)) && objpool__reserve(state))
+      found = OBJPOOL__PERMIT;
+    handed = queue && found != OBJPOOL__NOTHING;
+    if (handed)
+      sleeper = objpool__hand_over(state, object);
+    else
+      quest->object = object;
+    objpool__unlock(&state->commons.lock);
+    objpool__signal_wake(sleeper);
+  } while (handed);
+  return found;
+}
+
+/* Whether nothing idle is within reach without a lock. relaxed looks: what comes meanwhile came after this acquire. */
+static bool objpool__commons_look_empty(const objpool__state *state) {
+  return !OBJPOOL__LOAD(state->commons.count) && !objpool__number(OBJPOOL__LOAD(state->depot.full));
+}
+
+static objpool__found objpool__cached_find(objpool__state *state, objpool__quest *quest) {
+  objpool__cache *cache = objpool__mine(state);
+  if (cache) quest->object = objpool__cache_take(state, cache, quest);
+  quest->claimed = false;
+  quest->from_own_slot = quest->object != NULL;
+  if (quest->object) return OBJPOOL__OBJECT;
+  bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
+  /* an uncapped pool may miss what just came, all others go on to the look with the lock */
+  if (may_build && !OBJPOOL__LOAD(state->limits.max_objects) && objpool__commons_look_empty(state) &&
+      objpool__reserve(state))
+    return OBJPOOL__PERMIT;
+  objpool__found found = objpool__commons_find(state, quest);
+  if (found != OBJPOOL__NOTHING) return found;
+  objpool__hold(state);
+  found = objpool__commons_find(state, quest);
+  objpool__keep_closed(&state->gate);
+  objpool__unhold(&state->gate);
+  return found;
+}
+
+typedef enum objpool__fits { OBJPOOL__FITS, OBJPOOL__NO_ROOM, OBJPOOL__TOO_MANY } objpool__fits;
+
+static bool objpool__cached_push(objpool__state *state, void *object) {
+  if (!objpool__room_take(&state->limits, 1)) return false;
+  objpool__commons_push(&state->commons, &state->depot, object);
+  return true;
+}
+
+static objpool__fits objpool__commons_put(objpool__state *state, void *object) {
+  objpool__fits fits = OBJPOOL__FITS;
+  uint32_t *sleeper = NULL;
+  objpool__lock(&state->commons.lock);
+  if (objpool__has_surplus(&state->limits))
+    fits = OBJPOOL__TOO_MANY;
+  else if (state->queue.first)
+    sleeper = objpool__hand_over(state, object);
+  else if (!objpool__cached_push(state, object))
+    fits = OBJPOOL__NO_ROOM;
+  else if (OBJPOOL__COUNTED)
+    objpool__raise(&state->counts.peak_idle, objpool__cached_idle(state));
+  objpool__unlock(&state->commons.lock);
+  objpool__signal_wake(sleeper);
+  return fits;
+}
+
+static bool objpool__cached_put(objpool__state *state, void *object) {
+  objpool__fits fits = objpool__commons_put(state, object);
+  if (fits == OBJPOOL__NO_ROOM) { /* room that lies unused in other threads' caches comes back */
+    objpool__hold(state);
+    fits = objpool__commons_put(state, object);
+    objpool__unhold(&state->gate);
+    if (fits != OBJPOOL__FITS) objpool__keep_closed(&state->gate);
+  }
+  return fits == OBJPOOL__FITS;
+}
+
+static void objpool__cached_taken(objpool__state *state, bool from_own_slot) {
+  objpool__add(state, OBJPOOL__ACQUIRES, 1);
+  if (!OBJPOOL__COUNTED || from_own_slot) return; /* a slot's base already watches over its own objects */
+  objpool__cache *cache = objpool__mine(state);
+  /* nothing to watch over; relaxed, here and below: without the slot's lock, which a revoker may hold */
+  bool empty =
+      cache && OBJPOOL__LOAD(state->slots.count) == 1 && OBJPOOL__LOAD(cache->slot.top) == OBJPOOL__LOAD(cache->bottom);
+  if (cache && !empty) {
+    objpool__watch_own(state, cache);
+    return;
+  }
+  objpool__raise(&state->counts.peak_in_use, (size_t)objpool__in_use_now(state));
+  if (empty) OBJPOOL__STORE(cache->others, objpool__others(state, cache));
+}
+
+static void objpool__cached_returned(objpool__state *state, objpool__counter how) {
+  if (OBJPOOL__COUNTED) /* a peak that a slot has not noted may end here */
+    objpool__raise(&state->counts.peak_in_use, (size_t)objpool__in_use_now(state));
+  objpool__add(state, how, 1);
+}
+
+static bool objpool__cached_give(objpool__state *state, void *object, objpool__given given) {
+  objpool__cache *cache = objpool__cache_of(state, false);
+  if (!cache)
+    objpool__cached_returned(state, OBJPOOL__RELEASES);
+  else if (given == OBJPOOL__STORED_REVOKED ? objpool__settle_given(state, cache)
+                                            : objpool__cache_give(state, cache, object))
+    return true;
+  return objpool__cached_put(state, object);
+}
+
+/* With a cap every cell may be needed by another thread: then none are set aside. */
+static void *objpool__cached_cell(objpool__state *state, size_t *grown) {
+  objpool__strip strip = {NULL, 0, NULL};
+  objpool__cache *cache = objpool__mine(state);
+  if (!cache || OBJPOOL__LOAD(state->limits.max_objects)) return objpool__plain_cell(state, grown);
+  void *cell = objpool__cell_take(state, grown, &strip);
+  if (strip.cells) objpool__strip_keep(state, cache, &strip);
+  return cell;
+}
+
+/* Whether all that an acquire can find is a fresh cell: nothing idle is within reach of a pool without limits and hooks. */
+OBJPOOL__INLINE bool objpool__only_fresh(const objpool__state *state) {
+  return objpool__commons_look_empty(state) && !OBJPOOL__LOAD(state->limits.max_objects) && !state->as.type.create &&
+         !state->as.on_event;
+}
+
+/* Then, the commonest miss in one go: the slot, whose top a fast acquire has lowered, holds such a cell. 316 instructions per
+   first object in place of 500. NULL: nothing was done. */
+static __attribute__((__noinline__)) void *objpool__cached_fresh(objpool__state *state, objpool__cache *cache) {
+  char *object = NULL;
+  bool clear = false;
   objpool__spin_lock(cache);
-  if (cache->openness == OBJPOOL__OPEN && !cache->strip.cells) {
-    cache->strip = *strip;
-    strip->cells = 0;
+  if (cache->openness == OBJPOOL__OPEN && OBJPOOL__LOAD(cache->slot.top) < cache->bottom && !cache->previous_full &&
+      !cache->peak_pending && !cache->idle_pending && cache->strip.cells && objpool__reserve(state)) {
+    OBJPOOL__STORE(cache->slot.top, cache->bottom); /* there was nothing to claim */
+    object = objpool__strip_take(&state->blocks, &cache->strip, &clear);
   }
   objpool__spin_unlock(cache);
-  objpool__strip_give(state, strip);
+  if (!object) return NULL;
+  objpool__cell_ready(&state->blocks, object, clear);
+  objpool__tag_in_use(state, object);
+  objpool__add(state, OBJPOOL__CREATED, 1);
+  objpool__add(state, OBJPOOL__MISSES, 1);
+  objpool__cached_taken(state, false);
+  return object;
 }
-#endif
+
+static const objpool__engine objpool__cached_engine = {0,
+                                                       objpool__cached_find,
+                                                       objpool__cached_pop,
+                                                       objpool__cached_idle,
+                                                       objpool__cached_put,
+                                                       objpool__cached_give,
+                                                       objpool__cached_push,
+                                                       objpool__cached_taken,
+                                                       objpool__cached_returned,
+                                                       objpool__settle_nothing,
+                                                       objpool__threaded_look,
+                                                       objpool__cached_cell,
+                                                       objpool__threaded_has_places,
+                                                       objpool__threaded_make_places};
+
+/* ---- room: objects >>objects
+   Building and taking down; hooks run here, outside every lock. */
 
 /* A new object in use, for a reservation the caller holds; NULL with ENOMEM or ECANCELED, the reservation given back.
    `cell`: where, or NULL. */
-static void *objpool__create(objpool__state *state, void *cell) {
+static void *objpool__build(objpool__state *state, void *cell) {
   size_t grown = 0;
   int error = ENOMEM;
-  void *object = cell;
-#ifndef OBJPOOL_NO_THREADS
-  objpool__strip strip = {NULL, 0, NULL};
-  objpool__cache *cache = state->engine == OBJPOOL__CACHED ? objpool__mine(state) : NULL;
-  bool capped = OBJPOOL__LOAD(state->max_objects) != 0; /* then every cell may be needed by another thread */
-  if (!object && cache && !capped) {
-    object = objpool__cell_take(state, &grown, &strip);
-    if (strip.cells) objpool__strip_keep(state, cache, &strip);
-  } else
-#endif
-      if (!object)
-    object = objpool__cell_take(state, &grown, NULL);
+  void *object = cell ? cell : state->engine->cell(state, &grown);
   if (grown) objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, grown);
   if (object && state->as.type.create && !state->as.type.create(object, state->config.context)) {
-    if (state->as.type.wipe) objpool__wipe(object, state->size);
-    objpool__cell_give(state, object);
+    if (state->as.type.wipe) objpool__wipe(object, state->blocks.object_bytes);
+    objpool__cell_give(&state->blocks, &state->memory, object);
     object = NULL;
     error = ECANCELED;
   }
   if (!object) {
     objpool__unreserve(state);
-    errno = error;
+    objpool__set_error(error);
     return NULL;
   }
   objpool__tag_in_use(state, object);
@@ -3284,16 +4184,21 @@ static void *objpool__create(objpool__state *state, void *cell) {
   return object;
 }
 
+/* Lets the cell of an object go that nobody can reach. */
+static void objpool__let_go(objpool__state *state, void *object) {
+  if (state->as.type.wipe) objpool__wipe(object, state->blocks.object_bytes);
+  objpool__cell_give(&state->blocks, &state->memory, object);
+}
+
 /* Takes an object down that nobody can reach, but for its reservation. Counted as destroyed and as `why`
    (OBJPOOL__DESTROYED: nothing else). */
 static void objpool__dismantle(objpool__state *state, void *object, objpool__counter why) {
   objpool__report_event(state, OBJPOOL_EVENT_DESTROY, object, 1);
   OBJPOOL__SHOW(object, state->as.type.size);
   if (state->as.type.destroy) state->as.type.destroy(object, state->config.context);
-  if (state->as.type.wipe) objpool__wipe(object, state->size);
   objpool__add(state, OBJPOOL__DESTROYED, 1);
   if (why != OBJPOOL__DESTROYED) objpool__add(state, why, 1);
-  objpool__cell_give(state, object);
+  objpool__let_go(state, object);
 }
 
 static void objpool__take_down(objpool__state *state, void *object, objpool__counter why) {
@@ -3311,7 +4216,138 @@ OBJPOOL__INLINE bool objpool__restore(objpool__state *state, void *object) {
          as->type.validate(object, state->config.context);
 }
 
-/* ---- the state of a pool: found, verified or made */
+/* ---- room: trimming >>trimming
+   Idle objects are gathered under the commons lock, sorted, and some of them taken down; those that stay are out of sight only
+   under that lock, where whoever finds nothing looks again. Engines whose finders take no lock look at `gathering` besides. */
+
+static void objpool__gather_begin(objpool__commons *commons) {
+  objpool__lock(&commons->lock);
+  __atomic_store_n(&commons->gathering, true, __ATOMIC_SEQ_CST); /* before the first pop: see objpool__uncached_find */
+}
+
+static void objpool__gather_end(objpool__state *state) {
+  OBJPOOL_ASSERT(state->commons.gathering);
+  __atomic_store_n(&state->commons.gathering, false, __ATOMIC_SEQ_CST); /* after the last push: as above */
+  objpool__unlock(&state->commons.lock);
+  objpool__serve(state); /* who began to wait while they were out of sight looked, and found none */
+}
+
+/* All idle objects that pop finds, linked; *count: how many. */
+static void *objpool__gather_all(objpool__state *state, size_t *count) {
+  void *all = NULL;
+  for (void *object; (object = state->engine->pop(state)) != NULL; ++*count) {
+    *objpool__link(object) = all;
+    all = object;
+  }
+  return all;
+}
+
+/* Makes a gathered object idle again; false: the pool filled up meanwhile. */
+static bool objpool__push_back(objpool__state *state, void *object) {
+  objpool__tag_idle(state, object);
+  return state->engine->push(state, object);
+}
+
+enum { OBJPOOL__SHARES = 64 };
+
+/* Idle objects by how much of their block is in use: the emptiest go first, so that blocks come free. */
+static unsigned objpool__share(const objpool__block *block) {
+  OBJPOOL_ASSERT(block->used >= block->idle);
+  size_t in_use = block->used - block->idle;
+  return in_use ? 1 + (unsigned)((double)in_use / (double)block->cells * (OBJPOOL__SHARES - 2)) : 0;
+}
+
+/* Sorts linked objects by that. */
+static void objpool__sort_by_share(objpool__blocks *blocks, objpool__memory *memory, void *all,
+                                   void *shares[OBJPOOL__SHARES]) {
+  objpool__lock(&memory->lock);
+  for (size_t i = 0; i < blocks->count; i++) blocks->sorted[i]->idle = 0;
+  for (void *object = all; object; object = *objpool__link(object)) objpool__block_of(blocks, object)->idle++;
+  for (void *object = all, *next; object; object = next) {
+    unsigned share = objpool__share(objpool__block_of(blocks, object));
+    next = *objpool__link(object);
+    *objpool__link(object) = shares[share];
+    shares[share] = object;
+  }
+  objpool__unlock(&memory->lock);
+}
+
+/* Takes idle objects out until at most `keep` are left, and returns them, linked. Slots are closed by the caller, who holds
+   them so. */
+static void *objpool__gather(objpool__state *state, size_t keep) {
+  void *shares[OBJPOOL__SHARES], *doomed = NULL;
+  size_t idle = 0;
+  memset(shares, 0, sizeof shares);
+  objpool__gather_begin(&state->commons);
+  if (state->engine->idle(state) > keep)
+    objpool__sort_by_share(&state->blocks, &state->memory, objpool__gather_all(state, &idle), shares);
+  size_t excess = idle > keep ? idle - keep : 0;
+  for (unsigned share = 0; share < OBJPOOL__SHARES; share++) /* the fullest blocks' objects end on top, reused first */
+    for (void *object = shares[share], *next; object; object = next) {
+      next = *objpool__link(object);
+      if (excess > 0)
+        excess--;
+      else if (objpool__push_back(state, object))
+        continue;
+      *objpool__link(object) = doomed;
+      doomed = object;
+    }
+  objpool__gather_end(state);
+  state->engine->settle(state); /* hooks may use what was set aside, and is no longer */
+  return doomed;
+}
+
+static void *objpool__gather_held(objpool__state *state, size_t keep) {
+  objpool__hold(state);
+  void *gathered = objpool__gather(state, keep);
+  objpool__unhold(&state->gate);
+  return gathered;
+}
+
+/* Takes down what was gathered; returns how many. */
+static size_t objpool__take_down_all(objpool__state *state, void *doomed) {
+  size_t destroyed = 0;
+  for (void *next; doomed; doomed = next, destroyed++) {
+    next = *objpool__link(doomed);
+    objpool__take_down(state, doomed, OBJPOOL__DESTROYED);
+  }
+  return destroyed;
+}
+
+/* The idle objects that the limits of a resize leave no room for; slots as for objpool__gather. */
+static void *objpool__gather_excess(objpool__state *state) {
+  objpool__limits *limits = &state->limits;
+  size_t most = OBJPOOL__LOAD(limits->max_idle), cap = OBJPOOL__LOAD(limits->max_objects);
+  size_t idle = objpool__count_idle(state);
+  size_t alive = __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST); /* after the limit: see objpool__reserve */
+  size_t excess = cap && alive > cap ? alive - cap : 0, keep = idle > excess ? idle - excess : 0;
+  if (most && keep > most) keep = most;
+  return keep == idle ? NULL : objpool__gather(state, keep);
+}
+
+/* Takes down what a resize has left no room for. */
+static void objpool__shed(objpool__state *state, void *doomed) {
+  if (doomed && objpool__take_down_all(state, doomed)) objpool__blocks_shrink(&state->blocks, &state->memory);
+}
+
+/* Sheds what came back a moment too late for a resize to see. Called at the end of each call that leaves objects idle or
+   comes out of its slot: it was this thread, or another one that does the same. */
+OBJPOOL__INLINE void objpool__catch_up(objpool__state *state) {
+  if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.late)) &&
+      __atomic_exchange_n(&state->gate.late, false, __ATOMIC_SEQ_CST)) /* acquire: pairs with objpool__note_late */
+    objpool__shed(state, objpool__gather_excess(state));
+}
+
+/* Leaves an object idle that was gathered, or is new; false: there is no room. */
+static bool objpool__put(objpool__state *state, void *object) {
+  OBJPOOL_ASSERT(objpool__is_idle(state, object));
+  bool kept = state->engine->put(state, object);
+  objpool__catch_up(state);
+  return kept;
+}
+
+/* ---- room: binding >>binding
+   The state of a pool: found, verified, or made with the pool's first use. */
 
 static bool objpool__same_options(const objpool__description *a, const objpool__description *b) {
   return a->type.size == b->type.size && a->type.alignment == b->type.alignment &&
@@ -3337,16 +4373,52 @@ static bool objpool__verify(const objpool__state *state, objpool__describe *desc
   return true;
 }
 
-static bool objpool__valid(const objpool_config *config) {
-  size_t idle = config->max_idle, objects = config->max_objects;
-  size_t min_idle = config->min_idle == OBJPOOL_NONE ? 0 : config->min_idle;
-  size_t least = config->warmup > min_idle ? config->warmup : min_idle;
-  return !(idle && least > idle) && !(objects && least > objects) && !(objects && idle > objects) &&
-         (config->growth_factor == 0 || (config->growth_factor >= 1 && config->growth_factor <= __DBL_MAX__)) &&
-         config->shrink_threshold >= 0 && config->shrink_threshold <= 1 &&
-         !config->allocator.allocate == !config->allocator.deallocate &&
-         (unsigned)config->on_leak <= OBJPOOL_LEAK_IGNORE;
+/* Appends "name (number)". */
+static size_t objpool__append_number(char *text, size_t size, size_t length, const char *name, size_t number) {
+  char digits[3 * sizeof number + 1] = {0}, *digit = digits + sizeof digits - 1;
+  do *--digit = (char)('0' + number % 10);
+  while (number /= 10);
+  length = objpool__append(text, size, length, name);
+  length = objpool__append(text, size, length, " (");
+  length = objpool__append(text, size, length, digit);
+  return objpool__append(text, size, length, ")");
 }
+
+OBJPOOL_API const char *objpool_config_error(const objpool_config *config) {
+  static char texts[8][96];
+  static unsigned used;
+  if (!config) return NULL;
+  size_t min_idle = config->min_idle == OBJPOOL_NONE ? 0 : config->min_idle;
+  const struct {
+    const char *least_name, *most_name;
+    size_t least, most; /* most 0: no limit */
+  } pairs[] = {{"warmup", "max_idle", config->warmup, config->max_idle},
+               {"warmup", "max_objects", config->warmup, config->max_objects},
+               {"min_idle", "max_idle", min_idle, config->max_idle},
+               {"min_idle", "max_objects", min_idle, config->max_objects},
+               {"max_idle", "max_objects", config->max_idle, config->max_objects}};
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+    if (pairs[i].most && pairs[i].least > pairs[i].most) {
+      char *text = texts[__atomic_fetch_add(&used, 1, __ATOMIC_RELAXED) % 8]; /* relaxed: a count */
+      size_t length = objpool__append_number(text, sizeof texts[0], 0, pairs[i].least_name, pairs[i].least);
+      length = objpool__append(text, sizeof texts[0], length, " is above ");
+      objpool__append_number(text, sizeof texts[0], length, pairs[i].most_name, pairs[i].most);
+      return text;
+    }
+  if (config->growth_factor != 0 && !(config->growth_factor >= 1 && config->growth_factor <= __DBL_MAX__))
+    return "growth_factor is not finite, or below 1";
+  if (!(config->shrink_threshold >= 0 && config->shrink_threshold <= 1))
+    return "shrink_threshold is not within 0 and 1";
+  if (!config->allocator.allocate && config->allocator.deallocate) return "allocator.allocate is missing";
+  if (config->allocator.allocate && !config->allocator.deallocate) return "allocator.deallocate is missing";
+  unsigned policy = 0; /* in C++ on_leak may be no value of its type: looked at as bytes */
+  const size_t first = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof policy - sizeof config->on_leak : 0;
+  memcpy((char *)&policy + first, &config->on_leak, sizeof config->on_leak);
+  if (policy > OBJPOOL_LEAK_IGNORE) return "on_leak is no objpool_leak_policy";
+  return NULL;
+}
+
+static bool objpool__valid(const objpool_config *config) { return !objpool_config_error(config); }
 
 /* How many objects a magazine holds; 0: the pool has no thread caches. A thread has at most two magazines. */
 static size_t objpool__choose_rounds(const objpool_config *config, size_t stride) {
@@ -3363,201 +4435,183 @@ static size_t objpool__choose_rounds(const objpool_config *config, size_t stride
   return share < 4 ? 0 : rounds < share ? rounds : share; /* eight threads' caches fill half of the limit */
 }
 
-static bool objpool__is_bounded(size_t max_idle, size_t max_objects) {
-  return max_idle && max_idle <= PTRDIFF_MAX && (!max_objects || max_idle < max_objects); /* more cannot be alive */
+/* Which engine a pool has, and here alone: local pools, and all without threads, their array; pools whose threads may hold
+   something the one with caches; the others the stack. */
+static const objpool__engine *objpool__choose_engine(bool alone, size_t rounds) {
+  return alone ? &objpool__local_engine : rounds ? &objpool__cached_engine : &objpool__uncached_engine;
 }
 
 static void objpool__state_free(objpool__state *state) {
   objpool_allocator allocator = state->config.allocator;
-  for (size_t i = 0; i < state->block_count; i++) {
-    objpool__block *block = state->blocks[i];
-    OBJPOOL__SHOW(block->first, block->bytes - state->cell_offset);
-    allocator.deallocate(block, block->bytes, objpool__block_alignment(state), allocator.context);
-  }
-  if (state->blocks)
-    allocator.deallocate(state->blocks, state->block_capacity * sizeof *state->blocks, sizeof(void *) * 2,
+  objpool__mutex *locks[4] = {&state->commons.lock, &state->gate.revoke_lock, &state->memory.growth_lock,
+                              &state->memory.lock};
+  objpool__blocks_free(&state->blocks, allocator);
+  if (state->array.memory)
+    allocator.deallocate(state->array.memory, state->array.capacity * sizeof(void *), OBJPOOL__NATURAL,
                          allocator.context);
-  if (state->raw)
-    allocator.deallocate(state->raw, state->raw_capacity * sizeof(void *), sizeof(void *) * 2, allocator.context);
-  for (objpool__kept *kept = state->kept, *next; kept; kept = next) {
-    next = kept->next;
-    allocator.deallocate(kept, kept->bytes, sizeof(void *) * 2, allocator.context);
-  }
-#ifndef OBJPOOL_NO_THREADS
-  if (state->spare) allocator.deallocate(state->spare, sizeof(objpool__cache), OBJPOOL_CACHE_LINE, allocator.context);
-  for (objpool__cache *cache = state->caches, *next; cache; cache = next) {
-    next = cache->next;
-    allocator.deallocate(cache, sizeof *cache, OBJPOOL_CACHE_LINE, allocator.context);
-  }
-  if (objpool__shared(state)) {
-    pthread_mutex_destroy(&state->commons_lock);
-    pthread_mutex_destroy(&state->revoke_lock);
-    pthread_mutex_destroy(&state->growth_lock);
-    pthread_mutex_destroy(&state->blocks_lock);
-  }
-#endif
+  objpool__memory_free(allocator, state->memory.kept);
+  objpool__slots_free(&state->slots, allocator);
+  for (unsigned i = 0; i < 4 && !state->alone; i++) objpool__mutex_unmake(&locks[i]->plain);
   if (state->name) allocator.deallocate(state->name, strlen(state->name) + 1, 1, allocator.context);
-  allocator.deallocate(state, sizeof *state, OBJPOOL_CACHE_LINE, allocator.context);
+  allocator.deallocate(state, state->bytes, OBJPOOL_CACHE_LINE, allocator.context);
 }
 
-#ifndef OBJPOOL_NO_THREADS
 static bool objpool__make_locks(objpool__state *state) {
-  objpool__mutex *locks[4] = {&state->commons_lock, &state->revoke_lock, &state->growth_lock, &state->blocks_lock};
-  for (unsigned i = 0; i < 4; i++)
-    if (pthread_mutex_init(locks[i], NULL)) {
-      while (i-- > 0) pthread_mutex_destroy(locks[i]);
+  objpool__mutex *locks[4] = {&state->commons.lock, &state->gate.revoke_lock, &state->memory.growth_lock,
+                              &state->memory.lock};
+  for (unsigned i = 0; i < 4; i++) {
+    locks[i]->unneeded = state->alone;
+    if (!state->alone && !objpool__mutex_make(&locks[i]->plain)) {
+      while (i-- > 0) objpool__mutex_unmake(&locks[i]->plain);
       return false;
     }
+  }
   return true;
 }
 
-#ifndef _WIN32
-static void objpool__fork_prepare(void);
-static void objpool__fork_parent(void);
-static void objpool__fork_child(void);
-static void objpool__fork_adopt(objpool__state *state);
-static void objpool__fork_disown(objpool__state *state);
+static void objpool__fork_prepare(void); /* cycle: registered here, they use all that stands below */
+static void objpool__fork_parent(void);  /* cycle: the same */
 
 static void objpool__start_once(void) {
-#ifdef OBJPOOL__ERRNO_DISTANCE
-  objpool__errno_distance = (char *)((intptr_t)&errno - (intptr_t)objpool__thread_pointer());
-#endif
-  pthread_atfork(objpool__fork_prepare, objpool__fork_parent, objpool__fork_child);
+  objpool__errno_distance = (char *)((intptr_t)objpool__errno_of() - (intptr_t)objpool__thread_pointer());
+  OBJPOOL__AT_FORK(objpool__fork_prepare, objpool__fork_parent, objpool__fork_child);
 }
-#endif
-#endif
 
 /* The handlers of a fork stand before anything can be locked when it comes: when the program or the library that holds
    this copy is loaded, or with a pool's first use, if that is earlier. */
-#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
-static __attribute__((__constructor__)) void objpool__start(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, objpool__start_once);
-}
-#else
-static void objpool__start(void) {}
-#endif
+static __attribute__((__constructor__)) void objpool__start(void) { objpool__once(objpool__start_once); }
 
 /* What the process needs once. Under its lock. */
 static void objpool__prepare_process(void) {
-  if (objpool__process.prepared) return;
+  if (objpool__process.prepared || !OBJPOOL__THREADED) return;
   objpool__process.prepared = true;
-#ifndef OBJPOOL_NO_THREADS
   int saved = errno;
   OBJPOOL__STORE(objpool__process.membarrier, objpool__membarrier(true));
-  errno = saved;
-  objpool__process.has_key = pthread_key_create(&objpool__process.key, objpool__thread_exit) == 0;
+  objpool__set_error(saved);
+  objpool__process.has_key = objpool__key_make(&objpool__process.key, objpool__thread_exit);
   /* row 0 is right already, and may be being read */
   for (unsigned i = OBJPOOL__GUEST; i < OBJPOOL__ROWS; i++) objpool__empty_table[i] = &objpool__no_slot;
-#endif
 }
 
-/* What magazines of so many rounds take, and how many a segment of about a page has. */
-static void objpool__magazines_plan(objpool__state *state) {
-  state->magazine_bytes = (uint32_t)((offsetof(objpool__magazine, objects) + state->rounds * sizeof(void *) + 7) &
-                                     ~(size_t)7); /* depth is aligned */
-  while (state->magazine_bytes << (state->segment_bits + 1) <= 4096) state->segment_bits++;
-  state->segment_mask = (1u << state->segment_bits) - 1;
-  state->directory = state->first_directory;
-  state->directory_room = sizeof state->first_directory / sizeof *state->first_directory;
+/* The configuration with its defaults, and what a cell takes; false with EINVAL or ENOMEM. */
+static bool objpool__plan(const objpool_type *type, objpool_config *config, objpool__blocks *blocks) {
+  enum { OBJPOOL__LARGEST_ALIGNMENT = 4096 };
+  size_t alignment = type->alignment, least = sizeof(uint64_t);
+  if (!objpool__valid(config) || !type->size || !alignment || (alignment & (alignment - 1)) ||
+      alignment > OBJPOOL__LARGEST_ALIGNMENT) {
+    errno = EINVAL;
+    return false;
+  }
+  if (alignment < least) alignment = least;
+  if (!objpool__round_up(type->size, least, &blocks->object_bytes) ||
+      blocks->object_bytes > PTRDIFF_MAX - (size_t)2 * OBJPOOL__LARGEST_ALIGNMENT) {
+    errno = ENOMEM;
+    return false;
+  }
+  if (config->growth_factor == 0) config->growth_factor = 2.0;
+  if (config->shrink_threshold == 0) config->shrink_threshold = 0.7;
+  if (!config->allocator.allocate) {
+    config->allocator.allocate = objpool__default_allocate;
+    config->allocator.deallocate = objpool__default_deallocate;
+  }
+  objpool__round_up(blocks->object_bytes + least, alignment, &blocks->stride); /* no overflow: see above */
+  objpool__round_up(sizeof(objpool__block) + least, alignment, &blocks->offset);
+  blocks->alignment = alignment;
+  if (blocks->alignment < OBJPOOL__NATURAL) blocks->alignment = OBJPOOL__NATURAL;
+  blocks->growth_factor = config->growth_factor;
+  blocks->next_cells = objpool__first_cells(blocks);
+  return true;
+}
+
+/* Its own name, as the caller's may go. */
+static bool objpool__copy_name(objpool__state *state, const char *name) {
+  size_t length = strlen(name) + 1;
+  state->name = (char *)objpool__allocate(state->config.allocator, length, 1, NULL);
+  if (!state->name) return false;
+  state->memory.bytes += length;
+  memcpy(state->name, name, length);
+  return true;
 }
 
 /* A new state, not yet seen by anyone; NULL with EINVAL or ENOMEM. */
 static objpool__state *objpool__state_make(objpool *pool, const objpool__description *as, objpool__describe *describe,
                                            const objpool_config *chosen) {
   objpool_config config;
+  objpool__blocks blocks;
   memset(&config, 0, sizeof config);
+  memset(&blocks, 0, sizeof blocks);
   if (chosen) config = *chosen;
-  size_t alignment = as->type.alignment, least = sizeof(uint64_t), stride, size, offset;
-  if (!objpool__valid(&config) || !as->type.size || !alignment || (alignment & (alignment - 1)) || alignment > 4096) {
-    errno = EINVAL;
-    return NULL;
-  }
-  if (alignment < least) alignment = least;
-  if (!objpool__round_up(as->type.size, least, &size) || size > PTRDIFF_MAX - 8192) {
-    errno = ENOMEM;
-    return NULL;
-  }
-  objpool__round_up(size + least, alignment, &stride); /* no overflow: alignment is at most 4096 */
-  objpool__round_up(sizeof(objpool__block) + least, alignment, &offset);
-  if (config.growth_factor == 0) config.growth_factor = 2.0;
-  if (config.shrink_threshold == 0) config.shrink_threshold = 0.7;
-  if (!config.allocator.allocate) {
-    config.allocator.allocate = objpool__default_allocate;
-    config.allocator.deallocate = objpool__default_deallocate;
-  }
-  objpool__state *state =
-      (objpool__state *)objpool__allocate(config.allocator, sizeof(objpool__state), OBJPOOL_CACHE_LINE, NULL);
+  if (!objpool__plan(&as->type, &config, &blocks)) return NULL;
+  bool alone = as->type.local || !OBJPOOL__THREADED;
+  size_t rounds = alone ? 0 : objpool__choose_rounds(&config, blocks.stride);
+  size_t bytes = sizeof(objpool__state) + (alone ? 0 : sizeof(objpool__slot *) * OBJPOOL__ROWS);
+  objpool__state *state = (objpool__state *)objpool__allocate(config.allocator, bytes, OBJPOOL_CACHE_LINE, NULL);
   if (!state) return NULL;
-  memset((void *)state, 0, sizeof *state); /* in C++20 not trivial, for its configuration */
-#ifndef OBJPOOL_NO_THREADS
-  bool local = as->type.local;
-  if (!local && !objpool__make_locks(state)) {
-    config.allocator.deallocate(state, sizeof *state, OBJPOOL_CACHE_LINE, config.allocator.context);
-    errno = ENOMEM;
-    return NULL;
-  }
-  for (unsigned i = 0; i < OBJPOOL__ROWS; i++) state->table[i] = &objpool__no_slot;
-#else
-  bool local = true;
-#endif
   state->pool = pool;
   state->as = *as;
   state->describe = describe;
   state->home = &objpool__process;
+  state->engine = objpool__choose_engine(alone, rounds);
+  state->alone = alone;
+  state->bytes = bytes;
   state->config = config;
   state->config.name = NULL;
-  state->stride = stride;
-  state->cell_offset = offset;
-  state->size = size;
-  state->memory_bytes = sizeof *state;
-  state->max_idle = config.max_idle;
-  state->max_objects = config.max_objects;
-  state->bounded = objpool__is_bounded(config.max_idle, config.max_objects);
-  state->room = (int64_t)config.max_idle;
-  state->rounds = local ? 0 : objpool__choose_rounds(&config, stride);
-  state->engine = local ? OBJPOOL__LOCAL : state->rounds ? OBJPOOL__CACHED : OBJPOOL__UNCACHED;
-  if (!state->rounds) state->rounds = 1;
-  objpool__magazines_plan(state);
-  state->next_cells = objpool__first_cells(state);
-  state->since_ns = objpool__now_ns();
-  if (config.name) {
-    size_t length = strlen(config.name) + 1;
-    state->name = (char *)objpool__allocate(config.allocator, length, 1, NULL);
-    state->memory_bytes += length;
-    if (!state->name) {
-      objpool__state_free(state);
-      errno = ENOMEM;
-      return NULL;
-    }
-    memcpy(state->name, config.name, length);
+  state->blocks = blocks;
+  state->memory.allocator = config.allocator;
+  state->memory.bytes = bytes;
+  state->limits.max_idle = config.max_idle;
+  state->limits.max_objects = config.max_objects;
+  state->limits.bounded = objpool__is_bounded(config.max_idle, config.max_objects);
+  state->limits.room = (int64_t)config.max_idle;
+  state->slots.open_at_all = rounds != 0;
+  state->slots.table = alone ? objpool__empty_table : (objpool__slot **)(void *)(state + 1);
+  for (unsigned i = 0; i < OBJPOOL__ROWS && !alone; i++) state->slots.table[i] = &objpool__no_slot;
+  state->counts.since_ns = objpool__now_ns();
+  objpool__depot_plan(&state->depot, rounds ? rounds : 1);
+  if (!objpool__make_locks(state)) {
+    config.allocator.deallocate(state, bytes, OBJPOOL_CACHE_LINE, config.allocator.context);
+    errno = ENOMEM;
+    return NULL;
+  }
+  if (config.name && !objpool__copy_name(state, config.name)) {
+    objpool__state_free(state);
+    errno = ENOMEM;
+    return NULL;
   }
   return state;
 }
 
-/* Makes a state known: from here on the fast paths may use it. Under objpool__process.lock. */
+/* Makes a state known: from here on the fast paths may use it. Under the process lock. */
 static void objpool__publish(objpool__state *state) {
   objpool *pool = state->pool;
+  OBJPOOL_ASSERT(objpool__is_held(&objpool__process.lock) && !pool->state);
   objpool__prepare_process();
   uint64_t mixed = (++objpool__process.keys + (uint64_t)(uintptr_t)state) * 0x9e3779b97f4a7c15u; /* Fibonacci hashing */
-  state->serial = objpool__process.keys;
+  state->fleet.serial = objpool__process.keys;
   state->key = (uintptr_t)(mixed ^ mixed >> 29) | 1; /* odd: a tag is neither aligned pointer nor its neighbour's */
-  /* without caches each release is checked by one atomic instruction: what looks inline finds no object of this pool */
-  pool->key = state->engine == OBJPOOL__UNCACHED ? state->key ^ 2 : state->key;
+  pool->key = state->key ^ state->engine->key_difference;
   pool->context = state->config.context;
   state->next = objpool__process.states;
   state->link = &objpool__process.states;
   if (state->next) state->next->link = &state->next;
   objpool__process.states = state;
-#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
-  if (objpool__holds_all()) objpool__fork_adopt(state); /* a fork's handler uses it for the first time */
-#endif
-#ifndef OBJPOOL_NO_THREADS
-  pool->table = state->table;
-  if (objpool__shared(state)) /* release: pairs with objpool__take; the table is filled */
-    __atomic_store_n(&pool->table_offset, (uintptr_t)state->table - (uintptr_t)objpool__empty_table, __ATOMIC_RELEASE);
-#endif
+  if (objpool__holds_all()) objpool__lock_all(state); /* a fork's handler uses it for the first time */
+  pool->table = state->slots.table;
+  /* release: pairs with objpool__take; the table is filled */
+  __atomic_store_n(&pool->table_offset, (uintptr_t)state->slots.table - (uintptr_t)objpool__empty_table,
+                   __ATOMIC_RELEASE);
   __atomic_store_n(&pool->state, state, __ATOMIC_RELEASE); /* pairs with objpool__state_of */
+}
+
+/* The end of it: nobody uses the pool any more. */
+static void objpool__unpublish(objpool__state *state) {
+  objpool__lock(&objpool__process.lock);
+  *state->link = state->next;
+  if (state->next) state->next->link = state->link;
+  objpool__unlock(&objpool__process.lock);
+  if (objpool__holds_all()) objpool__unlock_all(state);
+  memset((void *)state->pool, 0, sizeof *state->pool);
+  objpool__state_free(state);
 }
 
 static objpool__state *objpool__state_bind(objpool *pool, objpool__describe *describe) {
@@ -3596,229 +4650,113 @@ OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe) {
   return objpool__state_of(pool, describe) != NULL;
 }
 
-/* ---- room: acquiring */
-
-#if OBJPOOL__COUNTED
-#define OBJPOOL__IF_COUNTED(statement) statement
-#else
-#define OBJPOOL__IF_COUNTED(statement)
-#endif
-
 /* Sees that the thread has a slot in a pool that is in use, if it can have one without an allocation. */
-static void objpool__attach_if_free(objpool__state *state) {
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) (void)objpool__cache_of(state, false);
-#else
-  (void)state;
-#endif
+static void objpool__attach_if_free(objpool__state *state) { (void)objpool__cache_of(state, false); }
+
+/* ---- room: misuse >>misuse
+   Says what is wrong with an object that is not this pool's, or not in use; no lock is held when it does. */
+
+/* Of an address that may be no object. */
+static uintptr_t objpool__word_before(const void *address) { return OBJPOOL__LOAD(*((const uintptr_t *)address - 1)); }
+
+/* What an address within one of the pool's blocks is. */
+static const char *objpool__mistake_within(const objpool__state *state, const objpool__block *block,
+                                           const char *object) {
+  if (object < block->first) return "is not an object of this pool";
+  if ((size_t)(object - block->first) % state->blocks.stride) return "points into the middle of an object";
+  if (objpool__word_before(object) == objpool__tag_of(state->key, object) - 1)
+    return "released twice: it is idle already";
+  return "is not in use: it was released, destroyed or extracted before, or overwritten in front";
 }
 
-/* An object left the pool through a slow path. */
-static void objpool__count_out(objpool__state *state, bool from_own_slot) {
-  objpool__add(state, OBJPOOL__ACQUIRES, 1);
-#if OBJPOOL__COUNTED
-  if (state->engine == OBJPOOL__UNCACHED) {
-    size_t in_use = __atomic_add_fetch(&state->in_use, 1, __ATOMIC_RELAXED); /* a count, it orders nothing */
-    objpool__raise(&state->peak_in_use, in_use);
-  }
-#ifndef OBJPOOL_NO_THREADS
-  if (state->engine == OBJPOOL__CACHED && !from_own_slot) { /* a slot's base already watches over its own objects */
-    objpool__cache *cache = objpool__mine(state);
-    if (!cache) {
-      objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
-      return;
-    }
-    /* nothing to watch over; relaxed, here and below: without the slot's lock, which a revoker may hold */
-    if (OBJPOOL__LOAD(state->cache_count) == 1 && OBJPOOL__LOAD(cache->slot.top) == OBJPOOL__LOAD(cache->bottom)) {
-      objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
-      OBJPOOL__STORE(cache->others, objpool__others(state, cache));
-      return;
-    }
-    objpool__spin_lock(cache);
-    objpool__watch(state, cache);
-    objpool__spin_unlock(cache);
-  }
-#endif
-#endif
-  (void)from_own_slot;
-}
-
-/* An object comes back, or is moved out, through a slow path; before anyone else can get it. */
-static void objpool__count_in(objpool__state *state, objpool__counter how) {
-#if OBJPOOL__COUNTED && !defined(OBJPOOL_NO_THREADS) /* a peak that a slot has not noted may end here */
-  if (state->engine == OBJPOOL__CACHED) objpool__raise(&state->peak_in_use, (size_t)objpool__in_use_now(state));
-#endif
-  objpool__add(state, how, 1);
-  OBJPOOL__IF_COUNTED(if (state->engine == OBJPOOL__UNCACHED) __atomic_sub_fetch(&state->in_use, 1, __ATOMIC_RELAXED);)
-}
-
-/* What looking for an object can end with. */
-typedef enum objpool__found { OBJPOOL__OBJECT, OBJPOOL__PERMIT, OBJPOOL__NOTHING } objpool__found;
-
-/* Local pools: no other thread. base and limit stand where in_use or idle would pass their peaks. */
-static void objpool__local_settle(objpool__state *state) {
-  objpool__slot *own = &state->pool->own;
-  uintptr_t raw = (uintptr_t)state->raw;
-  size_t most = state->max_idle && state->max_idle < state->raw_capacity ? state->max_idle : state->raw_capacity;
-#if OBJPOOL__COUNTED
-  size_t idle = (own->top - raw) / sizeof(void *);
-  size_t in_use = (size_t)(own->acquires - own->releases - state->shared_counts[OBJPOOL__EXTRACTED]);
-  if (state->peak_in_use < in_use) OBJPOOL__STORE(state->peak_in_use, in_use); /* others read, here and below */
-  if (state->peak_idle < idle) OBJPOOL__STORE(state->peak_idle, idle);
-  if (state->peak_idle < most) most = state->peak_idle;
-  size_t below = state->peak_in_use - in_use, least = idle > below ? idle - below : 0;
-  OBJPOOL__STORE(own->base, raw + least * sizeof(void *));
-#else
-  OBJPOOL__STORE(own->base, raw);
-#endif
-  /* more alive than a resize allows, or idle objects set aside, which count too: releases must ask */
-  bool ask = state->aside_count || (state->max_objects && state->alive > state->max_objects);
-  OBJPOOL__STORE(own->limit, ask ? 0 : raw + most * sizeof(void *));
-}
-
-static objpool__found objpool__local_find(objpool__state *state, objpool__how how, void **object) {
-  objpool__slot *own = &state->pool->own;
-  if (own->top > (uintptr_t)state->raw) {
-    uintptr_t top = own->top - sizeof(void *);
-    OBJPOOL__STORE(own->top, top);
-    *object = *(void **)top;
-    return OBJPOOL__OBJECT;
-  }
-  *object = objpool__aside_pop(state);
-  if (*object) return OBJPOOL__OBJECT;
-  return how != OBJPOOL__TRY && objpool__reserve(state) ? OBJPOOL__PERMIT : OBJPOOL__NOTHING;
-}
-
-#ifndef OBJPOOL_NO_THREADS
-/* Without caches, lock-free. Nothing only if the stack was empty, with the same tag, around the look at the cap. */
-static objpool__found objpool__uncached_find(objpool__state *state, objpool__how how, void **object) {
-  for (;;) {
-    if (objpool__serve(state)) return OBJPOOL__NOTHING; /* they came first, and there was nothing even for them */
-    uint64_t head = __atomic_load_n(&state->full, __ATOMIC_SEQ_CST); /* in one order with the loads below */
-    *object = objpool__shared_pop(state);
-    if (*object) return OBJPOOL__OBJECT;
-    bool gathering =
-        __atomic_load_n(&state->gathering, __ATOMIC_SEQ_CST); /* what is idle may be in a trimmer's hands */
-    if (gathering || __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST)) { /* or set aside */
-      objpool__lock(&state->commons_lock);
-      *object = objpool__aside_pop(state);
-      objpool__unlock(&state->commons_lock);
-      if (*object) return OBJPOOL__OBJECT;
-      continue;
-    }
-    if (how != OBJPOOL__TRY && objpool__reserve(state)) return OBJPOOL__PERMIT;
-    if (!objpool__number(head) && head == __atomic_load_n(&state->full, __ATOMIC_SEQ_CST)) return OBJPOOL__NOTHING;
-  }
-}
-
-/* What is idle in the shared part, or the permit to build: for those who wait, in their order, and then for the caller. */
-static objpool__found objpool__commons_find(objpool__state *state, objpool__how how, void **object) {
-  objpool__found found;
-  bool handed;
-  do {
-    uint32_t *sleeper = NULL;
-    found = OBJPOOL__NOTHING;
-    objpool__lock(&state->commons_lock);
-    bool queue = state->first_waiter != NULL;
-    *object = objpool__idle_pop(state);
-    if (*object)
-      found = OBJPOOL__OBJECT;
-    else if ((queue || how != OBJPOOL__TRY) && objpool__reserve(state))
-      found = OBJPOOL__PERMIT;
-    handed = queue && found != OBJPOOL__NOTHING;
-    if (handed) sleeper = objpool__hand_over(state, *object);
-    objpool__unlock(&state->commons_lock);
-    objpool__waiter_wake(sleeper);
-  } while (handed);
+/* Whether it is in use in another pool. */
+static bool objpool__is_of_another(const objpool__state *state, const void *object) {
+  bool found = false;
+  objpool__lock(&objpool__process.lock);
+  for (objpool__state *other = objpool__process.states; other; other = other->next)
+    found |= other != state && objpool__word_before(object) == objpool__tag_of(other->key, object);
+  objpool__unlock(&objpool__process.lock);
   return found;
 }
 
-/* With caches, after the thread's own had nothing: once as things are, once with every idle object in sight. */
-static objpool__found objpool__cached_find(objpool__state *state, objpool__how how, void **object) {
-  /* relaxed looks: an uncapped pool may miss what just came, all others go on to the locked one */
-  if (how != OBJPOOL__TRY && !OBJPOOL__LOAD(state->max_objects) && !OBJPOOL__LOAD(state->commons_count) &&
-      !objpool__number(OBJPOOL__LOAD(state->full)) && objpool__reserve(state))
-    return OBJPOOL__PERMIT;
-  objpool__found found = objpool__commons_find(state, how, object);
-  if (found != OBJPOOL__NOTHING) return found;
-  objpool__hold(state);
-  found = objpool__commons_find(state, how, object);
-  objpool__keep_closed(state);
-  objpool__unhold(state);
-  return found;
+static void objpool__reject(objpool *pool, objpool__describe *describe, const void *object) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (!object) {
+    objpool__panic_early(pool, describe, NULL, "extract of NULL");
+    return;
+  }
+  if (!state) {
+    objpool__panic_early(pool, describe, object, "given back to a pool that handed nothing out");
+    return;
+  }
+  if (state->home != &objpool__process) {
+    objpool__verify(state, NULL);
+    return;
+  }
+  objpool__lock(&state->memory.lock);
+  const objpool__block *block = objpool__block_of(&state->blocks, object);
+  const char *mistake = block ? objpool__mistake_within(state, block, (const char *)object) : NULL;
+  objpool__unlock(&state->memory.lock);
+  if (!mistake)
+    mistake = objpool__is_of_another(state, object) ? "belongs to another pool" : "is not an object of this pool";
+  objpool__panic(state, object, mistake);
 }
 
-static objpool__found objpool__find(objpool__state *state, objpool__how how, void **object) {
-  return state->engine == OBJPOOL__UNCACHED ? objpool__uncached_find(state, how, object)
-                                            : objpool__cached_find(state, how, object);
+/* After a panic that returned: the release did not happen. */
+static void objpool__undo_release(objpool__describe *describe, void *object) {
+  objpool__description as;
+  objpool__flip(object);
+  describe(&as); /* a call without the type has found the state just before, and does not come here */
+  OBJPOOL__SHOW(object, as.type.size);
 }
+
+/* ---- room: acquiring >>acquiring
+   What an acquire does when the fast path had nothing. */
 
 /* Waits in the queue for an object or a permit; nothing: time was up. Its event is reported before it stands there: what a
    hook forks is not in the queue. */
-static objpool__found objpool__queue_find(objpool__state *state, uint64_t deadline, void **object) {
+static objpool__found objpool__queue_find(objpool__state *state, objpool__quest *quest) {
   objpool__waiter waiter;
   objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
-  objpool__waiter_make(&waiter);
+  objpool__signal_make(&waiter.signal);
+  waiter.object = NULL;
   waiter.began_ns = objpool__now_ns();
   objpool__add(state, OBJPOOL__WAITS, 1); /* from its beginning: a pool that is stuck shows it */
-  objpool__lock(&state->commons_lock);
-  objpool__enqueue(state, &waiter);
-  objpool__unlock(&state->commons_lock);
-  if (state->engine == OBJPOOL__CACHED) objpool__revoke_all(state);
-  objpool__keep_closed(state);
-  /* after waiting++: whoever pushes or gives a reservation back from here on serves; seq_cst, as in objpool__serve */
-  if (state->engine == OBJPOOL__CACHED || objpool__number(__atomic_load_n(&state->full, __ATOMIC_SEQ_CST)) ||
-      __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST) || __atomic_load_n(&state->gathering, __ATOMIC_SEQ_CST) ||
-      __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST) < OBJPOOL__LOAD(state->max_objects))
-    objpool__serve(state);
-  if (!objpool__is_served(&waiter) && !objpool__wait(&waiter, deadline)) {
-    objpool__lock(&state->commons_lock);
-    if (!objpool__is_served(&waiter)) objpool__unqueue(state, &waiter);
-    objpool__unlock(&state->commons_lock);
+  objpool__lock(&state->commons.lock);
+  objpool__enqueue(&state->queue, &state->gate, &waiter);
+  objpool__unlock(&state->commons.lock);
+  objpool__revoke_all(state);
+  objpool__keep_closed(&state->gate);
+  objpool__serve(state); /* after waiting++: whoever pushes or gives a reservation back from here on serves */
+  if (!objpool__signal_is_set(&waiter.signal) && !objpool__signal_wait(&waiter.signal, quest->deadline)) {
+    objpool__lock(&state->commons.lock);
+    if (!objpool__signal_is_set(&waiter.signal)) objpool__unqueue(state, &waiter);
+    objpool__unlock(&state->commons.lock);
   }
-  objpool__waiter_unmake(&waiter);
-  *object = waiter.object;
-  return !objpool__is_served(&waiter) ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
+  objpool__signal_unmake(&waiter.signal);
+  quest->object = waiter.object;
+  return !objpool__signal_is_set(&waiter.signal) ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
 }
-#endif
 
-/* What an acquire is about, from its first look to its last. */
-typedef struct objpool__quest {
-  objpool__how how;
-  uint64_t deadline;
-  bool claimed;       /* a fast acquire lowered the top of this thread's slot */
-  bool permit;        /* holds the reservation of an object that proved invalid: enough for a new one */
-  bool from_own_slot; /* so that its base watches over the peak */
-  bool ended;         /* there is no object: */
-  int error;          /* what it ends with when there is none */
-  objpool__counter failure;
-} objpool__quest;
-
-/* One look wherever an object or the permit for one may be. */
-OBJPOOL__INLINE objpool__found objpool__seek(objpool__state *state, objpool__quest *quest, void **object) {
-  objpool__how now = quest->permit ? OBJPOOL__TRY : quest->how;
-  if (!objpool__shared(state)) {
-    if (quest->how == OBJPOOL__WAIT) quest->error = EDEADLK;
-    return objpool__local_find(state, now, object);
-  }
-#ifndef OBJPOOL_NO_THREADS
-  objpool__found found = objpool__find(state, now, object);
-  if (found != OBJPOOL__NOTHING || now != OBJPOOL__WAIT) return found;
-  if (objpool__holds_all()) { /* a fork's handler: nobody else can give anything back */
+/* One look wherever an object or the permit for one may be; at the end of it, if that is asked for, in the queue. */
+OBJPOOL__INLINE objpool__found objpool__seek(objpool__state *state, objpool__quest *quest) {
+  objpool__found found = state->engine->find(state, quest);
+  if (found != OBJPOOL__NOTHING || quest->how != OBJPOOL__WAIT || quest->permit) return found;
+  if (state->alone ||
+      objpool__holds_all()) { /* the only thread, or a fork's handler: nobody else can give anything back */
     quest->error = EDEADLK;
     return found;
   }
   quest->error = ETIMEDOUT;
   quest->failure = OBJPOOL__TIMEOUTS;
-  return objpool__queue_find(state, quest->deadline, object);
-#else
-  return OBJPOOL__NOTHING;
-#endif
+  return objpool__queue_find(state, quest);
 }
 
 /* An idle object that was found is in use, unless it proves invalid: then it is gone, and its reservation, where that may
    become a new object, is kept. */
-OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest, void *object) {
+OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest) {
+  void *object = quest->object;
+  OBJPOOL_ASSERT(objpool__is_idle(state, object));
   objpool__tag_in_use(state, object);
   OBJPOOL__SHOW(object, state->as.type.size);
   if (!state->as.type.validate || !(state->as.type.validate_on & OBJPOOL_ON_ACQUIRE)) return true;
@@ -3832,116 +4770,79 @@ OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest
   return false;
 }
 
+static void objpool__quest_ends(objpool__quest *quest, int error, objpool__counter failure) {
+  quest->ended = true;
+  quest->error = error;
+  quest->failure = failure;
+}
+
 /* The end of an acquire that found no object. */
 static void objpool__acquire_fails(objpool__state *state, const objpool__quest *quest) {
   if (quest->permit) objpool__unreserve(state);
-  if (!objpool__shared(state)) objpool__local_settle(state);
+  state->engine->settle(state);
   if (quest->how != OBJPOOL__TRY) {
     objpool__add(state, quest->failure, 1);
     if (quest->failure == OBJPOOL__EXHAUSTED) objpool__report_event(state, OBJPOOL_EVENT_EXHAUSTED, NULL, 1);
   }
-  *objpool__errno_of() = quest->error;
+  objpool__catch_up(state);
+  objpool__set_error(quest->error);
 }
 
-/* An object from the thread's own slot or, if that has none, from where others find theirs; or a new one. NULL: there is
-   none, and quest tells why, or the one that was found proved invalid, which leaves quest->error as it is: again. */
+/* An object from where the engine finds one, or a new one. NULL: there is none, and quest tells why, or the one that was
+   found proved invalid, which leaves quest->error as it is: again. */
 OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__quest *quest) {
-  void *object = NULL, *cell = NULL;
-  objpool__found found = OBJPOOL__OBJECT;
-#ifndef OBJPOOL_NO_THREADS
-  objpool__cache *cache = state->engine == OBJPOOL__CACHED ? objpool__mine(state) : NULL;
-  if (cache) object = objpool__cache_take(state, cache, quest->claimed, quest->how == OBJPOOL__TRY ? NULL : &cell);
-#endif
-  quest->claimed = false;
-  quest->from_own_slot = object != NULL;
-  if (!object) found = objpool__seek(state, quest, &object);
+  objpool__found found = objpool__seek(state, quest);
   if (found == OBJPOOL__NOTHING && quest->permit) {
     found = OBJPOOL__PERMIT;
     quest->permit = false;
   }
-  if (cell && found != OBJPOOL__PERMIT) objpool__cell_give(state, cell);
+  if (quest->cell && found != OBJPOOL__PERMIT) objpool__cell_give(&state->blocks, &state->memory, quest->cell);
   if (found == OBJPOOL__NOTHING) {
     quest->ended = true;
-  } else if (found == OBJPOOL__PERMIT) {
-    object = objpool__create(state, cell);
-    if (object) {
-      objpool__add(state, OBJPOOL__MISSES, 1);
-    } else {
-      quest->error = errno;
-      quest->failure = OBJPOOL__FAILURES;
-      quest->ended = true;
-    }
-  } else if (!objpool__admit(state, quest, object)) {
-    object = NULL;
-    if (quest->deadline != UINT64_MAX && objpool__now_ns() >= quest->deadline) {
-      quest->error = ETIMEDOUT;
-      quest->failure = OBJPOOL__TIMEOUTS;
-      quest->ended = true;
-    }
+    return NULL;
   }
-  return object;
+  if (found == OBJPOOL__PERMIT) {
+    void *object = objpool__build(state, quest->cell);
+    if (object)
+      objpool__add(state, OBJPOOL__MISSES, 1);
+    else
+      objpool__quest_ends(quest, errno, OBJPOOL__FAILURES);
+    return object;
+  }
+  if (objpool__admit(state, quest)) return quest->object;
+  if (quest->deadline != UINT64_MAX && objpool__now_ns() >= quest->deadline)
+    objpool__quest_ends(quest, ETIMEDOUT, OBJPOOL__TIMEOUTS);
+  quest->object = quest->cell = NULL;
+  return NULL;
 }
 
 /* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
 static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
-  objpool__quest quest = {how, UINT64_MAX, claimed, false, false, false, EAGAIN, OBJPOOL__EXHAUSTED};
-  if (state->destroying) {
+  objpool__quest quest = {how, UINT64_MAX, claimed, false, false, false, EAGAIN, OBJPOOL__EXHAUSTED, NULL, NULL};
+  if (state->gate.destroying) {
     errno = ECANCELED;
     return NULL;
   }
   if (how == OBJPOOL__WAIT && timeout_ns == 0) quest.how = OBJPOOL__ACQUIRE;
   if (quest.how == OBJPOOL__WAIT && timeout_ns > 0) quest.deadline = objpool__now_ns() + (uint64_t)timeout_ns;
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) (void)objpool__cache_of(state, true);
-#endif
+  (void)objpool__cache_of(state, true);
   void *object;
   do object = objpool__acquire_once(state, &quest); /* until one is valid, or there is none */
   while (!object && !quest.ended);
   if (!object) {
-    objpool__quest failed = quest;
-    objpool__acquire_fails(state, &failed);
+    objpool__acquire_fails(state, &quest);
     return NULL;
   }
   if (quest.permit) objpool__unreserve(state);
-  objpool__count_out(state, quest.from_own_slot);
-  if (!objpool__shared(state)) objpool__local_settle(state);
+  state->engine->taken(state, quest.from_own_slot);
+  objpool__catch_up(state);
   objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);
   return object;
 }
 
-#ifndef OBJPOOL_NO_THREADS
-/* The commonest miss in one go: nothing idle within reach of a pool without limits and hooks, and the slot, whose top a
-   fast acquire has lowered, holds a fresh cell. NULL: nothing was done, it is for objpool__acquire_from. */
-static void *objpool__acquire_fresh(objpool__state *state, objpool__cache *cache) {
-  char *object = NULL;
-  bool clear = false;
-  /* relaxed looks: what comes meanwhile came after this acquire */
-  if (state->as.type.create || state->as.on_event || OBJPOOL__LOAD(state->max_objects) ||
-      OBJPOOL__LOAD(state->commons_count) || objpool__number(OBJPOOL__LOAD(state->full)))
-    return NULL;
-  objpool__spin_lock(cache);
-  if (cache->openness == OBJPOOL__OPEN && OBJPOOL__LOAD(cache->slot.top) < cache->bottom && !cache->previous_full &&
-      !cache->peak_pending && !cache->idle_pending && cache->strip.cells && objpool__reserve(state)) {
-    OBJPOOL__STORE(cache->slot.top, cache->bottom); /* there was nothing to claim */
-    object = cache->strip.next;
-    clear = cache->strip.block->clear;
-    cache->strip.next += state->stride;
-    cache->strip.cells--;
-  }
-  objpool__spin_unlock(cache);
-  if (!object) return NULL;
-  objpool__cell_ready(state, object, clear);
-  objpool__tag_in_use(state, object);
-  objpool__add(state, OBJPOOL__CREATED, 1);
-  objpool__add(state, OBJPOOL__MISSES, 1);
-  objpool__count_out(state, false);
-  return object;
-}
-#endif
-
 /* The slot of this thread that the failed fast path worked on, if it has one: it then left a lowered top behind. */
 OBJPOOL__INLINE objpool__cache *objpool__claimed_on(const objpool__state *state) {
-  return state->engine == OBJPOOL__CACHED ? objpool__mine(state) : NULL;
+  return state->slots.open_at_all ? objpool__mine(state) : NULL;
 }
 
 OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
@@ -3949,13 +4850,12 @@ OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *descri
   objpool__state *state = objpool__state_of(pool, describe);
   if (state) {
     objpool__cache *cache = objpool__claimed_on(state);
-#ifndef OBJPOOL_NO_THREADS
-    void *object = cache && how != OBJPOOL__TRY ? objpool__acquire_fresh(state, cache) : NULL;
-    if (object) return object;
-#endif
+    if (cache && objpool__only_fresh(state) && how != OBJPOOL__TRY) {
+      void *object = objpool__cached_fresh(state, cache);
+      if (object) return object;
+    }
     return objpool__acquire_from(state, cache != NULL, how, timeout_ns);
   }
-#ifndef OBJPOOL_NO_THREADS
   if (pool->state && pool->state->home == &objpool__process) {
     objpool__cache *cache = objpool__claimed_on(pool->state);
     if (cache) { /* after a panic that returned: the lowered top goes back */
@@ -3964,7 +4864,6 @@ OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *descri
       objpool__spin_unlock(cache);
     }
   }
-#endif
   if (how == OBJPOOL__TRY && errno == ENOMEM) errno = EAGAIN; /* a pool that cannot even begin has nothing idle */
   return NULL;
 }
@@ -3975,7 +4874,7 @@ OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *descr
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) { /* after a panic that returned: it goes back */
     state = pool->state;
-    objpool__mark(invalid);
+    objpool__flip(invalid);
     OBJPOOL__HIDE(invalid, state->as.type.size);
     objpool__give(pool, invalid, state->as.type.local, state->describe);
     errno = EINVAL;
@@ -3987,138 +4886,16 @@ OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *descr
   return objpool__acquire_from(state, false, how, timeout_ns);
 }
 
-/* ---- room: releasing */
+/* ---- room: releasing >>releasing
+   What a release does when the fast path could not do it alone. */
 
-#ifndef OBJPOOL_NO_THREADS
-/* Uncached pools: onto the stack of idle objects, unless max_idle lie there. */
-static bool objpool__stack_push(objpool__state *state, void *object) {
-  objpool__magazine *node = objpool__magazine_take(state); /* there is one for every object */
-  node->objects[0] = object;
-  for (;;) { /* what maintenance set aside is idle too */
-    size_t most = OBJPOOL__LOAD(state->max_idle), aside = __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST);
-    uint64_t depth =
-        most && aside >= most ? 0 : objpool__depot_push(state, &state->full, node, most ? most - aside : 0);
-    if (depth) {
-      OBJPOOL__IF_COUNTED(objpool__raise(&state->peak_idle, (size_t)depth + aside);)
-      return true;
-    }
-    if (aside == __atomic_load_n(&state->aside_count, __ATOMIC_SEQ_CST))
-      break; /* seq_cst: around the look at the stack */
-  }
-  objpool__depot_push(state, &state->empty, node, 0);
-  return false;
-}
-#endif
-
-#ifndef OBJPOOL_NO_THREADS
-/* Leaves an idle object where others find it, or hands it to the first waiter; false: the pool is full. */
-static bool objpool__uncached_put(objpool__state *state, void *object) {
-  size_t resizes = __atomic_load_n(&state->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
-  if (OBJPOOL__LOAD(state->surplus)) {
-    objpool__lock(&state->commons_lock);
-    bool surplus = state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects;
-    if (!surplus) OBJPOOL__STORE(state->surplus, false); /* under the lock, as resize */
-    objpool__unlock(&state->commons_lock);
-    if (surplus) return false;
-  }
-  if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST)) { /* saves the way over the stack */
-    uint32_t *sleeper = NULL;
-    objpool__lock(&state->commons_lock);
-    bool handed = state->first_waiter != NULL;
-    if (handed) sleeper = objpool__hand_over(state, object);
-    objpool__unlock(&state->commons_lock);
-    objpool__waiter_wake(sleeper);
-    if (handed) return true;
-  }
-  if (!objpool__stack_push(state, object)) return false;
-  /* seq_cst: resize is counted before it looks at the stack, so that one of the two sees the other */
-  if (OBJPOOL__UNLIKELY(__atomic_load_n(&state->resizes, __ATOMIC_SEQ_CST) != resizes)) objpool__shed(state);
-  objpool__serve(state);
-  return true;
+/* An object that comes back for which there is no room. */
+static void objpool__overflow(objpool__state *state, void *object) {
+  objpool__take_down(state, object, OBJPOOL__LOAD(state->limits.surplus) ? OBJPOOL__DESTROYED : OBJPOOL__OVERFLOWED);
+  state->engine->settle(state);
 }
 
-typedef enum objpool__fits { OBJPOOL__FITS, OBJPOOL__NO_ROOM, OBJPOOL__TOO_MANY } objpool__fits;
-
-/* The same with caches, into the commons. */
-static objpool__fits objpool__commons_put(objpool__state *state, void *object) {
-  objpool__fits fits = OBJPOOL__FITS;
-  uint32_t *sleeper = NULL;
-  objpool__lock(&state->commons_lock);
-  if (state->surplus && state->max_objects && OBJPOOL__LOAD(state->alive) > state->max_objects) {
-    fits = OBJPOOL__TOO_MANY;
-  } else {
-    if (state->surplus) OBJPOOL__STORE(state->surplus, false); /* read without the lock by objpool__may_open */
-    if (state->first_waiter)
-      sleeper = objpool__hand_over(state, object);
-    else if (objpool__room_take(state, 1)) {
-      objpool__commons_push(state, object);
-      OBJPOOL__IF_COUNTED(objpool__raise(&state->peak_idle, objpool__count_shared(state));)
-    } else
-      fits = OBJPOOL__NO_ROOM;
-  }
-  objpool__unlock(&state->commons_lock);
-  objpool__waiter_wake(sleeper);
-  return fits;
-}
-
-static bool objpool__cached_put(objpool__state *state, void *object) {
-  objpool__fits fits = objpool__commons_put(state, object);
-  if (fits == OBJPOOL__NO_ROOM) { /* room that lies unused in other threads' caches comes back */
-    objpool__hold(state);
-    fits = objpool__commons_put(state, object);
-    objpool__unhold(state);
-    if (fits != OBJPOOL__FITS) objpool__keep_closed(state);
-  }
-  return fits == OBJPOOL__FITS;
-}
-#endif
-
-static bool objpool__put(objpool__state *state, void *object) {
-#ifndef OBJPOOL_NO_THREADS
-  return state->engine == OBJPOOL__UNCACHED ? objpool__uncached_put(state, object) : objpool__cached_put(state, object);
-#else
-  (void)state, (void)object;
-  return false;
-#endif
-}
-
-/* After a panic that returned: the release did not happen. */
-static void objpool__undo_release(objpool__describe *describe, void *object) {
-  objpool__description as;
-  objpool__mark(object);
-  describe(&as); /* a call without the type has found the state just before, and does not come here */
-  OBJPOOL__SHOW(object, as.type.size);
-}
-
-/* Local pools: back into the array, if the limits allow it. */
-static void objpool__local_put(objpool__state *state, void *object) {
-  objpool__slot *own = &state->pool->own;
-  size_t idle = (own->top - (uintptr_t)state->raw) / sizeof(void *) + state->aside_count;
-  objpool__count_in(state, OBJPOOL__RELEASES);
-  bool surplus = state->max_objects && state->alive > state->max_objects;
-  if (surplus || (state->max_idle && idle >= state->max_idle)) {
-    objpool__take_down(state, object, surplus ? OBJPOOL__DESTROYED : OBJPOOL__OVERFLOWED);
-  } else {
-    *(void **)own->top = object;
-    OBJPOOL__STORE(own->top, own->top + sizeof(void *));
-  }
-  objpool__local_settle(state);
-}
-
-#ifndef OBJPOOL_NO_THREADS
-OBJPOOL__INLINE void objpool__shared_put(objpool__state *state, void *object, objpool__given given) {
-  objpool__cache *cache = objpool__cache_of(state, false);
-  if (state->engine == OBJPOOL__CACHED && cache) {
-    if (objpool__cache_give(state, cache, object, given)) return;
-  } else {
-    objpool__count_in(state, OBJPOOL__RELEASES);
-  }
-  if (!objpool__put(state, object))
-    objpool__take_down(state, object, OBJPOOL__LOAD(state->surplus) ? OBJPOOL__DESTROYED : OBJPOOL__OVERFLOWED);
-}
-#endif
-
-/* What a fast release could not do alone. The object is marked idle and hidden. */
+/* The object is marked idle and hidden. */
 OBJPOOL_API void objpool__give_slow(objpool *pool, objpool__describe *describe, void *object, objpool__given given) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, describe);
@@ -4126,13 +4903,10 @@ OBJPOOL_API void objpool__give_slow(objpool *pool, objpool__describe *describe, 
     objpool__undo_release(describe, object);
     return;
   }
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state))
-    objpool__shared_put(state, object, given);
-  else
-#endif
-    objpool__local_put(state, object);
-  (void)given;
+  OBJPOOL_ASSERT(given == OBJPOOL__STORED_REVOKED ||
+                 objpool__is_idle(state, object)); /* else it may be another's by now */
+  if (!state->engine->give(state, object, given)) objpool__overflow(state, object);
+  objpool__catch_up(state);
   objpool__set_error(saved);
 }
 
@@ -4145,9 +4919,9 @@ OBJPOOL_API void objpool__drop(objpool *pool, objpool__describe *describe, void 
     return;
   }
   objpool__attach_if_free(state);
-  objpool__count_in(state, OBJPOOL__RELEASES);
+  state->engine->returned(state, OBJPOOL__RELEASES);
   objpool__take_down(state, object, OBJPOOL__INVALID);
-  if (!objpool__shared(state)) objpool__local_settle(state);
+  state->engine->settle(state);
   objpool__set_error(saved);
 }
 
@@ -4160,15 +4934,28 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
     return;
   }
   objpool__attach_if_free(state);
-  objpool__count_in(state, OBJPOOL__EXTRACTED);
-  if (state->as.type.wipe) objpool__wipe(object, state->size);
-  objpool__cell_give(state, object);
+  state->engine->returned(state, OBJPOOL__EXTRACTED);
+  objpool__let_go(state, object);
   objpool__unreserve(state);
-  if (!objpool__shared(state)) objpool__local_settle(state);
-  errno = saved;
+  state->engine->settle(state);
+  objpool__set_error(saved);
 }
 
-/* A release that leaves no byte: destroyed and built anew where there is something to build. The object is marked idle. */
+/* Leaves no byte of an object that was given back: destroys it, and builds it anew where there is something to build. False:
+   create refused. */
+static bool objpool__renew(objpool__state *state, void *object) {
+  const objpool_type *type = &state->as.type;
+  void *context = state->config.context;
+  if (type->destroy) type->destroy(object, context);
+  objpool__wipe(object, state->blocks.object_bytes);
+  if (!type->destroy && !type->create) return true;
+  objpool__add(state, OBJPOOL__DESTROYED, 1);
+  if (type->create && !type->create(object, context)) return false;
+  objpool__add(state, OBJPOOL__CREATED, 1);
+  return true;
+}
+
+/* A release that leaves no byte. The object is marked idle. */
 OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *describe, void *object) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, describe);
@@ -4176,43 +4963,28 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
     objpool__undo_release(describe, object);
     return;
   }
-  const objpool_type *type = &state->as.type;
-  void *context = state->config.context;
   objpool__attach_if_free(state);
   bool valid = objpool__restore(state, object);
   objpool__report_event(state, OBJPOOL_EVENT_RELEASE, object, 1);
   if (!valid) {
     objpool__drop(pool, describe, object);
-    objpool__set_error(saved);
-    return;
+  } else if (objpool__renew(state, object)) {
+    OBJPOOL__HIDE(object, state->as.type.size);
+    objpool__give(pool, object, state->as.type.local, describe);
+  } else {
+    state->engine->returned(state, OBJPOOL__RELEASES);
+    objpool__let_go(state, object);
+    objpool__unreserve(state);
+    state->engine->settle(state);
   }
-  if (type->destroy) type->destroy(object, context);
-  objpool__wipe(object, state->size);
-  if (type->destroy || type->create) {
-    objpool__add(state, OBJPOOL__DESTROYED, 1);
-    if (type->create && !type->create(object, context)) {
-      objpool__wipe(object, state->size);
-      objpool__count_in(state, OBJPOOL__RELEASES);
-      objpool__cell_give(state, object);
-      objpool__unreserve(state);
-      if (!objpool__shared(state)) objpool__local_settle(state);
-      objpool__set_error(saved);
-      return;
-    }
-    objpool__add(state, OBJPOOL__CREATED, 1);
-  }
-  OBJPOOL__HIDE(object, type->size);
-  objpool__give(pool, object, type->local, describe);
   objpool__set_error(saved);
 }
 
 /* Marks an object of this pool that is in use as idle, decided by one atomic instruction (relaxed: it publishes nothing):
    of two threads that give it back at the same moment one wins. */
 OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
-  return objpool__shared(state) ? objpool__take_back_once(state->key, object) : objpool__take_back(state->pool, object);
+  return state->alone ? objpool__take_back(state->pool, object) : objpool__take_back_once(state->key, object);
 }
-
-static void objpool__reject(objpool *pool, objpool__describe *describe, const void *object);
 
 /* The object is the caller's alone, to be destroyed or moved out; false: it was not in use here. */
 OBJPOOL_API bool objpool__claim(objpool *pool, objpool__describe *describe, void *object) {
@@ -4235,20 +5007,14 @@ OBJPOOL__INLINE void objpool__release_claimed(objpool__state *state, objpool__de
     return;
   }
   OBJPOOL__HIDE(object, state->as.type.size);
-#ifndef OBJPOOL_NO_THREADS
-  if (state->engine == OBJPOOL__UNCACHED) { /* there is no fast path */
-    objpool__shared_put(state, object, OBJPOOL__NOT_STORED);
-    return;
-  }
-#endif
   objpool__give(state->pool, object, state->as.type.local, describe);
 }
 
-/* A release that the inline check did not let pass: a mistake, or a pool without caches, where one atomic instruction
-   decides. */
+/* A release that the inline check did not let pass: a mistake, or a pool whose engine has each decided by one atomic
+   instruction. */
 OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  if (!state || state->home != &objpool__process || state->engine != OBJPOOL__UNCACHED) {
+  if (!state || state->home != &objpool__process || !state->engine->key_difference) {
     objpool__reject(pool, describe, object);
     return;
   }
@@ -4261,98 +5027,111 @@ OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *desc
   objpool__set_error(saved);
 }
 
-/* Says what is wrong with an object that is not this pool's, or not in use. */
-static void objpool__reject(objpool *pool, objpool__describe *describe, const void *object) {
-  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  const char *mistake = "is not an object of this pool";
-  if (!object) {
-    objpool__panic_early(pool, describe, NULL, "extract of NULL");
-    return;
-  }
-  if (!state) {
-    objpool__panic_early(pool, describe, object, "given back to a pool that handed nothing out");
-    return;
-  }
-  if (state->home != &objpool__process) {
-    objpool__verify(state, NULL);
-    return;
-  }
-  if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
-  const objpool__block *block = objpool__block_of(state, object);
-  if (block && (const char *)object >= block->first)
-    mistake = (size_t)((const char *)object - block->first) % state->stride ? "points into the middle of an object"
-              : OBJPOOL__LOAD(*((const uintptr_t *)object - 1)) == (state->key ^ (uintptr_t)object) - 1
-                  ? "released twice: it is idle already"
-                  : "is not in use: it was released, destroyed or extracted before, or overwritten in front";
-  if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
-  if (!block) {
-    objpool__lock(&objpool__process.lock);
-    for (objpool__state *other = objpool__process.states; other; other = other->next)
-      if (other != state && OBJPOOL__LOAD(*((const uintptr_t *)object - 1)) == (other->key ^ (uintptr_t)object))
-        mistake = "belongs to another pool";
-    objpool__unlock(&objpool__process.lock);
-  }
-  objpool__panic(state, object, mistake);
+/* ---- room: registry >>registry
+   Every named pool, in the order of init. One lock, which its owner may take again: visitors and alert handlers read the
+   registry too.
+   1. It is held while they run, and so destroy waits for them. It is above all locks.
+   2. A format of a thousand pools holds it for long, and a mutex alone would let whoever gave it back have it again before
+      those who wait: an exporter in a loop would keep init and destroy out. So one queues for `next` before `lock`.
+   3. A monitor maintains a pool without the lock, counted in its `visits`; destroy waits until they are over. */
+
+/* Owner: the thread that holds it; under `lock`. */
+static struct objpool__registry {
+  objpool__mutex next; /* held while waiting for the lock: who has it is the next one in */
+  objpool__mutex lock;
+  uintptr_t owner; /* who holds the lock, 0: nobody; written by the holder only */
+  unsigned depth;
+  objpool__state *first;
+} objpool__registry = {{OBJPOOL__UNLOCKED, false}, {OBJPOOL__UNLOCKED, false}, 0, 0, NULL};
+
+/* Whether the calling thread holds the registry: it is in a visitor or an alert handler. relaxed: only the holder can find
+   itself there. */
+static bool objpool__registry_mine(void) {
+  (void)objpool__holds_all(); /* in a fork's child that has not begun yet: the fork's hold of it ends */
+  return OBJPOOL__LOAD(objpool__registry.owner) == objpool__self();
 }
 
-static void objpool__registry_enter(void);
-static void objpool__registry_leave(void);
-#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
-static void objpool__registry_alone(void);
-#endif
+static void objpool__registry_enter(void) {
+  if (!objpool__registry_mine()) {
+    objpool__lock(&objpool__registry.next);
+    objpool__lock(&objpool__registry.lock);
+    objpool__unlock(&objpool__registry.next);
+    OBJPOOL__STORE(objpool__registry.owner, objpool__self());
+  }
+  objpool__registry.depth++;
+}
 
-/* ---- room: fork. The forking thread holds every lock from its first handler to its last, so that the child finds whole
-   structures. What other threads held or were moving is in use in the child for good.
-   1. Locks are taken from above: registry, process, and of each pool revoke, slots, commons, blocks. growth_lock is not:
-      its holder may be in an allocator that waits for the process lock, and changes nothing without blocks_lock.
+static void objpool__registry_leave(void) {
+  OBJPOOL_ASSERT(objpool__registry.depth > 0);
+  if (--objpool__registry.depth > 0) return;
+  OBJPOOL__STORE(objpool__registry.owner, 0);
+  objpool__unlock(&objpool__registry.lock);
+}
+
+/* In the child of a fork: who waited for the lock is not there. */
+static void objpool__registry_alone(void) { objpool__mutex_renew(&objpool__registry.next); }
+
+static objpool__state **objpool__registry_place(const char *name) {
+  OBJPOOL_ASSERT(objpool__registry_mine());
+  objpool__state **link = &objpool__registry.first;
+  while (*link && strcmp((*link)->name, name) != 0) link = &(*link)->fleet.next;
+  return link;
+}
+
+static bool objpool__registry_add(objpool__state *state) {
+  objpool__registry_enter();
+  objpool__state **link = objpool__registry_place(state->name);
+  bool unique = !*link;
+  if (unique) *link = state;
+  objpool__registry_leave();
+  return unique;
+}
+
+static void objpool__registry_remove(objpool__state *state) {
+  if (!state->name) return;
+  objpool__registry_enter();
+  objpool__state **link = &objpool__registry.first;
+  while (*link && *link != state) link = &(*link)->fleet.next;
+  if (*link) *link = state->fleet.next;
+  for (unsigned turns = 0; state->fleet.visits;) { /* a monitor maintains it */
+    objpool__registry_leave();
+    objpool__pause(&turns);
+    objpool__registry_enter();
+  }
+  objpool__registry_leave();
+}
+
+OBJPOOL_API objpool *objpool_registry_find(const char *name) {
+  if (!name) return NULL;
+  objpool__registry_enter();
+  objpool__state *state = *objpool__registry_place(name);
+  objpool__registry_leave();
+  return state ? state->pool : NULL;
+}
+
+OBJPOOL_API size_t objpool_registry_each(void (*visit)(objpool *pool, void *user), void *user) {
+  size_t count = 0;
+  objpool__registry_enter();
+  for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next, count++)
+    if (visit) visit(state->pool, user);
+  objpool__registry_leave();
+  return count;
+}
+
+OBJPOOL_API const char *objpool_name(const objpool *pool) { /* acquire: pairs with objpool__publish */
+  return objpool__name_of(pool ? __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) : NULL);
+}
+
+/* ---- room: forks >>forks
+   The forking thread holds every lock from its first handler to its last, so that the child finds whole structures. What other
+   threads held or were moving is in use in the child for good.
+   1. Locks are taken from above: registry, process, and of each pool revoke, slots, commons, memory. growth_lock is not:
+      its holder may be in an allocator that waits for the process lock, and changes nothing without the memory lock.
    2. Handlers of the program that run before or after ours may use pools: objpool__lock finds that its caller holds all.
-      Pools that they make are taken as well, and slots that they make they lock with their first use.
+      Pools that they make are taken as well, and so are slots that they make.
    3. In the child the first that needs a lock, a handler of the program or ours, puts things right: queues, holds and
       visits of threads that are not there, and the slots that they left. No hook runs with a hold, in the queue, or while
       objects are gathered: so nothing of that belongs to the thread that forked. */
-
-#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
-
-static uint64_t objpool__process_id(void) {
-#if defined(__linux__) && defined(SYS_getpid)
-  return (uint64_t)syscall(SYS_getpid);
-#else
-  return (uint64_t)getpid();
-#endif
-}
-
-/* Takes every lock of a pool. A slot that is new since the list was read is locked, too. */
-static void objpool__fork_hold(objpool__state *state) {
-  pthread_mutex_lock(&state->revoke_lock);
-  for (objpool__cache *locked = NULL;;) {
-    objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with objpool__cache_of */
-    for (objpool__cache *cache = all; cache != locked; cache = cache->next) objpool__spin_lock(cache);
-    pthread_mutex_lock(&state->commons_lock);
-    pthread_mutex_lock(&state->blocks_lock);
-    locked = all;
-    if (state->caches == all) return;
-    pthread_mutex_unlock(&state->blocks_lock);
-    pthread_mutex_unlock(&state->commons_lock);
-  }
-}
-
-static void objpool__fork_release(objpool__state *state) {
-  objpool__cache *all = OBJPOOL__LOAD(state->caches); /* before a thread that waits for blocks_lock adds one */
-  pthread_mutex_unlock(&state->blocks_lock);
-  pthread_mutex_unlock(&state->commons_lock);
-  for (objpool__cache *cache = all; cache; cache = cache->next) objpool__spin_unlock(cache);
-  pthread_mutex_unlock(&state->revoke_lock);
-}
-
-/* A pool that a handler has made, while all others are held. */
-static void objpool__fork_adopt(objpool__state *state) {
-  if (objpool__shared(state)) objpool__fork_hold(state);
-}
-
-/* One that a handler is about to free. */
-static void objpool__fork_disown(objpool__state *state) {
-  if (objpool__shared(state)) objpool__fork_release(state);
-}
 
 static void objpool__fork_prepare(void) {
   if (objpool__holds_all()) { /* a handler forks */
@@ -4361,8 +5140,7 @@ static void objpool__fork_prepare(void) {
   }
   objpool__registry_enter();
   objpool__lock(&objpool__process.lock);
-  for (objpool__state *state = objpool__process.states; state; state = state->next)
-    if (objpool__shared(state)) objpool__fork_hold(state);
+  for (objpool__state *state = objpool__process.states; state; state = state->next) objpool__lock_all(state);
   objpool__process.forker_id = objpool__process_id();
   OBJPOOL__STORE(objpool__process.forker, objpool__self()); /* relaxed: see objpool__holds_all */
 }
@@ -4373,27 +5151,23 @@ static void objpool__fork_parent(void) {
     return;
   }
   OBJPOOL__STORE(objpool__process.forker, 0);
-  for (objpool__state *state = objpool__process.states; state; state = state->next)
-    if (objpool__shared(state)) objpool__fork_release(state);
+  for (objpool__state *state = objpool__process.states; state; state = state->next) objpool__unlock_all(state);
   objpool__unlock(&objpool__process.lock);
   objpool__registry_leave();
 }
 
 /* A pool that the child inherits: without the threads that waited, held slots closed, gathered or maintained. */
 static void objpool__fork_inherit(objpool__state *state, unsigned mine) {
-  objpool__mutex unlocked = OBJPOOL__UNLOCKED;
-  state->growth_lock = unlocked; /* may have been locked by a thread that is not there */
-  state->inherited = true;
-  state->first_waiter = state->last_waiter = NULL; /* they waited on stacks that are gone */
-  state->began_ns = 0;
-  state->waiting = 0;
-  state->gathering = false;
-  state->maintaining = 0;
-  state->hold = 0;
-  size_t open = 0;
-  for (objpool__cache *cache = state->caches; cache; cache = cache->next) open += cache->openness != OBJPOOL__CLOSED;
-  state->open_slots = open; /* a thread that was just opening one is gone */
-  objpool__fork_release(state);
+  objpool__gate *gate = &state->gate;
+  objpool__mutex_renew(&state->memory.growth_lock); /* may have been locked by a thread that is not there */
+  state->counts.inherited = true;
+  memset(&state->queue, 0, sizeof state->queue); /* they waited on stacks that are gone */
+  state->commons.gathering = false;
+  state->fleet.maintaining = 0;
+  gate->hold = gate->open_slots = 0;
+  for (objpool__cache *cache = state->slots.first; cache; cache = cache->next)
+    gate->open_slots += cache->openness != OBJPOOL__CLOSED; /* a thread that was just opening one is gone */
+  objpool__unlock_all(state);
   for (unsigned row = OBJPOOL__FIRST_INDEX; row < OBJPOOL__ROWS; row++)
     if (row != mine) objpool__leave(state, row);
 }
@@ -4406,223 +5180,57 @@ static void objpool__fork_child(void) {
   unsigned mine = objpool__thread_index();
   if (objpool__process.membarrier) OBJPOOL__STORE(objpool__process.membarrier, objpool__membarrier(true));
   memset(objpool__process.taken, 0, sizeof objpool__process.taken);
-  OBJPOOL__STORE(objpool__process.vacant, OBJPOOL_MAX_THREADS);
+  OBJPOOL__STORE(objpool__process.given, 0);
   if (mine >= OBJPOOL__FIRST_INDEX) objpool__index_take(mine);
   for (objpool__state *state = objpool__process.states; state; state = state->next) {
-    state->visits = 0;
-    if (objpool__shared(state)) objpool__fork_inherit(state, mine);
+    state->fleet.visits = 0;
+    if (!state->alone) objpool__fork_inherit(state, mine);
   }
   objpool__unlock(&objpool__process.lock);
   objpool__registry_alone();
   objpool__registry_leave();
 }
 
-/* Whether the calling thread is in the handlers of a fork, and holds every lock. */
-static bool objpool__forks(void) {
-  if (OBJPOOL__LOAD(objpool__process.forker) != objpool__self()) return false;
-  if (objpool__process.forker_id == objpool__process_id()) return true;
-  int saved = errno;
-  objpool__fork_child(); /* the first call in the child */
-  errno = saved;
-  return false;
-}
+/* ---- room: life >>life
+   What a program does to a whole pool: init, warm-up, trim, resize, destroy. */
 
-#elif !defined(OBJPOOL_NO_THREADS)
-static bool objpool__forks(void) { return false; }
-#endif
-
-/* ---- room: life */
-
-/* How many objects are idle, wherever they are. */
-static size_t objpool__count_idle(objpool__state *state) {
-  size_t idle = 0;
-#ifndef OBJPOOL_NO_THREADS
-  objpool__cache *all = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); /* pairs with objpool__cache_of */
-  for (objpool__cache *cache = all; cache; cache = cache->next) {
-    objpool__spin_lock(cache);
-    uintptr_t top = OBJPOOL__LOAD(cache->slot.top); /* its owner may be moving it: close is enough */
-    if (cache->openness != OBJPOOL__CLOSED)
-      idle += (top > cache->bottom ? (top - cache->bottom) / sizeof(void *) : 0) +
-              (cache->previous_full ? state->rounds : 0);
-    objpool__spin_unlock(cache);
+/* One more idle object; false, with errno, if there is none to be had, or no room for it. */
+static bool objpool__warm_one(objpool__state *state, size_t *created) {
+  if (!objpool__reserve(state)) {
+    errno = EAGAIN;
+    return false;
   }
-#endif
-  if (objpool__shared(state)) objpool__lock(&state->commons_lock); /* which keeps out whoever gathers them */
-  idle += objpool__count_shared(state);
-  if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
-  return idle;
+  void *object = objpool__build(state, NULL);
+  bool kept = false;
+  if (object) {
+    ++*created;
+    objpool__tag_idle(state, object);
+    OBJPOOL__HIDE(object, state->as.type.size);
+    kept =
+        objpool__put(state, object); /* others, or create, may have filled the pool meanwhile, or lowered its limit */
+    if (!kept) objpool__take_down(state, object, OBJPOOL__DESTROYED);
+  }
+  state->engine->settle(state);
+  return kept;
 }
-
-static bool objpool__push_back(objpool__state *state, void *object);
 
 /* Creates until `idle` objects are idle; returns how many it created, errno telling why no more. */
 OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
   objpool__state *state = objpool__state_of(pool, NULL);
   if (!state) return 0;
   objpool__attach_if_free(state);
-  size_t created = 0, most = OBJPOOL__LOAD(state->max_idle);
+  size_t created = 0, most = OBJPOOL__LOAD(state->limits.max_idle);
   if (most && idle > most) idle = most;
-  size_t has = objpool__count_idle(state), cap = OBJPOOL__LOAD(state->max_objects);
+  size_t has = objpool__count_idle(state), cap = OBJPOOL__LOAD(state->limits.max_objects);
   if ((cap && cap < idle ? cap : idle) >
-      PTRDIFF_MAX / state->stride) { /* none rather than all that there is memory for */
+      PTRDIFF_MAX / state->blocks.stride) { /* none rather than all that there is memory for */
     errno = ENOMEM;
     return 0;
   }
-  for (size_t missing = has < idle ? idle - has : 0; missing > 0 && !state->destroying; missing--) {
-    if (!objpool__reserve(state)) {
-      errno = EAGAIN;
-      break;
-    }
-    void *object = objpool__create(state, NULL);
-    if (!object) break;
-    created++;
-    objpool__tag_idle(state, object);
-    OBJPOOL__HIDE(object, state->as.type.size);
-    /* others, or create, may have filled the pool meanwhile, or lowered its limit */
-    bool kept = objpool__shared(state) ? objpool__put(state, object) : objpool__push_back(state, object);
-    if (!kept) objpool__take_down(state, object, OBJPOOL__DESTROYED);
-    if (!objpool__shared(state)) objpool__local_settle(state);
-    if (!kept) break;
-  }
-#if OBJPOOL__COUNTED && !defined(OBJPOOL_NO_THREADS)
-  objpool__cache *cache = state->engine == OBJPOOL__CACHED ? objpool__mine(state) : NULL;
-  if (cache) { /* its limit stands where idle passed the peak before */
-    objpool__spin_lock(cache);
-    objpool__watch(state, cache);
-    objpool__spin_unlock(cache);
-  }
-#endif
+  for (size_t missing = has < idle ? idle - has : 0; missing > 0 && !state->gate.destroying; missing--)
+    if (!objpool__warm_one(state, &created)) break;
+  objpool__watch_mine(state);
   return created;
-}
-
-/* Idle objects by how much of their block is in use: the emptiest go first, so that blocks come free. */
-enum { OBJPOOL__SHARES = 64 };
-
-static unsigned objpool__share(const objpool__block *block) {
-  size_t in_use = block->used - block->idle;
-  return in_use ? 1 + (unsigned)((double)in_use / (double)block->cells * (OBJPOOL__SHARES - 2)) : 0;
-}
-
-/* Idle objects are gathered under commons_lock; uncached pools, whose finders take no lock, have a flag besides. */
-static void objpool__gather_begin(objpool__state *state) {
-  if (!objpool__shared(state)) return;
-  objpool__lock(&state->commons_lock);
-  __atomic_store_n(&state->gathering, true, __ATOMIC_SEQ_CST); /* before the first pop: see objpool__uncached_find */
-}
-
-static void objpool__gather_end(objpool__state *state) {
-  if (!objpool__shared(state)) return;
-  __atomic_store_n(&state->gathering, false, __ATOMIC_SEQ_CST); /* after the last push: as above */
-  objpool__unlock(&state->commons_lock);
-  objpool__serve(state); /* who began to wait while they were out of sight looked, and found none */
-}
-
-/* An idle object, for whoever gathers them. */
-static void *objpool__pop_any(objpool__state *state) {
-  void *object = NULL;
-  if (objpool__shared(state)) return objpool__idle_pop(state);
-  objpool__local_find(state, OBJPOOL__TRY, &object);
-  return object;
-}
-
-static void *objpool__pop_idle(objpool__state *state) {
-  if (objpool__shared(state)) objpool__lock(&state->commons_lock);
-  void *object = objpool__pop_any(state);
-  if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
-  return object;
-}
-
-/* Makes a gathered object idle again; false: the pool filled up meanwhile. */
-static bool objpool__push_back(objpool__state *state, void *object) {
-  objpool__tag_idle(state, object);
-#ifndef OBJPOOL_NO_THREADS
-  if (state->engine == OBJPOOL__UNCACHED) return objpool__stack_push(state, object);
-  if (state->engine == OBJPOOL__CACHED) {
-    if (!objpool__room_take(state, 1)) return false;
-    objpool__commons_push(state, object);
-    return true;
-  }
-#endif
-  if (state->max_idle && objpool__count_shared(state) >= state->max_idle) return false;
-  *(void **)state->pool->own.top = object;
-  OBJPOOL__STORE(state->pool->own.top, state->pool->own.top + sizeof(void *));
-  return true;
-}
-
-/* Takes idle objects out until at most `keep` are left, and returns them, linked. Slots are closed by the caller, who holds
-   them so. Those that stay are out of sight only under commons_lock, where whoever finds nothing looks again. */
-static void *objpool__gather(objpool__state *state, size_t keep) {
-  void *all = NULL, *shares[OBJPOOL__SHARES], *doomed = NULL;
-  size_t idle = 0;
-  memset(shares, 0, sizeof shares);
-  objpool__gather_begin(state);
-  if (objpool__count_shared(state) > keep)
-    for (void *object; (object = objpool__pop_any(state)) != NULL; idle++) {
-      *objpool__link(object) = all;
-      all = object;
-    }
-  if (objpool__shared(state)) objpool__lock(&state->blocks_lock);
-  for (size_t i = 0; i < state->block_count; i++) state->blocks[i]->idle = 0;
-  for (void *object = all; object; object = *objpool__link(object)) objpool__block_of(state, object)->idle++;
-  for (void *object = all, *next; object; object = next) {
-    unsigned share = objpool__share(objpool__block_of(state, object));
-    next = *objpool__link(object);
-    *objpool__link(object) = shares[share];
-    shares[share] = object;
-  }
-  if (objpool__shared(state)) objpool__unlock(&state->blocks_lock);
-  size_t excess = idle > keep ? idle - keep : 0;
-  for (unsigned share = 0; share < OBJPOOL__SHARES; share++) /* the fullest blocks' objects end on top, reused first */
-    for (void *object = shares[share], *next; object; object = next) {
-      next = *objpool__link(object);
-      if (excess > 0)
-        excess--;
-      else if (objpool__push_back(state, object))
-        continue;
-      *objpool__link(object) = doomed;
-      doomed = object;
-    }
-  objpool__gather_end(state);
-  if (!objpool__shared(state)) objpool__local_settle(state); /* hooks may use what was set aside, and is no longer */
-  return doomed;
-}
-
-/* Takes down what was gathered; returns how many. */
-static size_t objpool__take_down_all(objpool__state *state, void *doomed) {
-  size_t destroyed = 0;
-  for (void *next; doomed; doomed = next, destroyed++) {
-    next = *objpool__link(doomed);
-    objpool__take_down(state, doomed, OBJPOOL__DESTROYED);
-  }
-  return destroyed;
-}
-
-/* The idle objects that the limits of a resize leave no room for; slots as for objpool__gather. */
-static void *objpool__gather_excess(objpool__state *state) {
-  size_t most = OBJPOOL__LOAD(state->max_idle), cap = OBJPOOL__LOAD(state->max_objects);
-  size_t idle = objpool__count_idle(state);
-  size_t alive = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST); /* after the limit: see objpool__reserve */
-  size_t excess = cap && alive > cap ? alive - cap : 0, keep = idle > excess ? idle - excess : 0;
-  if (most && keep > most) keep = most;
-  return keep == idle ? NULL : objpool__gather(state, keep);
-}
-
-/* Destroys what a resize has left no room for, and came back a moment too late for it to see. */
-static __attribute__((__unused__)) void objpool__shed(objpool__state *state) {
-  void *doomed = objpool__gather_excess(state);
-  if (doomed && objpool__take_down_all(state, doomed)) objpool__blocks_shrink(state);
-}
-
-static void *objpool__gather_held(objpool__state *state, size_t keep) {
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) {
-    objpool__hold(state);
-    void *gathered = objpool__gather(state, keep);
-    objpool__unhold(state);
-    return gathered;
-  }
-#endif
-  return objpool__gather(state, keep);
 }
 
 static size_t objpool__trim_as(objpool *pool, size_t keep, objpool_event_kind kind) {
@@ -4631,7 +5239,7 @@ static size_t objpool__trim_as(objpool *pool, size_t keep, objpool_event_kind ki
   if (!state) return 0;
   objpool__attach_if_free(state);
   size_t destroyed = objpool__take_down_all(state, objpool__gather_held(state, keep));
-  objpool__blocks_shrink(state);
+  objpool__blocks_shrink(&state->blocks, &state->memory);
   objpool__report_event(state, kind, NULL, destroyed);
   objpool__set_error(saved);
   return destroyed;
@@ -4653,43 +5261,38 @@ OBJPOOL_API size_t objpool_abandon(objpool *pool) {
   for (void *object = objpool__gather_held(state, 0), *next; object; object = next, abandoned++) {
     next = *objpool__link(object);
     OBJPOOL__SHOW(object, state->as.type.size);
-    if (state->as.type.wipe) objpool__wipe(object, state->size);
     objpool__add(state, OBJPOOL__ACQUIRES, 1);
     objpool__add(state, OBJPOOL__EXTRACTED, 1);
-    objpool__cell_give(state, object);
+    objpool__let_go(state, object);
     objpool__unreserve(state);
   }
-  if (!objpool__shared(state)) objpool__local_settle(state);
-  errno = saved;
+  state->engine->settle(state);
+  objpool__set_error(saved);
   return abandoned;
 }
 
 /* New limits, seen by whoever sees `resizes`. False: they are not valid, and nothing was changed. Slots held closed, under
-   commons_lock. */
+   the commons lock. */
 static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t max_objects) {
+  objpool__limits *limits = &state->limits;
   objpool_config config = state->config;
+  OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock));
   config.warmup = 0;
-  config.max_idle = max_idle == OBJPOOL_UNCHANGED ? state->max_idle : max_idle;
-  config.max_objects = max_objects == OBJPOOL_UNCHANGED ? state->max_objects : max_objects;
+  config.max_idle = max_idle == OBJPOOL_UNCHANGED ? limits->max_idle : max_idle;
+  config.max_objects = max_objects == OBJPOOL_UNCHANGED ? limits->max_objects : max_objects;
   if (!objpool__valid(&config)) return false;
-  OBJPOOL__STORE(state->max_idle, config.max_idle);
-  __atomic_store_n(&state->max_objects, config.max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
-  OBJPOOL__STORE(state->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
-  if (state->engine == OBJPOOL__CACHED) {
-    size_t idle = objpool__count_shared(state);
-#ifndef OBJPOOL_NO_THREADS
-    /* where the system refuses to let a slot be closed, it keeps what lies there, and none of the room */
-    for (objpool__cache *cache = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); cache; cache = cache->next)
-      cache->granted = 0;
-#endif
-    /* unsigned: a limit beyond INT64_MAX is none, and its room is not looked at */
-    __atomic_store_n(&state->room, (int64_t)((uint64_t)config.max_idle - (uint64_t)idle),
-                     __ATOMIC_RELEASE); /* as objpool__room_add */
-  }
+  OBJPOOL__STORE(limits->max_idle, config.max_idle);
+  __atomic_store_n(&limits->max_objects, config.max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
+  OBJPOOL__STORE(limits->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
+  /* where the system refuses to let a slot be closed, it keeps what lies there, and none of the room */
+  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next) cache->granted = 0;
+  /* unsigned: a limit beyond INT64_MAX is none, and its room is not looked at */
+  __atomic_store_n(&limits->room, (int64_t)((uint64_t)config.max_idle - (uint64_t)state->engine->idle(state)),
+                   __ATOMIC_RELEASE); /* as objpool__room_add */
   /* after the new limit: see objpool__reserve */
-  if (config.max_objects && __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST) > config.max_objects)
-    OBJPOOL__STORE(state->surplus, true); /* as max_idle */
-  __atomic_fetch_add(&state->resizes, 1,
+  if (config.max_objects && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) > config.max_objects)
+    OBJPOOL__STORE(limits->surplus, true); /* as max_idle */
+  __atomic_fetch_add(&limits->resizes, 1,
                      __ATOMIC_SEQ_CST); /* before the look at what is idle: see objpool__uncached_put */
   return true;
 }
@@ -4698,34 +5301,24 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
   objpool__state *state = objpool__state_of(pool, NULL);
   if (!state) return false;
   int saved = errno;
-  void *doomed = NULL;
   objpool__attach_if_free(state);
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) {
-    objpool__hold(state);
-    objpool__lock(&state->commons_lock);
-  }
-#endif
+  objpool__hold(state);
+  objpool__lock(&state->commons.lock);
   bool valid = objpool__set_limits(state, max_idle, max_objects);
-  if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
-  if (valid) doomed = objpool__gather_excess(state);
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) objpool__unhold(state);
-#endif
+  objpool__unlock(&state->commons.lock);
+  void *doomed = valid ? objpool__gather_excess(state) : NULL;
+  objpool__unhold(&state->gate);
   if (!valid) {
     errno = EINVAL;
     return false;
   }
-  if (!objpool__shared(state)) objpool__local_settle(state); /* before hooks run: they may release */
-  if (doomed && objpool__take_down_all(state, doomed)) objpool__blocks_shrink(state);
-  if (objpool__shared(state)) objpool__serve(state);
-  objpool__report_event(state, OBJPOOL_EVENT_RESIZE, NULL, OBJPOOL__LOAD(state->max_objects));
+  state->engine->settle(state); /* before hooks run: they may release */
+  objpool__shed(state, doomed);
+  objpool__serve(state);
+  objpool__report_event(state, OBJPOOL_EVENT_RESIZE, NULL, OBJPOOL__LOAD(state->limits.max_objects));
   objpool__set_error(saved);
   return true;
 }
-
-static bool objpool__registry_add(objpool__state *state);
-static void objpool__registry_remove(objpool__state *state);
 
 static bool objpool__init_as(objpool *pool, const objpool__description *as, objpool__describe *describe,
                              const objpool_config *config) {
@@ -4770,64 +5363,64 @@ OBJPOOL_API bool objpool_init(objpool *pool, const objpool_type *type, const obj
   return objpool__init_as(pool, &as, NULL, config);
 }
 
+/* Objects that are in use at the end, as the configuration says. */
+static void objpool__report_leak(const objpool__state *state, size_t leaked) {
+  char text[256], digits[24];
+  size_t at = sizeof digits - 1, length;
+  if (!leaked || state->config.on_leak == OBJPOOL_LEAK_IGNORE) return;
+  digits[at] = '\0';
+  for (size_t rest = leaked; rest; rest /= 10) digits[--at] = (char)('0' + rest % 10);
+  length = objpool__append(text, sizeof text, 0, "objpool: pool '");
+  length = objpool__append(text, sizeof text / 2, length, objpool__name_of(state));
+  length = objpool__append(text, sizeof text, length, "': destroyed with ");
+  length = objpool__append(text, sizeof text, length, digits + at);
+  objpool__append(text, sizeof text, length, leaked == 1 ? " object in use\n" : " objects in use\n");
+  int before = objpool__cancel_off();
+  objpool__print(text);
+  objpool__cancel_restore(before);
+  if (state->config.on_leak == OBJPOOL_LEAK_ABORT) abort();
+}
+
+/* One idle object, wherever it is: slots are closed for good. */
+static void *objpool__pop_idle(objpool__state *state) {
+  objpool__lock(&state->commons.lock);
+  void *object = state->engine->pop(state);
+  objpool__unlock(&state->commons.lock);
+  return object;
+}
+
 OBJPOOL_API void objpool_destroy(objpool *pool) {
   int saved = errno;
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || !objpool__verify(state, NULL)) return;
-#ifndef OBJPOOL_NO_THREADS
   (void)objpool__holds_all(); /* in a fork's child that has not begun yet: nobody waits there */
-#endif
-  if (OBJPOOL__LOAD(state->waiting)) {
+  if (OBJPOOL__LOAD(state->queue.waiting)) {
     objpool__panic(state, NULL, "destroyed while threads wait for its objects");
     return;
   }
   objpool__registry_remove(state);
   objpool__attach_if_free(state);
-  state->destroying = true; /* no slot opens from here on */
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) {
-    objpool__hold(state);
-    objpool__unhold(state);
-  }
-#endif
+  state->gate.destroying = true; /* no slot opens from here on */
+  objpool__hold(state);
+  objpool__unhold(&state->gate);
   for (void *object; (object = objpool__pop_idle(state)) != NULL;)
     objpool__take_down(state, object, OBJPOOL__DESTROYED);
-  size_t leaked = state->alive;
-  if (leaked && state->config.on_leak != OBJPOOL_LEAK_IGNORE) {
-#ifndef OBJPOOL_NO_STDIO
-    int before = objpool__cancel_off();
-    (void)fprintf(stderr, "objpool: pool '%s': destroyed with %llu object%s in use\n", objpool__name_of(state),
-                  (unsigned long long)leaked, leaked == 1 ? "" : "s");
-    objpool__cancel_restore(before);
-#endif
-    if (state->config.on_leak == OBJPOOL_LEAK_ABORT) abort();
-  }
-  objpool__lock(&objpool__process.lock);
-  *state->link = state->next;
-  if (state->next) state->next->link = state->link;
-  objpool__unlock(&objpool__process.lock);
-#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
-  if (objpool__holds_all()) objpool__fork_disown(state);
-#endif
-  memset(pool, 0, sizeof *pool);
-  objpool__state_free(state);
+  objpool__report_leak(state, state->limits.alive);
+  objpool__unpublish(state);
   objpool__set_error(saved);
 }
 
 OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) return false;
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state) && !objpool__cache_of(state, true) &&
-      objpool__thread_index() >= OBJPOOL__FIRST_INDEX) { /* without an index it works, and needs no memory */
-    errno = ENOMEM;
-    return false;
-  }
-#endif
-  return true;
+  /* without a slot of its own, or an index for one, it works, and needs no memory */
+  if (objpool__cache_of(state, true) || state->alone || objpool__thread_index() < OBJPOOL__FIRST_INDEX) return true;
+  errno = ENOMEM;
+  return false;
 }
 
-/* ---- the operations without the type */
+/* ---- room: untyped >>untyped
+   The operations without the type: for managers and bindings. */
 
 OBJPOOL_API void *objpool_acquire(objpool *pool) {
   objpool__state *state = objpool__state_of(pool, NULL);
@@ -4891,52 +5484,44 @@ OBJPOOL_API void objpool_release_many(objpool *pool, void *const *objects, size_
 
 OBJPOOL_API void *objpool_context(const objpool *pool) { return pool->context; }
 
-/* ---- room: statistics */
+/* ---- room: statistics >>statistics
+   Snapshots, resets, and the list of what there is to tell. */
 
-static uint64_t objpool__sum(objpool__state *state, objpool__counter counter) {
-  uint64_t sum = OBJPOOL__LOAD(state->shared_counts[counter]); /* counts, here and below */
-  if (!objpool__shared(state)) {
-    if (counter == OBJPOOL__ACQUIRES) sum = OBJPOOL__LOAD(state->pool->own.acquires);
-    if (counter == OBJPOOL__RELEASES) sum = OBJPOOL__LOAD(state->pool->own.releases);
-    return sum;
-  }
-  for (objpool__cache *cache = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); cache; cache = cache->next)
-    sum += counter == OBJPOOL__ACQUIRES
-               ? OBJPOOL__LOAD(cache->slot.acquires) /* acquire: pairs with objpool__cache_of */
-           : counter == OBJPOOL__RELEASES ? OBJPOOL__LOAD(cache->slot.releases)
-                                          : OBJPOOL__LOAD(cache->counts[counter]);
-  return sum;
-}
+/* All fields of objpool_stats, by their names in the formats, and the count that each is, or none of them. */
+typedef struct objpool__field {
+  const char *key;
+  size_t offset;
+  objpool__counter counter;
+} objpool__field;
 
-/* in_use now; raises the peaks by what is seen. */
-static size_t objpool__look(objpool__state *state, size_t *idle) {
-#if OBJPOOL__COUNTED
-  if (!objpool__shared(state)) { /* another thread may look: not at the owner's array */
-    uint64_t out = OBJPOOL__LOAD(state->pool->own.acquires);
-    uint64_t in = OBJPOOL__LOAD(state->pool->own.releases) + OBJPOOL__LOAD(state->shared_counts[OBJPOOL__EXTRACTED]);
-    size_t used = out > in ? (size_t)(out - in) : 0, living = OBJPOOL__LOAD(state->alive);
-    *idle = living > used ? living - used : 0;
-    return used;
-  }
-#endif
-  *idle = objpool__count_idle(state);
-  size_t alive = OBJPOOL__LOAD(state->alive), in_use = alive > *idle ? alive - *idle : 0;
-#if OBJPOOL__COUNTED && !defined(OBJPOOL_NO_THREADS)
-  if (!state->inherited) /* else counts that threads of the parent were about to make are missing */
-    in_use = state->engine == OBJPOOL__UNCACHED ? OBJPOOL__LOAD(state->in_use) : (size_t)objpool__in_use_now(state);
-#endif
-  objpool__raise(&state->peak_in_use, in_use);
-  objpool__raise(&state->peak_idle, *idle);
-  return in_use;
-}
+#define OBJPOOL__FIELD(name, counter) \
+  { #name, offsetof(objpool_stats, name), counter }
+static const objpool__field objpool__fields[] = {
+    OBJPOOL__FIELD(acquires, OBJPOOL__ACQUIRES),    OBJPOOL__FIELD(releases, OBJPOOL__RELEASES),
+    OBJPOOL__FIELD(hits, OBJPOOL__COUNTERS),        OBJPOOL__FIELD(misses, OBJPOOL__MISSES),
+    OBJPOOL__FIELD(created, OBJPOOL__CREATED),      OBJPOOL__FIELD(destroyed, OBJPOOL__DESTROYED),
+    OBJPOOL__FIELD(extracted, OBJPOOL__EXTRACTED),  OBJPOOL__FIELD(overflowed, OBJPOOL__OVERFLOWED),
+    OBJPOOL__FIELD(invalid, OBJPOOL__INVALID),      OBJPOOL__FIELD(create_failures, OBJPOOL__FAILURES),
+    OBJPOOL__FIELD(exhausted, OBJPOOL__EXHAUSTED),  OBJPOOL__FIELD(timeouts, OBJPOOL__TIMEOUTS),
+    OBJPOOL__FIELD(waits, OBJPOOL__WAITS),          OBJPOOL__FIELD(wait_ns, OBJPOOL__WAIT_NS),
+    OBJPOOL__FIELD(waiting, OBJPOOL__COUNTERS),     OBJPOOL__FIELD(in_use, OBJPOOL__COUNTERS),
+    OBJPOOL__FIELD(idle, OBJPOOL__COUNTERS),        OBJPOOL__FIELD(peak_in_use, OBJPOOL__COUNTERS),
+    OBJPOOL__FIELD(peak_idle, OBJPOOL__COUNTERS),   OBJPOOL__FIELD(refills, OBJPOOL__REFILLS),
+    OBJPOOL__FIELD(flushes, OBJPOOL__FLUSHES),      OBJPOOL__FIELD(revocations, OBJPOOL__REVOCATIONS),
+    OBJPOOL__FIELD(object_size, OBJPOOL__COUNTERS), OBJPOOL__FIELD(memory_bytes, OBJPOOL__COUNTERS),
+    OBJPOOL__FIELD(max_idle, OBJPOOL__COUNTERS),    OBJPOOL__FIELD(max_objects, OBJPOOL__COUNTERS),
+    OBJPOOL__FIELD(since_ns, OBJPOOL__COUNTERS),    OBJPOOL__FIELD(now_ns, OBJPOOL__COUNTERS)};
+#undef OBJPOOL__FIELD
+enum { OBJPOOL__FIELDS = sizeof objpool__fields / sizeof *objpool__fields };
+OBJPOOL__STATIC_ASSERT(OBJPOOL__FIELDS == sizeof(objpool_stats) / sizeof(uint64_t), "a field has no name");
 
 /* What all have waited so far, those who wait now included; it never falls. */
 static uint64_t objpool__wait_ns(objpool__state *state, uint64_t *waiting) {
-  if (objpool__shared(state)) objpool__lock(&state->commons_lock);
-  *waiting = OBJPOOL__LOAD(state->waiting);
-  uint64_t running = *waiting ? *waiting * objpool__now_ns() - state->began_ns : 0;
+  objpool__lock(&state->commons.lock);
+  *waiting = OBJPOOL__LOAD(state->queue.waiting);
+  uint64_t running = *waiting ? *waiting * objpool__now_ns() - state->queue.began_ns : 0;
   uint64_t sum = objpool__sum(state, OBJPOOL__WAIT_NS) + running;
-  if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
+  objpool__unlock(&state->commons.lock);
   return sum;
 }
 
@@ -4945,6 +5530,21 @@ static void objpool__count_inherited(objpool_stats *stats) {
   stats->acquires = stats->in_use + stats->releases + stats->extracted;
   if (stats->misses > stats->acquires) stats->misses = stats->acquires;
   stats->created = stats->in_use + stats->idle + stats->destroyed + stats->extracted;
+}
+
+/* What was counted since the last reset. */
+static void objpool__counts_since(objpool__state *state, objpool_stats *stats) {
+  uint64_t counts[OBJPOOL__COUNTERS];
+  for (int i = 0; i < OBJPOOL__COUNTERS; i++) { /* misses before acquires, both rise: hits are never negative */
+    /* first: pairs with objpool_reset_stats */
+    uint64_t since = __atomic_load_n(&state->counts.baseline[i], __ATOMIC_ACQUIRE);
+    uint64_t sum =
+        i == OBJPOOL__WAIT_NS ? objpool__wait_ns(state, &stats->waiting) : objpool__sum(state, (objpool__counter)i);
+    counts[i] = sum > since ? sum - since : 0; /* an acquire that proved invalid is taken back */
+  }
+  for (unsigned i = 0; i < OBJPOOL__FIELDS; i++)
+    if (objpool__fields[i].counter != OBJPOOL__COUNTERS)
+      memcpy((char *)stats + objpool__fields[i].offset, &counts[objpool__fields[i].counter], sizeof(uint64_t));
 }
 
 OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
@@ -4958,77 +5558,54 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
     return stats;
   }
   if (!objpool__verify(state, NULL)) return stats;
-  uint64_t counts[OBJPOOL__COUNTERS];
+  const objpool__counts *counts = &state->counts;
   size_t idle;
-  stats.in_use = objpool__look(state, &idle);
+  stats.in_use = state->engine->look(state, &idle);
   stats.idle = idle;
-  for (int i = 0; i < OBJPOOL__COUNTERS; i++) { /* misses before acquires, both rise: hits are never negative */
-    uint64_t since = __atomic_load_n(&state->baseline[i], __ATOMIC_ACQUIRE); /* first: pairs with objpool_reset_stats */
-    uint64_t sum = objpool__sum(state, (objpool__counter)i);
-    counts[i] = sum > since ? sum - since : 0; /* an acquire that proved invalid is taken back */
-  }
-  stats.acquires = counts[OBJPOOL__ACQUIRES];
-  stats.releases = counts[OBJPOOL__RELEASES];
-  stats.misses = counts[OBJPOOL__MISSES];
-  stats.created = counts[OBJPOOL__CREATED];
-  stats.destroyed = counts[OBJPOOL__DESTROYED];
-  stats.extracted = counts[OBJPOOL__EXTRACTED];
-  if (OBJPOOL__COUNTED && state->inherited && !OBJPOOL__LOAD(state->baseline_set)) objpool__count_inherited(&stats);
+  objpool__counts_since(state, &stats);
+  if (OBJPOOL__COUNTED && counts->inherited && !OBJPOOL__LOAD(counts->baseline_set)) objpool__count_inherited(&stats);
   stats.hits = stats.acquires > stats.misses ? stats.acquires - stats.misses : 0;
-  stats.overflowed = counts[OBJPOOL__OVERFLOWED];
-  stats.invalid = counts[OBJPOOL__INVALID];
-  stats.create_failures = counts[OBJPOOL__FAILURES];
-  stats.exhausted = counts[OBJPOOL__EXHAUSTED];
-  stats.timeouts = counts[OBJPOOL__TIMEOUTS];
-  stats.waits = counts[OBJPOOL__WAITS];
-  uint64_t wait_since = OBJPOOL__LOAD(state->baseline[OBJPOOL__WAIT_NS]),
-           wait_ns = objpool__wait_ns(state, &stats.waiting);
-  stats.wait_ns = wait_ns > wait_since ? wait_ns - wait_since : 0;
-  stats.refills = counts[OBJPOOL__REFILLS];
-  stats.flushes = counts[OBJPOOL__FLUSHES];
-  stats.revocations = counts[OBJPOOL__REVOCATIONS];
-  stats.peak_in_use = OBJPOOL__LOAD(state->peak_in_use);
-  stats.peak_idle = OBJPOOL__LOAD(state->peak_idle);
+  stats.peak_in_use = OBJPOOL__LOAD(counts->peak_in_use);
+  stats.peak_idle = OBJPOOL__LOAD(counts->peak_idle);
   if (stats.peak_idle < idle) stats.peak_idle = idle;
   stats.object_size = state->as.type.size;
-  stats.memory_bytes = OBJPOOL__LOAD(state->memory_bytes);
-  stats.max_idle = OBJPOOL__LOAD(state->max_idle);
-  stats.max_objects = OBJPOOL__LOAD(state->max_objects);
-  stats.since_ns = OBJPOOL__LOAD(state->since_ns);
-  errno = saved;
+  stats.memory_bytes = OBJPOOL__LOAD(state->memory.bytes);
+  stats.max_idle = OBJPOOL__LOAD(state->limits.max_idle);
+  stats.max_objects = OBJPOOL__LOAD(state->limits.max_objects);
+  stats.since_ns = OBJPOOL__LOAD(counts->since_ns);
+  objpool__set_error(saved);
   return stats;
 }
 
 OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || !objpool__verify(state, NULL)) return;
-  for (int i = 0; i < OBJPOOL__COUNTERS; i++) /* release: pairs with objpool_snapshot, whose sum is then no smaller */
-    __atomic_store_n(&state->baseline[i], objpool__sum(state, (objpool__counter)i), __ATOMIC_RELEASE);
+  objpool__counts *counts = &state->counts;
   uint64_t waiting;
-  OBJPOOL__STORE(state->baseline[OBJPOOL__WAIT_NS], objpool__wait_ns(state, &waiting));
-  OBJPOOL__STORE(state->baseline_set, true);
-  OBJPOOL__STORE(state->since_ns, objpool__now_ns());
-  OBJPOOL__STORE(state->peak_in_use, 0);
-  OBJPOOL__STORE(state->peak_idle, 0);
+  for (int i = 0; i < OBJPOOL__COUNTERS; i++) /* release: pairs with objpool_snapshot, whose sum is then no smaller */
+    __atomic_store_n(&counts->baseline[i],
+                     i == OBJPOOL__WAIT_NS ? objpool__wait_ns(state, &waiting)
+                                           : objpool__sum(state, (objpool__counter)i),
+                     __ATOMIC_RELEASE);
+  OBJPOOL__STORE(counts->baseline_set, true);
+  OBJPOOL__STORE(counts->since_ns, objpool__now_ns());
+  OBJPOOL__STORE(counts->peak_in_use, 0);
+  OBJPOOL__STORE(counts->peak_idle, 0);
   size_t idle;
-  size_t in_use = objpool__look(state, &idle);
-  if (!objpool__shared(state)) {
-    OBJPOOL__STORE(state->peak_in_use, in_use);
-    OBJPOOL__STORE(state->peak_idle, idle);
-    objpool__local_settle(state);
-  }
-#ifndef OBJPOOL_NO_THREADS
-  for (objpool__cache *cache = __atomic_load_n(&state->caches, __ATOMIC_ACQUIRE); cache; cache = cache->next) {
-    objpool__spin_lock(cache); /* acquire: pairs with objpool__cache_of */
+  size_t in_use = state->engine->look(state, &idle);
+  objpool__raise(&counts->peak_in_use, in_use);
+  objpool__raise(&counts->peak_idle, idle);
+  state->engine->settle(state);
+  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next) {
+    objpool__spin_lock(cache);
     cache->unseen = 0;
     /* the next acquire asks: it ends a peak of idle, and may begin one of in_use */
     if (cache->openness == OBJPOOL__OPEN && !cache->peak_pending) {
-      OBJPOOL__STORE(cache->slot.base, (uintptr_t)(cache->current->objects + state->rounds));
+      OBJPOOL__STORE(cache->slot.base, objpool__end_of(state, cache));
       cache->idle_pending = true;
     }
     objpool__spin_unlock(cache);
   }
-#endif
 }
 
 OBJPOOL_API double objpool_hit_rate(const objpool_stats *stats) {
@@ -5041,110 +5618,17 @@ OBJPOOL_API double objpool_miss_rate(const objpool_stats *stats) {
 
 OBJPOOL_API uint64_t objpool_bytes_saved(const objpool_stats *stats) { return stats->hits * stats->object_size; }
 
-/* ---- room: registry. Every named pool, in the order of init. One lock, which its owner may take again: visitors and
-   alert handlers read the registry too. It is held while they run, and so destroy waits for them. Above all locks.
-   A format of a thousand pools holds it for long, and a mutex alone would let whoever gave it back have it again before
-   those who wait: an exporter in a loop would keep init and destroy out. So one queues for `next` before `lock`. */
+/* ------------------------------------------------------------------------------------------------------- >>fleet */
 
-static struct objpool__registry {
-  objpool__mutex next; /* held while waiting for the lock: who has it is the next one in */
-  objpool__mutex lock;
-  uintptr_t owner; /* who holds the lock, 0: nobody; written by the holder only */
-  unsigned depth;
-  objpool__state *first;
-} objpool__registry = {OBJPOOL__UNLOCKED, OBJPOOL__UNLOCKED, 0, 0, NULL};
-
-/* Whether the calling thread holds the registry: it is in a visitor or an alert handler. relaxed: only the holder can find
-   itself there. */
-static bool objpool__registry_mine(void) {
-#ifndef OBJPOOL_NO_THREADS
-  (void)objpool__holds_all(); /* in a fork's child that has not begun yet: the fork's hold of it ends */
-#endif
-  return OBJPOOL__LOAD(objpool__registry.owner) == objpool__self();
-}
-
-static void objpool__registry_enter(void) {
-  if (!objpool__registry_mine()) {
-    objpool__lock(&objpool__registry.next);
-    objpool__lock(&objpool__registry.lock);
-    objpool__unlock(&objpool__registry.next);
-    OBJPOOL__STORE(objpool__registry.owner, objpool__self());
-  }
-  objpool__registry.depth++;
-}
-
-static void objpool__registry_leave(void) {
-  if (--objpool__registry.depth > 0) return;
-  OBJPOOL__STORE(objpool__registry.owner, 0);
-  objpool__unlock(&objpool__registry.lock);
-}
-
-#if !defined(OBJPOOL_NO_THREADS) && !defined(_WIN32)
-/* In the child of a fork: who waited for the lock is not there. */
-static void objpool__registry_alone(void) {
-  objpool__mutex unlocked = OBJPOOL__UNLOCKED;
-  objpool__registry.next = unlocked;
-}
-#endif
-
-static objpool__state **objpool__registry_place(const char *name) {
-  objpool__state **link = &objpool__registry.first;
-  while (*link && strcmp((*link)->name, name) != 0) link = &(*link)->registered;
-  return link;
-}
-
-static bool objpool__registry_add(objpool__state *state) {
-  objpool__registry_enter();
-  objpool__state **link = objpool__registry_place(state->name);
-  bool unique = !*link;
-  if (unique) *link = state;
-  objpool__registry_leave();
-  return unique;
-}
-
-static void objpool__registry_remove(objpool__state *state) {
-  if (!state->name) return;
-  objpool__registry_enter();
-  objpool__state **link = &objpool__registry.first;
-  while (*link && *link != state) link = &(*link)->registered;
-  if (*link) *link = state->registered;
-#ifndef OBJPOOL_NO_THREADS
-  for (unsigned turns = 0; state->visits;) { /* a monitor maintains it */
-    objpool__registry_leave();
-    objpool__pause(&turns);
-    objpool__registry_enter();
-  }
-#endif
-  objpool__registry_leave();
-}
-
-OBJPOOL_API objpool *objpool_registry_find(const char *name) {
-  if (!name) return NULL;
-  objpool__registry_enter();
-  objpool__state *state = *objpool__registry_place(name);
-  objpool__registry_leave();
-  return state ? state->pool : NULL;
-}
-
-OBJPOOL_API size_t objpool_registry_each(void (*visit)(objpool *pool, void *user), void *user) {
-  size_t count = 0;
-  objpool__registry_enter();
-  for (objpool__state *state = objpool__registry.first; state; state = state->registered, count++)
-    if (visit) visit(state->pool, user);
-  objpool__registry_leave();
-  return count;
-}
-
-OBJPOOL_API const char *objpool_name(const objpool *pool) { /* acquire: pairs with objpool__publish */
-  return objpool__name_of(pool ? __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) : NULL);
-}
+/* ---- room: sums >>sums
+   The whole registry as one. */
 
 OBJPOOL_API objpool_stats objpool_registry_snapshot(void) {
   objpool_stats sum;
   bool any_idle = false, any_objects = false;
   memset(&sum, 0, sizeof sum);
   objpool__registry_enter();
-  for (objpool__state *state = objpool__registry.first; state; state = state->registered) {
+  for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next) {
     objpool_stats one = objpool_snapshot(state->pool);
     uint64_t *into = (uint64_t *)(void *)&sum; /* all its fields are uint64_t */
     const uint64_t *from = (const uint64_t *)(const void *)&one;
@@ -5161,7 +5645,8 @@ OBJPOOL_API objpool_stats objpool_registry_snapshot(void) {
   return sum;
 }
 
-/* ---- room: output. A writer with the rules of snprintf, and the formats on it; no stdio, no locale. */
+/* ---- room: output >>output
+   A writer with the rules of snprintf, and the formats on it; no stdio, no locale. */
 
 typedef struct objpool__writer {
   char *buffer;
@@ -5246,47 +5731,22 @@ static uint64_t objpool__per_million(uint64_t part, uint64_t whole) {
   return (uint64_t)((double)part * 1e6 / (double)whole + 0.5);
 }
 
+static uint64_t objpool__value_at(const objpool_stats *stats, size_t offset) {
+  uint64_t value;
+  memcpy(&value, (const char *)stats + offset, sizeof value);
+  return value;
+}
+
 static void objpool__format_json(objpool__writer *out, const objpool__shown *row) {
   const objpool_stats *s = &row->stats;
-  const struct {
-    const char *key;
-    uint64_t value;
-  } fields[] = {{"acquires", s->acquires},
-                {"releases", s->releases},
-                {"hits", s->hits},
-                {"misses", s->misses},
-                {"created", s->created},
-                {"destroyed", s->destroyed},
-                {"extracted", s->extracted},
-                {"overflowed", s->overflowed},
-                {"invalid", s->invalid},
-                {"create_failures", s->create_failures},
-                {"exhausted", s->exhausted},
-                {"timeouts", s->timeouts},
-                {"waits", s->waits},
-                {"wait_ns", s->wait_ns},
-                {"waiting", s->waiting},
-                {"in_use", s->in_use},
-                {"idle", s->idle},
-                {"peak_in_use", s->peak_in_use},
-                {"peak_idle", s->peak_idle},
-                {"refills", s->refills},
-                {"flushes", s->flushes},
-                {"revocations", s->revocations},
-                {"object_size", s->object_size},
-                {"memory_bytes", s->memory_bytes},
-                {"max_idle", s->max_idle},
-                {"max_objects", s->max_objects},
-                {"since_ns", s->since_ns},
-                {"now_ns", s->now_ns}};
   objpool__text(out, "{\"name\":\"");
   objpool__quote(out, row->name, OBJPOOL_JSON);
   objpool__text(out, "\"");
-  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+  for (size_t i = 0; i < OBJPOOL__FIELDS; i++) {
     objpool__text(out, ",\"");
-    objpool__text(out, fields[i].key);
+    objpool__text(out, objpool__fields[i].key);
     objpool__text(out, "\":");
-    objpool__decimal(out, fields[i].value, 1);
+    objpool__decimal(out, objpool__value_at(s, objpool__fields[i].offset), 1);
   }
   objpool__text(out, ",\"hit_rate\":");
   objpool__fixed(out, objpool__per_million(s->hits, s->acquires), 6);
@@ -5340,9 +5800,7 @@ static uint64_t objpool__metric_value(const objpool__metric *metric, const objpo
     uint64_t other = stats->invalid + stats->overflowed; /* a snapshot under load is not one instant: never below 0 */
     return stats->destroyed > other ? stats->destroyed - other : 0;
   }
-  uint64_t value;
-  memcpy(&value, (const char *)stats + metric->offset, sizeof value);
-  return value;
+  return objpool__value_at(stats, metric->offset);
 }
 
 static void objpool__format_prometheus(objpool__writer *out, const objpool__shown *rows, size_t count) {
@@ -5423,7 +5881,7 @@ OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, ch
     one.stats = objpool_snapshot(pool);
   } else {
     count = 0;
-    for (objpool__state *state = objpool__registry.first; state; state = state->registered) count++;
+    for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next) count++;
     rows = (objpool__shown *)malloc((count + 1) * sizeof *rows);
     if (!rows) {
       objpool__registry_leave();
@@ -5431,7 +5889,7 @@ OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, ch
       return -1;
     }
     count = 0;
-    for (objpool__state *state = objpool__registry.first; state; state = state->registered) {
+    for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next) {
       rows[count].name = state->name;
       rows[count++].stats = objpool_snapshot(state->pool);
     }
@@ -5533,11 +5991,8 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
   return objpool__finish(&out);
 }
 
-/* ---- room: pressure. The worst of what the machine and this control group report; what cannot be read counts as none. */
-
-#ifndef OBJPOOL__PRESSURE_ROOT
-#define OBJPOOL__PRESSURE_ROOT "" /* where tests put files of their own */
-#endif
+/* ---- room: pressure >>pressure
+   The worst of what the machine and this control group report; what cannot be read counts as none. */
 
 static struct {
   objpool_pressure (*read)(void *);
@@ -5546,15 +6001,8 @@ static struct {
   uint64_t known_ns;
 } objpool__pressure_source; /* under the registry's lock */
 
-#if defined(__linux__)
-#ifdef O_CLOEXEC
-#define OBJPOOL__CLOEXEC O_CLOEXEC
-#else /* hidden by strict -std=c11 */
-#define OBJPOOL__CLOEXEC 02000000
-#endif
-
 /* Reads a small file of the system into `text` (always terminated); 0 bytes if it cannot. */
-static size_t objpool__read_file(const char *directory, const char *name, char *text, size_t size) {
+static size_t objpool__read(const char *directory, const char *name, char *text, size_t size) {
   char path[512];
   objpool__writer out = {path, sizeof path, 0};
   text[0] = 0;
@@ -5563,14 +6011,7 @@ static size_t objpool__read_file(const char *directory, const char *name, char *
   objpool__text(&out, name);
   if (out.length >= sizeof path) return 0;
   path[out.length] = 0;
-  int file = open(path, O_RDONLY | OBJPOOL__CLOEXEC);
-  if (file < 0) return 0;
-  size_t length = 0;
-  for (ssize_t got; length < size - 1 && (got = read(file, text + length, size - 1 - length)) > 0;)
-    length += (size_t)got;
-  close(file);
-  text[length] = 0;
-  return length;
+  return objpool__read_file(path, text, size);
 }
 
 /* The share of the last ten seconds in which some, or all, tasks stalled for memory: "some avg10=1.23 avg60=…\nfull avg10=…" */
@@ -5601,8 +6042,8 @@ static uint64_t objpool__parse(const char *text) {
 static objpool_pressure objpool__pressure_files(void) {
   char text[1024], group[400];
   objpool_pressure worst = OBJPOOL_PRESSURE_NONE, found;
-  if (objpool__read_file("/proc/pressure/memory", "", text, sizeof text)) worst = objpool__pressure_of(text);
-  if (!objpool__read_file("/proc/self/cgroup", "", text, sizeof text)) return worst;
+  if (objpool__read("/proc/pressure/memory", "", text, sizeof text)) worst = objpool__pressure_of(text);
+  if (!objpool__read("/proc/self/cgroup", "", text, sizeof text)) return worst;
   const char *line = text;
   while (line && strncmp(line, "0::", 3) != 0) line = strchr(line, '\n'), line = line ? line + 1 : NULL;
   if (!line) return worst;
@@ -5611,21 +6052,17 @@ static objpool_pressure objpool__pressure_files(void) {
   objpool__write(&out, line + 3, strcspn(line + 3, "\n"));
   if (out.length >= sizeof group) return worst;
   group[out.length] = 0;
-  if (objpool__read_file(group, "/memory.pressure", text, sizeof text) && (found = objpool__pressure_of(text)) > worst)
+  if (objpool__read(group, "/memory.pressure", text, sizeof text) && (found = objpool__pressure_of(text)) > worst)
     worst = found;
-  if (worst == OBJPOOL_PRESSURE_NONE && objpool__read_file(group, "/memory.max", text, sizeof text)) {
+  if (worst == OBJPOOL_PRESSURE_NONE && objpool__read(group, "/memory.max", text, sizeof text)) {
     uint64_t most = objpool__parse(text);
-    if (most != UINT64_MAX && objpool__read_file(group, "/memory.current", text, sizeof text)) {
+    if (most != UINT64_MAX && objpool__read(group, "/memory.current", text, sizeof text)) {
       uint64_t current = objpool__parse(text);
       if (current != UINT64_MAX && current >= most - most / 20) worst = OBJPOOL_PRESSURE_SOME;
     }
   }
   return worst;
 }
-
-#else
-static objpool_pressure objpool__pressure_files(void) { return OBJPOOL_PRESSURE_NONE; }
-#endif
 
 /* The pressure; what the files said counts for `lifetime_ns`, and one thread reads them for all. */
 static objpool_pressure objpool__pressure_within(uint64_t lifetime_ns, uint64_t now_ns) {
@@ -5638,9 +6075,7 @@ static objpool_pressure objpool__pressure_within(uint64_t lifetime_ns, uint64_t 
   objpool__registry_leave();
   if (source) return source(user);
   if (fresh) return found;
-  int before = objpool__cancel_off(); /* opening and reading files are cancellation points */
   found = objpool__pressure_files();
-  objpool__cancel_restore(before);
   objpool__registry_enter();
   objpool__pressure_source.known = found;
   objpool__registry_leave();
@@ -5656,7 +6091,8 @@ OBJPOOL_API void objpool_set_pressure_source(objpool_pressure (*source)(void *),
   objpool__registry_leave();
 }
 
-/* ---- room: maintenance. A tick is a call: the rule knows no clock, so a frame, a second and a minute all serve.
+/* ---- room: maintenance >>maintenance
+   A tick is a call: the rule knows no clock, so a frame, a second and a minute all serve.
    Demand of a tick is what was in use, or, if the pool missed since the last one, all that were alive: then nothing was
    idle. Smoothed demand moves an eighth of the way each tick; the peak is the largest of the last 32 ticks; the surge is
    the largest rise between two ticks, fading by an eighth each. Ahead: alive shall be the larger of demand and smoothed
@@ -5665,43 +6101,44 @@ OBJPOOL_API void objpool_set_pressure_source(objpool_pressure (*source)(void *),
    most a fifth of those alive per tick, out of the emptiest block first, so that whole blocks come free. growth_factor
    sets how coarse that is: 1.0 returns memory soonest. Under memory pressure all but min_idle go, and none is created. */
 
+/* Sets all idle objects aside, to be validated one by one: they are idle still, whatever a resize has left room for, and
+   others may take from them meanwhile. */
+static void objpool__set_aside(objpool__state *state) {
+  objpool__commons *commons = &state->commons;
+  size_t count = 0;
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(state->fleet.maintaining));
+  objpool__hold(state);
+  objpool__gather_begin(commons);
+  void *all = objpool__gather_all(state, &count); /* and what a thread of the parent had set aside */
+  OBJPOOL_ASSERT(!commons->aside && !commons->aside_count);
+  commons->aside = all;
+  objpool__room_add(&state->limits, -(int64_t)count);               /* what popping gave back */
+  __atomic_store_n(&commons->aside_count, count, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
+  objpool__gather_end(state);
+  objpool__unhold(&state->gate);
+  state->engine->settle(state); /* releases must ask */
+}
+
 /* Runs validate over all idle objects, for OBJPOOL_ON_MAINTAIN; returns how many it destroyed. */
 static size_t objpool__validate_idle(objpool__state *state) {
-  size_t destroyed = 0, count = 0;
-  void *all = NULL;
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) objpool__hold(state);
-#endif
-  objpool__gather_begin(state);
-  for (void *object; (object = objpool__pop_any(state)) != NULL; count++) {
-    /* what popping gave back: set aside, it is idle still, whatever a resize has left room for */
-    if (state->engine == OBJPOOL__CACHED) objpool__room_add(state, -1);
-    *objpool__link(object) = all;
-    all = object;
-  }
-  state->aside = all;
-  __atomic_store_n(&state->aside_count, count, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
-  objpool__gather_end(state);
-#ifndef OBJPOOL_NO_THREADS
-  if (objpool__shared(state)) objpool__unhold(state);
-#endif
-  if (!objpool__shared(state)) objpool__local_settle(state); /* releases must ask */
-  for (;;) { /* others may take from those set aside meanwhile; only one at a time is out of their reach */
-    if (objpool__shared(state)) objpool__lock(&state->commons_lock);
+  size_t destroyed = 0;
+  objpool__set_aside(state);
+  for (;;) { /* only one at a time is out of the others' reach */
+    objpool__lock(&state->commons.lock);
     void *object = objpool__aside_pop(state);
-    if (object && state->engine == OBJPOOL__CACHED) objpool__room_give(state, 1);
-    if (objpool__shared(state)) objpool__unlock(&state->commons_lock);
+    objpool__unlock(&state->commons.lock);
     if (!object) break;
     OBJPOOL__SHOW(object, state->as.type.size);
     bool valid = state->as.type.validate(object, state->config.context);
     OBJPOOL__HIDE(object, state->as.type.size);
-    bool kept = valid && (objpool__shared(state) ? objpool__put(state, object) : objpool__push_back(state, object));
-    if (!objpool__shared(state)) objpool__local_settle(state); /* hooks may have settled it with fewer in its array */
-    if (kept) continue;
-    objpool__take_down(state, object, valid ? OBJPOOL__DESTROYED : OBJPOOL__INVALID);
-    destroyed++;
+    bool kept = valid && objpool__put(state, object);
+    if (!kept) {
+      objpool__take_down(state, object, valid ? OBJPOOL__DESTROYED : OBJPOOL__INVALID);
+      destroyed++;
+    }
+    state->engine->settle(state); /* hooks may have settled it with fewer in its array */
   }
-  if (!objpool__shared(state)) objpool__local_settle(state);
+  state->engine->settle(state);
   return destroyed;
 }
 
@@ -5711,7 +6148,7 @@ static size_t objpool__min_idle(const objpool_config *config) {
 }
 
 static size_t objpool__maintain_locked(objpool__state *state, objpool *pool) {
-  objpool__demand *learned = &state->learned;
+  objpool__demand *learned = &state->fleet.learned;
   objpool_stats now = objpool_snapshot(pool);
   uint64_t misses = objpool__sum(state, OBJPOOL__MISSES), overflowed = objpool__sum(state, OBJPOOL__OVERFLOWED);
   size_t least = objpool__min_idle(&state->config);
@@ -5743,7 +6180,7 @@ static size_t objpool__maintain_locked(objpool__state *state, objpool *pool) {
   if (now.max_objects && want > (double)now.max_objects - in_use) want = (double)now.max_objects - in_use;
   size_t wanted = want > 0 ? (size_t)want + (want > (double)(size_t)want) : 0;
   if (now.idle < wanted) return objpool_warmup(pool, wanted);
-  double keep = want > peak - in_use ? want : peak - in_use, cells = (double)OBJPOOL__LOAD(state->cells);
+  double keep = want > peak - in_use ? want : peak - in_use, cells = (double)OBJPOOL__LOAD(state->blocks.cells);
   if (cells - in_use <= state->config.shrink_threshold * cells || idle <= keep) return 0;
   double most = alive / 5;
   if (most < 1) { /* of few objects one goes once the shares of some ticks add up to it */
@@ -5759,17 +6196,18 @@ static size_t objpool__maintain_locked(objpool__state *state, objpool *pool) {
 OBJPOOL_API size_t objpool_maintain(objpool *pool) {
   objpool__state *state = objpool__state_of(pool, NULL);
   /* acquire: pairs with the clear below; what the last maintenance learned is seen */
-  if (!state || __atomic_test_and_set(&state->maintaining, __ATOMIC_ACQUIRE)) return 0;
+  if (!state || __atomic_test_and_set(&state->fleet.maintaining, __ATOMIC_ACQUIRE)) return 0;
   objpool__attach_if_free(state);
   size_t changed = 0;
   if (state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_MAINTAIN))
     changed = objpool__validate_idle(state);
   changed += objpool__maintain_locked(state, pool);
-  __atomic_clear(&state->maintaining, __ATOMIC_RELEASE);
+  __atomic_clear(&state->fleet.maintaining, __ATOMIC_RELEASE);
   return changed;
 }
 
-/* ---- room: monitor */
+/* ---- room: monitor >>monitor
+   Looks at the registry now and then, alone or in a thread of its own. */
 
 enum { OBJPOOL__ALERTS = 5 };
 
@@ -5784,14 +6222,12 @@ typedef struct objpool__monitoring {
   void (*on_alert)(const objpool_alert *alert, void *user);
   void *user;
   objpool__watched *watched; /* under the registry's lock */
-  size_t watched_count, watched_room;
-#ifndef OBJPOOL_NO_THREADS
-  pthread_t thread;
-  objpool__waiter stop; /* served when the thread shall end */
+  size_t watched_count, watched_capacity;
+  objpool__thread thread;
+  objpool__signal stop; /* set when the thread shall end */
   uint64_t interval_ns;
   unsigned forks; /* of the process, when the thread was started: in a child it is not there */
   bool running;   /* written by start and stop, which are one thread's business at a time */
-#endif
 } objpool__monitoring;
 
 OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_thresholds *thresholds,
@@ -5857,12 +6293,12 @@ static void objpool__alert_message(objpool_alert *alert) {
 static objpool__watched *objpool__watched_as(objpool__monitoring *monitor, uint64_t serial) {
   for (size_t i = 0; i < monitor->watched_count; i++)
     if (monitor->watched[i].serial == serial) return &monitor->watched[i];
-  if (monitor->watched_count == monitor->watched_room) {
-    size_t room = monitor->watched_room ? 2 * monitor->watched_room : 16;
+  if (monitor->watched_count == monitor->watched_capacity) {
+    size_t room = monitor->watched_capacity ? 2 * monitor->watched_capacity : 16;
     objpool__watched *wider = (objpool__watched *)realloc(monitor->watched, room * sizeof *wider);
     if (!wider) return NULL; /* looked at again in the next poll */
     monitor->watched = wider;
-    monitor->watched_room = room;
+    monitor->watched_capacity = room;
   }
   objpool__watched *added = &monitor->watched[monitor->watched_count++];
   memset(added, 0, sizeof *added);
@@ -5924,8 +6360,8 @@ OBJPOOL_API size_t objpool_monitor_poll(objpool_monitor *handle) {
   if (!monitor) return 0;
   objpool__registry_enter(); /* also keeps two polls of one monitor apart */
   for (size_t i = 0; i < monitor->watched_count; i++) monitor->watched[i].seen = false;
-  for (objpool__state *state = objpool__registry.first; state; state = state->registered) {
-    objpool__watched *watched = objpool__watched_as(monitor, state->serial);
+  for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next) {
+    objpool__watched *watched = objpool__watched_as(monitor, state->fleet.serial);
     if (!watched) continue;
     watched->seen = true;
     reported += objpool__poll_pool(monitor, watched, state->pool);
@@ -5937,23 +6373,21 @@ OBJPOOL_API size_t objpool_monitor_poll(objpool_monitor *handle) {
   return reported;
 }
 
-#ifndef OBJPOOL_NO_THREADS
-
 /* Maintains every registered pool; its hooks run outside the registry's lock, a visited pool is not destroyed meanwhile. */
 static void objpool__maintain_all(void) {
   uint64_t at = 0;
   for (;;) {
     objpool__registry_enter();
     objpool__state *next = NULL;
-    for (objpool__state *state = objpool__registry.first; state; state = state->registered)
-      if (state->serial > at && (!next || state->serial < next->serial)) next = state;
-    if (next) next->visits++;
+    for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next)
+      if (state->fleet.serial > at && (!next || state->fleet.serial < next->fleet.serial)) next = state;
+    if (next) next->fleet.visits++;
     objpool__registry_leave();
     if (!next) return;
-    at = next->serial;
-    if (objpool__shared(next)) objpool_maintain(next->pool);
+    at = next->fleet.serial;
+    if (!next->alone) objpool_maintain(next->pool);
     objpool__registry_enter();
-    if (next->visits) next->visits--; /* 0: this is a child that was forked meanwhile */
+    if (next->fleet.visits) next->fleet.visits--; /* 0: this is a child that was forked meanwhile */
     objpool__registry_leave();
   }
 }
@@ -5961,7 +6395,7 @@ static void objpool__maintain_all(void) {
 static void *objpool__monitor_run(void *argument) {
   objpool_monitor *handle = (objpool_monitor *)argument;
   objpool__monitoring *monitor = handle->state;
-  while (!objpool__wait(&monitor->stop, objpool__now_ns() + monitor->interval_ns)) {
+  while (!objpool__signal_wait(&monitor->stop, objpool__now_ns() + monitor->interval_ns)) {
     objpool_monitor_poll(handle);
     objpool__maintain_all();
   }
@@ -5972,49 +6406,38 @@ static bool objpool__monitor_runs(const objpool__monitoring *monitor) {
   (void)objpool__holds_all(); /* in a fork's child that has not begun yet: it is one more fork away */
   return monitor->running && monitor->forks == objpool__process.forks; /* written in a child of one thread */
 }
-#endif
 
 OBJPOOL_API bool objpool_monitor_start(objpool_monitor *handle, uint64_t interval_ns) {
-#ifdef OBJPOOL_NO_THREADS
-  (void)handle, (void)interval_ns;
-  errno = ENOSYS;
-  return false;
-#else
   objpool__monitoring *monitor = handle->state;
   int error = !monitor || !interval_ns ? EINVAL : objpool__monitor_runs(monitor) ? EBUSY : 0;
   if (!error) {
     monitor->interval_ns = interval_ns > INT64_MAX / 2 ? INT64_MAX / 2 : interval_ns;
     monitor->forks = objpool__process.forks;
-    objpool__waiter_make(&monitor->stop);
+    objpool__signal_make(&monitor->stop);
     objpool__registry_enter(); /* the thread polls after this: its alerts find what is written here */
-    error = pthread_create(&monitor->thread, NULL, objpool__monitor_run, handle);
+    error = objpool__thread_start(&monitor->thread, objpool__monitor_run, handle);
     monitor->running = !error;
     objpool__registry_leave();
   }
   if (error) errno = error;
   return !error;
-#endif
 }
 
 OBJPOOL_API void objpool_monitor_stop(objpool_monitor *handle) {
-#ifndef OBJPOOL_NO_THREADS
   objpool__monitoring *monitor = handle->state;
   if (!monitor || !monitor->running) return;
   if (!objpool__monitor_runs(monitor)) { /* this is a forked child: the thread stayed behind */
     monitor->running = false;
     return;
   }
-  objpool__waiter_wake(objpool__waiter_serve(&monitor->stop));
+  objpool__signal_wake(objpool__signal_set(&monitor->stop));
   /* in an alert handler or a visitor, which its thread may wait for: it ends after that, and is joined by a later stop */
-  if (objpool__registry_mine() || pthread_equal(pthread_self(), monitor->thread)) return;
+  if (objpool__registry_mine() || objpool__thread_is(monitor->thread)) return;
   int before = objpool__cancel_off();
-  pthread_join(monitor->thread, NULL);
+  objpool__thread_join(monitor->thread);
   objpool__cancel_restore(before);
-  objpool__waiter_unmake(&monitor->stop);
+  objpool__signal_unmake(&monitor->stop);
   monitor->running = false;
-#else
-  (void)handle;
-#endif
 }
 
 OBJPOOL_API void objpool_monitor_destroy(objpool_monitor *handle) {
@@ -6031,10 +6454,8 @@ OBJPOOL_API void objpool_monitor_destroy(objpool_monitor *handle) {
   handle->state = NULL;
 }
 
-#ifdef __cplusplus
-}
-#endif
-#pragma GCC diagnostic pop
+OBJPOOL__C_ENDS
+OBJPOOL__OURS_ENDS
 #endif /* OBJPOOL_IMPLEMENTATION */
 
 /* HISTORY
@@ -6042,8 +6463,9 @@ OBJPOOL_API void objpool_monitor_destroy(objpool_monitor *handle) {
    2.0.0  For users: names of the private symbols changed, so all files are compiled anew. A pool without a name is called by
           the name given to OBJPOOL_DEFINE. min_idle defaults to warmup; OBJPOOL_NONE. acquire_for may end with ETIMEDOUT
           between two objects that prove invalid. Waits are counted from their beginning; objpool_waiting. A monitor is not
-          destroyed by its alert handlers. New: abandon, ignore_pressure, OBJPOOL_TLS_MODEL, hooks that throw, pools in
-          C++20 modules.
+          destroyed by its alert handlers. Results of init, resize, attach and guard_acquire that are not used are warned
+          of. New: abandon, ignore_pressure, objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS, OBJPOOL_TLS_MODEL, hooks
+          that throw, pools in C++20 modules.
           Mended: forks during first uses, in handlers and hooks; fibers that go on in another thread; sandboxes that
           refuse membarrier late; waiting against trim and maintenance; maintenance against resize; real-time threads that
           wait for others, and those beyond OBJPOOL_MAX_THREADS; allocators that use other pools or refuse what is large;

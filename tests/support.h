@@ -62,6 +62,13 @@ extern "C" {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
+static inline bool all_zero(const void *memory, size_t size) {
+  const unsigned char *bytes = (const unsigned char *)memory;
+  while (size > 0)
+    if (bytes[--size] != 0) return false;
+  return true;
+}
+
 /* cmocka's assertions jump and so belong to the main thread; this one may stand in any thread, hook or child. */
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 

@@ -76,6 +76,7 @@ static int use_pool(void) {
   config.on_leak = OBJPOOL_LEAK_REPORT;
   config.on_leak = OBJPOOL_LEAK_IGNORE;
   config.on_leak = OBJPOOL_LEAK_ABORT;
+  if (objpool_config_error(&config)) return 41;
   if (!conn_pool_init(&pool, &config)) return 1;
   if (!conn_pool_attach(&pool)) return 2;
   if (!(conn = conn_pool_acquire(&pool))) return 3;
@@ -111,7 +112,7 @@ static conn_pool_guard open_guarded(void) {
 
 static int use_guards(void) {
   OBJPOOL_SCOPED(conn_pool) guard = open_guarded();
-  OBJPOOL_SCOPED(conn_pool) second = conn_pool_guard_acquire_for(&pool, 1000);
+  OBJPOOL_SCOPED(conn_pool) second = conn_pool_guard_acquire_for(&pool, OBJPOOL_MS(1));
   OBJPOOL_SCOPED(conn_pool) third = conn_pool_guard_acquire(&pool);
   struct conn *conn, value;
   int sum = 0;
@@ -179,6 +180,7 @@ static int use_untyped(void) {
   if (objpool_clear(&untyped) != 2) return 39;
   stats = objpool_snapshot(&untyped);
 #ifndef OBJPOOL_NO_STATS
+  if (OBJPOOL_SECONDS(2) != OBJPOOL_MS(2000) || OBJPOOL_MS(0.5) != 500000 || sizeof OBJPOOL_MS(1) != 8) return 42;
   if (objpool_hit_rate(&stats) + objpool_miss_rate(&stats) < 0.99) return 40;
 #endif
   if (objpool_bytes_saved(&stats) != stats.hits * 24) return 41;

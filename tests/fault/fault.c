@@ -3,7 +3,7 @@
  * the n-th on. Whatever fails: no crash, no leak, no lost reservation, counters that agree, and afterwards the same pools work.
  *
  * Each run is a process of its own, forked before anything of the library was used, as some of what can fail is done once for a
- * process. The linker sends the calls of the library through the functions below (-Wl,--wrap=…; tests/test_faults.sh).
+ * process. The linker sends the calls of the library through the functions below (-Wl,--wrap=…; tests/memory/test_faults.sh).
  *
  * fault [verbose] */
 #define OBJPOOL_IMPLEMENTATION
@@ -391,7 +391,7 @@ static void use_many(plain_pool *plain, page_pool *pages) {
     REQUIRE(errno == ENOMEM);
     return;
   }
-  pages->base.state->next_cells = 1; /* twelve blocks of one page each */
+  pages->base.state->blocks.next_cells = 1; /* twelve blocks of one page each */
   count = page_pool_acquire_many(pages, page, PAGES);
   REQUIRE(count == PAGES || failed_as_documented());
   page_pool_release_many(pages, page, count);

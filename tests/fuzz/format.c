@@ -333,7 +333,7 @@ static void on_alert(const objpool_alert *alert, void *user) {
 
 /* Any counts that can be: their sums are, too. */
 static void invent_counts(objpool__state *state) {
-  uint64_t *counts = state->shared_counts;
+  uint64_t *counts = state->counts.shared;
   for (int i = 0; i < OBJPOOL__COUNTERS; i++) counts[i] = number();
   counts[OBJPOOL__MISSES] = at_most(counts[OBJPOOL__MISSES], counts[OBJPOOL__ACQUIRES]);
   counts[OBJPOOL__RELEASES] =
@@ -394,7 +394,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   objpool_monitor_poll(&monitor);
   objpool_monitor_destroy(&monitor);
   for (size_t i = 0; i < count; i++) {
-    memset(pools[i].base.state->shared_counts, 0, sizeof pools[i].base.state->shared_counts);
+    memset(pools[i].base.state->counts.shared, 0, sizeof pools[i].base.state->counts.shared);
     thing_pool_destroy(&pools[i]);
   }
   return 0;

@@ -1,4 +1,4 @@
-/* lifecycle.h: what the programs of this directory share. tests/test_lifecycle.sh builds and runs them. */
+/* lifecycle.h: what the programs of this directory share. tests/fork/test_lifecycle.sh builds and runs them. */
 #ifndef LIFECYCLE_H
 #define LIFECYCLE_H
 

@@ -2,7 +2,7 @@
  *
  * Each program makes one mistake, in a line that says MISTAKE, and its first comment tells what comes of it. Built with
  * -DWITHOUT_MISTAKE the same program is correct, and ends with status 0 and in silence.
- * tests/test_misuse_suite.sh builds and runs them all, both ways. */
+ * tests/mistakes/test_misuse_suite.sh builds and runs them all, both ways. */
 #ifndef MISUSE_H
 #define MISUSE_H
 

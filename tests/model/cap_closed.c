@@ -20,7 +20,7 @@ static void *body(void *argument) {
 #if defined(RESIZE)
     break;
 #elif defined(LEAN)
-    size_t before = __atomic_fetch_sub(&state->alive, 1, __ATOMIC_SEQ_CST);
+    size_t before = __atomic_fetch_sub(&state->limits.alive, 1, __ATOMIC_SEQ_CST);
     assert(before >= 1 && before <= CAP);
 #else
     int now = __atomic_add_fetch(&out, 1, __ATOMIC_RELAXED);
@@ -37,8 +37,8 @@ static size_t seen;
 
 static void *resize(void *argument) { /* as objpool_resize */
   (void)argument;
-  __atomic_store_n(&state->max_objects, 1, __ATOMIC_SEQ_CST);
-  seen = __atomic_load_n(&state->alive, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&state->limits.max_objects, 1, __ATOMIC_SEQ_CST);
+  seen = __atomic_load_n(&state->limits.alive, __ATOMIC_SEQ_CST);
   return NULL;
 }
 #endif
@@ -50,11 +50,11 @@ int main(void) {
 #ifdef RESIZE
     start(resize, 1);
     all_others_end();
-    assert(state->alive <= (seen > 1 ? seen : 1));
-    state->alive = 0;
+    assert(state->limits.alive <= (seen > 1 ? seen : 1));
+    state->limits.alive = 0;
 #endif
     all_others_end();
-    assert(state->alive == 0);
+    assert(state->limits.alive == 0);
     end();
   }
   (void)out;

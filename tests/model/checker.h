@@ -128,9 +128,7 @@ extern void *realloc(void *, size_t);
 #define calloc checker__calloc
 #define free(memory) ((void)(memory))
 struct objpool__waiter;
-static void *checker__clear(struct objpool__waiter *waiter, int value, size_t size); /* by fields: one is not a word */
-#define memset(memory, value, size) \
-  _Generic((memory), struct objpool__waiter * : checker__clear, default : checker__memset)((memory), (value), (size))
+#define memset(memory, value, size) checker__memset((memory), (value), (size))
 #define memcpy checker__memcpy
 #define memmove checker__memmove
 

@@ -33,12 +33,6 @@
 #undef __asm__
 #define printf(...) ((void)0)
 
-static void *checker__clear(objpool__waiter *waiter, int value, size_t size) {
-  waiter->next = waiter->previous = NULL;
-  waiter->progress = 0;
-  waiter->object = NULL;
-  return waiter;
-}
 #endif
 
 #undef NDEBUG
@@ -75,48 +69,57 @@ static inline void begin(size_t max_objects, size_t rounds) {
   state = pool.state;
 #else /* as objpool__state_make leaves it, field by field: GenMC cannot follow how structures are copied */
   static objpool__state made;
+  static objpool__slot *table[OBJPOOL__ROWS];
   state = &made;
+  state->slots.table = table;
+  state->slots.open_at_all = rounds != 0;
   bool locks = objpool__make_locks(state);
   assert(locks);
-  for (unsigned i = 0; i < OBJPOOL__ROWS; i++) state->table[i] = &objpool__no_slot;
+  for (unsigned i = 0; i < OBJPOOL__ROWS; i++) state->slots.table[i] = &objpool__no_slot;
   state->pool = &pool;
   state->home = &objpool__process;
-  state->as.type.size = state->as.type.alignment = state->size = sizeof(uint64_t);
+  state->as.type.size = state->as.type.alignment = state->blocks.object_bytes = sizeof(uint64_t);
   state->as.type.validate = closed__validate;
   state->as.type.validate_on = OBJPOOL_ON_MAINTAIN;
-  state->stride = 2 * sizeof(uint64_t);
-  objpool__round_up(sizeof(objpool__block) + sizeof(uint64_t), sizeof(uint64_t), &state->cell_offset);
-  state->config.growth_factor = 2.0;
+  state->blocks.stride = 2 * sizeof(uint64_t);
+  objpool__round_up(sizeof(objpool__block) + sizeof(uint64_t), sizeof(uint64_t), &state->blocks.offset);
+  state->blocks.alignment = 2 * sizeof(void *);
+  state->blocks.growth_factor = 2.0;
   state->config.shrink_threshold = 0.7;
-  state->config.allocator.allocate = objpool__default_allocate;
-  state->config.allocator.deallocate = objpool__default_deallocate;
-  state->max_objects = state->config.max_objects = max_objects;
-  state->rounds = rounds ? rounds : 1;
-  state->engine = rounds ? OBJPOOL__CACHED : OBJPOOL__UNCACHED;
-  objpool__magazines_plan(state);
-  state->segment_bits = 2;
-  state->segment_mask = 3;
-  state->directory_room = 2; /* soon too small */
-  state->next_cells = 8;
+  state->memory.allocator.allocate = objpool__default_allocate;
+  state->memory.allocator.deallocate = objpool__default_deallocate;
+  state->limits.max_objects = state->config.max_objects = max_objects;
+  state->engine = rounds ? &objpool__cached_engine : &objpool__uncached_engine;
+  objpool__depot_plan(&state->depot, rounds ? rounds : 1);
+  state->depot.segment_bits = 2;
+  state->depot.segment_mask = 3;
+  state->depot.directory_capacity = 2; /* soon too small */
+  state->blocks.next_cells = 8;
   objpool__publish(state);
 #endif
 }
 
+/* What an acquire asks for. */
+static inline objpool__quest quest_for(objpool__how how) {
+  objpool__quest quest = {how, UINT64_MAX, false, false, false, false, EAGAIN, OBJPOOL__EXHAUSTED, NULL, NULL};
+  return quest;
+}
+
 /* Magazines for so many objects without a cell. */
 static inline void provide(size_t objects) {
-  objpool__lock(&state->growth_lock);
-  objpool__lock(&state->blocks_lock);
-  bool provided = objpool__provide(state, objects, 0);
+  objpool__lock(&state->memory.growth_lock);
+  objpool__lock(&state->memory.lock);
+  bool provided = objpool__provide(&state->depot, &state->memory, objpool__magazines_for(&state->depot, objects, 0));
   assert(provided);
-  objpool__unlock(&state->blocks_lock);
-  objpool__unlock(&state->growth_lock);
+  objpool__unlock(&state->memory.lock);
+  objpool__unlock(&state->memory.growth_lock);
 }
 
 /* One more object, in use. */
 static inline void *made(void) {
   bool reserved = objpool__reserve(state);
   assert(reserved);
-  void *object = objpool__create(state, NULL);
+  void *object = objpool__build(state, NULL);
   assert(object);
   return object;
 }

@@ -25,7 +25,7 @@ static uintptr_t pops;
 #endif
 
 static objpool__magazine *pop(int self) {
-  objpool__magazine *magazine = objpool__depot_pop(state, &state->full);
+  objpool__magazine *magazine = objpool__depot_pop(&state->depot, &state->depot.full);
   if (!magazine) return NULL;
   assert(owner[magazine->number] == 0);
   owner[magazine->number] = self + 1;
@@ -39,7 +39,7 @@ static objpool__magazine *pop(int self) {
 static void push(objpool__magazine *magazine, int self) {
   assert(owner[magazine->number] == self + 1);
   owner[magazine->number] = 0;
-  uint64_t depth = objpool__depot_push(state, &state->full, magazine, MOST);
+  uint64_t depth = objpool__depot_push(&state->depot, &state->depot.full, magazine, MOST);
   assert(depth); /* it is never deeper than there are magazines */
 }
 
@@ -75,11 +75,11 @@ static void *grows(void *argument) {
 
 static void *brings(void *argument) { /* as objpool__magazine_take, which waits for one where this gives up */
   (void)argument;
-  if (__atomic_load_n(&state->magazine_count, __ATOMIC_RELAXED) == before) return NULL;
-  objpool__magazine *magazine = objpool__magazine_take(state);
+  if (__atomic_load_n(&state->depot.count, __ATOMIC_RELAXED) == before) return NULL;
+  objpool__magazine *magazine = objpool__magazine_take(&state->depot);
   magazine->objects[0] = NULL;
   owner[magazine->number] = 0;
-  objpool__depot_push(state, &state->full, magazine, 0);
+  objpool__depot_push(&state->depot, &state->depot.full, magazine, 0);
   return magazine;
 }
 #endif
@@ -90,13 +90,13 @@ int main(void) {
     begin(MAGAZINES, 0);
     provide(MAGAZINES);
     for (int k = 0; k < MAGAZINES; k++) {
-      objpool__magazine *magazine = objpool__magazine_take(state);
+      objpool__magazine *magazine = objpool__magazine_take(&state->depot);
       magazine->objects[0] = NULL;
-      objpool__depot_push(state, &state->full, magazine, 0);
+      objpool__depot_push(&state->depot, &state->depot.full, magazine, 0);
     }
 #ifdef GROW
-    before = state->magazine_count;
-    state->magazines_begun = (uint32_t)before;
+    before = state->depot.count;
+    state->depot.begun = (uint32_t)before;
 #endif
     start(body, THREADS);
 #ifdef GROW
@@ -107,11 +107,11 @@ int main(void) {
 #ifdef GROW
     magazines += result[THREADS + 1] != NULL;
 #endif
-    assert(objpool__depot_depth(state, &state->full) == (uint64_t)magazines);
-    uint32_t number = objpool__number(state->full);
+    assert(objpool__depot_depth(&state->depot, &state->depot.full) == (uint64_t)magazines);
+    uint32_t number = objpool__number(state->depot.full);
     for (int left = magazines; left > 0; left--) {
       assert(number);
-      objpool__magazine *magazine = objpool__magazine_at(state, number);
+      objpool__magazine *magazine = objpool__magazine_at(&state->depot, number);
       assert(magazine->depth == (uint64_t)left && owner[number] == 0);
 #ifndef CHECKED /* where two that count at once are a race */
       pops -= (uintptr_t)magazine->objects[0];
@@ -122,7 +122,7 @@ int main(void) {
 #ifndef CHECKED
     assert(pops == 0);
 #endif
-    state->full = 0; /* they hold no objects */
+    state->depot.full = 0; /* they hold no objects */
     end();
   }
   printf("%d threads on %d magazines, %d times: none in two hands, none lost\n", THREADS, MAGAZINES, REPEAT);

@@ -24,10 +24,11 @@ typedef struct { uint64_t uses; } thing;
 
 static void *revoker(void *argument) { /* as an acquire of a thread without a slot, or whose slot is empty */
   (void)argument;
-  void *object = NULL;
-  objpool__found found = objpool__cached_find(state, OBJPOOL__ACQUIRE, &object);
+  objpool__quest quest = quest_for(OBJPOOL__ACQUIRE);
+  objpool__found found = objpool__cached_find(state, &quest);
+  void *object = quest.object;
   assert(found == OBJPOOL__OBJECT);
-  objpool__mark(object);
+  objpool__flip(object);
   ((thing *)object)->uses++;
   return object;
 }
@@ -69,7 +70,7 @@ int main(void) {
       uses -= all[k]->uses;
     }
     assert(uses + REVOKERS == 0);
-    objpool__unhold(state);
+    objpool__unhold(&state->gate);
     end();
   }
   printf("an owner (%s) and %d revokers, %d times: each object in one hand\n", pattern, REVOKERS, REPEAT);

@@ -67,7 +67,7 @@ static void *trims(void *argument) {
 
 static void *takes(void *argument) {
   (void)argument;
-  object = objpool__shared_pop(state);
+  object = objpool__stack_pop(&state->depot);
   return NULL;
 }
 #endif
@@ -102,12 +102,12 @@ int main(void) {
 #ifdef RESIZE
     start(resizes, 1);
 #endif
-    void *got = NULL;
+    objpool__quest quest = quest_for(OBJPOOL__WAIT);
     go();
-    objpool__found found = objpool__queue_find(state, UINT64_MAX, &got);
-    assert(found != OBJPOOL__NOTHING && (found == OBJPOOL__OBJECT) == (got != NULL));
+    objpool__found found = objpool__queue_find(state, &quest);
+    assert(found != OBJPOOL__NOTHING && (found == OBJPOOL__OBJECT) == (quest.object != NULL));
     all_others_end();
-    assert(state->waiting == 0 && state->hold == 0 && !state->first_waiter);
+    assert(state->queue.waiting == 0 && state->gate.hold == 0 && !state->queue.first);
     end();
   }
   printf("a waiter, %d times: served\n", REPEAT);

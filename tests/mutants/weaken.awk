@@ -1,6 +1,9 @@
 # Writes objpool.h with every weakening in it at once, each behind a switch: WEAKENED=17 in the environment of a program
 # built with that header turns the 17th on. So the tests are compiled once, and not once for each weakening.
-# On the file named by `list`: number, kind, function, occurrence, line, text of the line, as columns with tabs between.
+# On the file named by `list`: number, kind, function, occurrence, line, statement, as columns with tabs between. The statement is what
+# stands between two of `;`, `{` and `}`, or the head of an `if` or a loop, on one line and without comments: kind, function, statement
+# without white space, and occurrence where a function has the same more than once, are a key that outlives a comment, a reformatting, and
+# a function that moves.
 #
 # awk -v list=FILE -f weaken.awk objpool.h >weakened/objpool.h
 #
@@ -20,15 +23,48 @@
 
 function add(line, column, text) { insertions++; at_line[insertions] = line; at_column[insertions] = column; inserted[insertions] = text }
 
-# A mutant in this line; returns the expression that says whether it is on.
-function mutant(kind, line,   key) {
+# A mutant at this place; returns the expression that says whether it is on.
+function mutant(kind, line, column,   text, key) {
   total++
-  key = kind "\t" owner[line] "\t" trimmed(line)
-  printf "%d\t%s\t%s\t%d\t%d\t%s\n", total, kind, owner[line], ++seen[key], line, trimmed(line) >list
+  text = statement_at(line, column)
+  key = kind "\t" owner[line] "\t" text
+  gsub(/ /, "", key)
+  printf "%d\t%s\t%s\t%d\t%d\t%s\n", total, kind, owner[line], ++seen[key], line, text >list
   return "weakened(" total ")"
 }
 
-function trimmed(line,   text) { text = code[line]; gsub(/^[ \t]+|[ \t\\]+$/, "", text); return text }
+# Where each statement begins, and what it says.
+function find_statements(   line, column, c, depth, text) {
+  depth = 0
+  text = ""
+  for (line = 1; line <= NR; line++) {
+    if (continuing[line] != continuing[line - 1]) { end_statement(text); text = ""; depth = 0 } # a macro begins or ends
+    for (column = 1; column <= length(code[line]); column++) {
+      c = substr(code[line], column, 1)
+      if (text == "" && c ~ /[ \t\\]/) continue
+      if (text == "") { begun++; begin_line[begun] = line; begin_column[begun] = column }
+      text = text c
+      c = substr(bare[line], column, 1)
+      depth += c == "(" ? 1 : c == ")" ? -1 : 0
+      if (depth == 0 && (c ~ /[;{}]/ || (c == ")" && text ~ /^(else +)?(if|for|while|switch) *\(/))) { end_statement(text); text = "" }
+    }
+    if (text != "") text = text " "
+    last_begun[line] = begun
+  }
+}
+
+function end_statement(text) {
+  if (text == "") return
+  gsub(/[ \t\\]+/, " ", text)
+  sub(/^else /, "", text)
+  sub(/ $/, "", text)
+  says[begun] = text
+}
+
+function statement_at(line, column,   i) {
+  for (i = last_begun[line]; begin_line[i] == line && begin_column[i] > column; i--);
+  return says[i]
+}
 
 # Where the parenthesis that opens there closes: sets closing_line and closing_column; false if not within twelve lines.
 function closes(line, column,   depth, c) {
@@ -167,7 +203,7 @@ function statements(line, column,   depth, c, rest, word, first_line, first_colu
     what = substr(text, RLENGTH + 1)
     if (begins_pair(name) && !prints[first_line]) {
       # `what` is the lock; from here on its unlocks belong to this one
-      number = mutant("pair", first_line)
+      number = mutant("pair", first_line, first_column)
       open_pair[half what] = number
       add(first_line, first_column, number " ? (void)0 : (void)(")
       add(end_line, end_column, ")")
@@ -175,7 +211,7 @@ function statements(line, column,   depth, c, rest, word, first_line, first_colu
       add(first_line, first_column, open_pair[name what] " ? (void)0 : (void)(")
       add(end_line, end_column, ")")
     } else if (droppable(text, first_line, checked)) {
-      add(first_line, first_column, mutant("drop", first_line) " ? (void)0 : (void)(")
+      add(first_line, first_column, mutant("drop", first_line, first_column) " ? (void)0 : (void)(")
       add(end_line, end_column, ")")
     }
     checked = 0
@@ -184,11 +220,7 @@ function statements(line, column,   depth, c, rest, word, first_line, first_colu
 
 # The functions of the file.
 function functions(   line, column, previous, c) {
-  for (line = 1; line <= NR; line++) {
-    body[line] = continuing[line] ? "" : code[line]
-    while (match(body[line], /"([^"\\]|\\.)*[^"`]"|'[^']+'|'\\''/)) # what stands in strings is no code
-      body[line] = substr(body[line], 1, RSTART - 1) sprintf("%" RLENGTH "s", "") substr(body[line], RSTART + RLENGTH)
-  }
+  for (line = 1; line <= NR; line++) body[line] = continuing[line] ? "" : bare[line]
   line = column = 1
   previous = ""
   while (next_place(line, column)) {
@@ -211,7 +243,7 @@ function functions(   line, column, previous, c) {
 
 # What is code, and in which function: the rest of `code` is emptied.
 /---.*>>core \*\/$/ { inside = 1; room = "core" }
-/^\/\* ---- room: / { split(substr($0, 15), word, "[. ]"); room = word[1] == "the" ? word[2] : word[1] }
+/^\/\* ---- room: .*>>/ { room = $0; sub(/^.* >>/, "", room) }
 {
   text = $0
   if (comment) {
@@ -235,26 +267,32 @@ function functions(   line, column, previous, c) {
   code[NR] = text
   continuing[NR] = NR > 1 && source[NR - 1] ~ /\\$/
   owner[NR] = where
-  meeting[NR] = room ~ /^(core|depot|limits|commons|waiting|revocation|acquiring|releasing|life)$/
+  meeting[NR] = room ~ /^(core|process|depot|limits|counts|peaks|commons|waiting|revocation|slot|threads|uncached|cached|trimming|acquiring|releasing|forks|life)$/
   plain[NR] = room ~ /^(output|pressure|maintenance|monitor)$/
-  prints[NR] = room ~ /^(output|pressure|system)$/ || where == "objpool__alert_message"
+  prints[NR] = room ~ /^(output|pressure|system|panics)$/ || where == "objpool__alert_message"
 }
 
 END {
   for (line = 1; line <= NR; line++) {
+    bare[line] = code[line]
+    while (match(bare[line], /"([^"\\]|\\.)*[^"`]"|'[^']+'|'\\''/)) # what stands in strings is no code
+      bare[line] = substr(bare[line], 1, RSTART - 1) sprintf("%" RLENGTH "s", "") substr(bare[line], RSTART + RLENGTH)
+  }
+  find_statements()
+  for (line = 1; line <= NR; line++) {
     if (code[line] ~ /^[ \t]*$/) continue
     for (column = 0; (column = next_match(line, "__ATOMIC_(SEQ_CST|ACQUIRE|RELEASE|ACQ_REL)", column)) > 0;) {
       width = RLENGTH
-      add(line, column, "(" mutant("order", line) " ? __ATOMIC_RELAXED : ")
+      add(line, column, "(" mutant("order", line, column) " ? __ATOMIC_RELAXED : ")
       add(line, column + width, ")")
     }
     if ((column = next_match(line, "objpool__membarrier\\(false\\)", 0)) > 0) {
-      add(line, column, "(" mutant("barrier", line) " || ")
+      add(line, column, "(" mutant("barrier", line, column) " || ")
       add(line, column + RLENGTH, ")")
     }
     if ((column = next_match(line, "__asm__ volatile\\(\"\".*\\);", 0)) > 0) {
       width = RLENGTH
-      mutant("barrier", line)
+      mutant("barrier", line, column)
       add(line, column, "UNLESS_" total "(")
       add(line, column + width - 1, ")")
       unless[total] = 1
@@ -262,42 +300,42 @@ END {
     for (column = 0; (column = next_match(line, "(^|[^a-z_])if \\(", column)) > 0;) {
       column += RLENGTH - 1
       if (!closes(line, column) || !(meeting[line] || (!plain[line] && leaves(closing_line, closing_column)))) continue
-      add(line, column, "(!" mutant("check", line) " && ")
+      add(line, column, "(!" mutant("check", line, column) " && ")
       add(closing_line, closing_column + 1, ")")
     }
     if ((column = next_match(line, "__builtin_(mul|add)_overflow\\(", 0)) > 0 && closes(line, column + RLENGTH - 1)) {
-      add(line, column, "(!" mutant("overflow", line) " & ")
+      add(line, column, "(!" mutant("overflow", line, column) " & ")
       add(closing_line, closing_column + 1, ")")
     }
     if ((column = next_match(line, ", 1, __ATOMIC", 0)) > 0) {
-      add(line, column + 2, "!" mutant("count", line) " * ")
+      add(line, column + 2, "!" mutant("count", line, column) " * ")
     }
     if ((column = next_match(line, "(->|\\.)[a-z_]+(\\+\\+|--);", 0)) > 0) {
-      add(line, column + RLENGTH - 3, (substr(code[line], column + RLENGTH - 2, 1) == "+" ? " += " : " -= ") "!" mutant("count", line) "; /*")
+      add(line, column + RLENGTH - 3, (substr(code[line], column + RLENGTH - 2, 1) == "+" ? " += " : " -= ") "!" mutant("count", line, column) "; /*")
       add(line, column + RLENGTH, "*/")
     }
     if ((column = next_match(line, "objpool__(add|count|count_in|count_out|raise|watch|look)\\(", 0)) > 0 &&
         code[line] !~ /^[A-Za-z]/ && substr(code[line], 1, column - 1) !~ /= *$/ && closes(line, column + RLENGTH - 1)) {
-      add(line, column, "(" mutant("statistics", line) " ? (void)0 : (void)")
+      add(line, column, "(" mutant("statistics", line, column) " ? (void)0 : (void)")
       add(closing_line, closing_column + 1, ")")
     }
     if ((column = next_match(line, "OBJPOOL__STORE\\([a-z]+->(peak_in_use|peak_idle|since_ns),", 0)) > 0) {
-      add(line, column, "(" mutant("statistics", line) " ? (void)0 : (void)")
+      add(line, column, "(" mutant("statistics", line, column) " ? (void)0 : (void)")
       closes(line, column + 14)
       add(closing_line, closing_column + 1, ")")
     }
     if ((column = next_match(line, "(^|[^a-z_])(stats|sum)\\.[a-z_]+ \\+?= ", 0)) > 0 && substr(code[line], column + RLENGTH) !~ /^0;/) {
-      add(line, column + RLENGTH, mutant("statistics", line) " ? 0 : ")
+      add(line, column + RLENGTH, mutant("statistics", line, column) " ? 0 : ")
     }
-    if ((column = next_match(line, "\\+ 1\\) << OBJPOOL__NUMBER_BITS", 0)) > 0) add(line, column + 2, "!" mutant("tag", line) " * ")
+    if ((column = next_match(line, "\\+ 1\\) << OBJPOOL__NUMBER_BITS", 0)) > 0) add(line, column + 2, "!" mutant("tag", line, column) " * ")
     if ((column = next_match(line, "^ *\\*objpool__tag\\([a-z]*\\) = ", 0)) > 0) {
       match(code[line], /\*/)
-      add(line, RSTART, "if (!" mutant("tag", line) ") ")
+      add(line, RSTART, "if (!" mutant("tag", line, column) ") ")
     }
     if (meeting[line] && (column = next_match(line, " (<|<=|>|>=) ", 0)) > 0 && code[line] !~ /(^|[^a-z_])for \(/) {
       do {
         width = RLENGTH
-        add(line, column + width, mutant("bound", line) " + ")
+        add(line, column + width, mutant("bound", line, column) " + ")
         column += width
       } while ((column = next_match(line, " (<|<=|>|>=) ", column - 1)) > 0)
     }

@@ -24,6 +24,7 @@ size_t use_plain(thing_pool *pool, const objpool_config *defaults);
 size_t use_hooked(hooked_pool *pool, const objpool_config *defaults);
 size_t use_local(local_pool *pool, const objpool_config *defaults);
 int use_pointers(pointer_pool *pool, text_pool *texts);
+int64_t use_times(int number, size_t large, int64_t exact, double share);
 
 #define USE(name)                                                                                                     \
   static name##_guard name##_open(name *pool) {                                                                       \
@@ -91,4 +92,10 @@ int use_pointers(pointer_pool *pool, text_pool *texts) {
   OBJPOOL_WITH(pointer_pool, pointer, pool) return *pointer == pool;
   OBJPOOL_WITH(text_pool, one, texts) return **one;
   return -1;
+}
+
+int64_t use_times(int number, size_t large, int64_t exact, double share) {
+  static const int64_t second = OBJPOOL_SECONDS(1);
+  return second + OBJPOOL_MS(number) + OBJPOOL_MS(large) + OBJPOOL_SECONDS(exact) + OBJPOOL_SECONDS(share) +
+         OBJPOOL_MS(number + 1);
 }

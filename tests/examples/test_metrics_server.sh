@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# examples/metrics_server.c as its visitors meet it: the three pages, 404 for others, refusal of what is too large, and
+# the live page in Chromium.
+set -eu
+tests/tools/need jq curl libmicrohttpd-dev chromium >&2 ||
+  { echo "skipped: for want of jq curl libmicrohttpd-dev chromium"; exit 77; }
+work=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
+bad() { echo "NOT OK: $1"; cat "$work/log" 2>/dev/null; exit 1; }
+
+"${CC:-cc}" -std=c11 -O2 -pthread -I. examples/metrics_server.c -o "$work/metrics_server" -lmicrohttpd
+names=('Größe "µ" \ 池' '<b id="injected">bold</b>')
+"$work/metrics_server" 0 900 "${names[@]}" >"$work/log" 2>&1 &
+server=$!
+for _ in $(seq 600); do grep -q '^http' "$work/log" && break; sleep 0.1; done
+url=$(sed -n 's|^\(http://127.0.0.1:[0-9]*/\) .*|\1|p' "$work/log")
+[ -n "$url" ] || bad "it does not start"
+
+answers() { # STATUS WHAT CURL-ARGUMENTS...
+  local status
+  status=$(curl -s --max-time 10 -o "$work/body" -w '%{http_code}' "${@:3}") || true
+  [ "$status" = "$1" ] || bad "$2: $status, not $1"
+  echo "ok: $1 for $2"
+}
+answers 200 "the page" "$url"
+answers 200 "/metrics" "${url}metrics"
+head -n 1 "$work/body" | grep -q '^# HELP objpool_' || bad "/metrics begins otherwise"
+curl -s -o /dev/null -D - "${url}metrics" | grep -qi '^content-type: text/plain; version=0.0.4' ||
+  bad "/metrics is not declared as text exposition 0.0.4"
+answers 200 "/stats.json" "${url}stats.json"
+jq -ne 'input | [.registry.pools[].name] | contains(["connections", "pages", "requests"])' "$work/body" >/dev/null ||
+  bad "/stats.json lacks pools"
+answers 200 "HEAD" -I "$url"
+for path in nope metrics/ stats.jso index.html ../etc/passwd '%2e%2e/%2e%2e/etc/passwd' favicon.ico; do
+  answers 404 "the unknown /$path" --path-as-is "$url$path"
+done
+answers 405 "a POST" -d small "${url}metrics"
+answers 405 "DELETE" -X DELETE "${url}metrics"
+head -c 1000000 /dev/zero >"$work/million"
+# told before the body is sent, as a visitor asks who does not want to send it in vain: else the answer may be lost with it
+wary='Expect: 100-continue'
+answers 405 "a POST of a million bytes" -H "$wary" --data-binary @"$work/million" "${url}metrics"
+answers 413 "a GET with a body of a million bytes" -X GET -H "$wary" --data-binary @"$work/million" "${url}metrics"
+answers 413 "a GET with a body in chunks" -X GET -H "$wary" -H 'Transfer-Encoding: chunked' --data-binary @"$work/million" "${url}metrics"
+long=$(head -c 40000 /dev/zero | tr '\0' a)
+answers 414 "an address of 40,000 characters" "$url$long"
+answers 431 "a header of 40,000 characters" -H "X-Long: $long" "$url"
+answers 200 "the next visitor, after all that" "${url}metrics"
+
+# many at once: more than it lets in get no answer, the rest do, and it lives
+answered=$(seq 100 | xargs -P 50 -I{} curl -s --max-time 10 -o /dev/null -w '%{http_code}\n' "${url}stats.json" |
+  grep -c '^200' || true)
+[ "$answered" -ge 30 ] || bad "of 100 visitors, 50 at a time, only $answered got an answer"
+echo "ok: 100 visitors, 50 at a time, at most 32 let in: $answered answered"
+
+# bursts begin every twelve seconds, after eight: then there are alerts, and four seconds later they end
+for _ in $(seq 1200); do
+  if curl -s "${url}stats.json" |
+    jq -ne 'input | [.alerts[].recovered] | any and (all | not)' >/dev/null; then break; fi
+  sleep 0.1
+done
+curl -s "${url}stats.json" | jq -ne 'input | [.alerts[].recovered] | any and (all | not)' >/dev/null ||
+  bad "no alerts began and ended within two minutes"
+echo "ok: alerts begin and end: $(curl -s "${url}stats.json" | jq -r '.alerts[0].message')"
+
+browse() {
+  timeout -k 5 180 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking \
+    --disable-component-update --disable-sync --user-data-dir="$(mktemp -d -p "$work")" --window-size=1100,900 "$@" "$url"
+}
+browse --virtual-time-budget=6000 --dump-dom >"$work/dom" 2>"$work/chromium" ||
+  { cat "$work/chromium"; bad "Chromium failed"; }
+shows() { grep -qF -- "$1" "$work/dom" ||
+  { cat "$work/dom"; bad "the page does not show $2"; }; echo "ok: the page shows $2"; }
+shows '<td>connections</td>' "a pool"
+shows '<td>Größe "µ" \ 池</td>' "a name with quotes, a backslash and Chinese"
+shows '<td>&lt;b id="injected"&gt;bold&lt;/b&gt;</td>' "a name like markup as text"
+shows '>live</span>' "that it is live"
+shows 'class="began"' "alerts that began"
+shows 'class="ended"' "alerts that ended"
+grep -qE '<td class="n">[0-9]+ of 8</td>' "$work/dom" || bad "the page does not show connections in use of 8"
+grep -qE '<polyline points="[0-9.]+,[0-9.]+ [0-9.]+,[0-9.]+' "$work/dom" ||
+  bad "the page drew no curve from several looks"
+echo "ok: the page drew a curve from several looks"
+browse --virtual-time-budget=6000 --screenshot="$work/page.png" >/dev/null 2>"$work/chromium" ||
+  { cat "$work/chromium"; bad "no screenshot"; }
+[ "$(head -c 4 "$work/page.png" | tail -c 3)" = PNG ] && [ "$(wc -c <"$work/page.png")" -gt 20000 ] ||
+  bad "the screenshot is empty"
+[ -z "${SCREENSHOT-}" ] || cp "$work/page.png" "$SCREENSHOT"
+echo "ok: a screenshot of $(wc -c <"$work/page.png") bytes (SCREENSHOT=FILE keeps it)"
+
+kill -TERM "$server"
+status=0
+wait "$server" || status=$?
+server=
+[ "$status" = 0 ] && grep -q '^stopped after [1-9][0-9]* alerts' "$work/log" || bad "it did not stop as asked: $status"
+echo "ok: it stops when asked, with status 0"

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# examples/top.c in a real terminal (tmux): the table, a new window size, and a clean terminal after q, Ctrl-C and
+# SIGTERM; one plain table in a pipe.
+set -eu
+tests/tools/need tmux >&2 || { echo "skipped: for want of tmux"; exit 77; }
+work=$(mktemp -d)
+socket=objpool-top-$$
+t() { tmux -f /dev/null -L "$socket" "$@"; }
+trap 't kill-server 2>/dev/null || true; rm -rf "$work"' EXIT
+bad() { echo "NOT OK: $1"; t capture-pane -p 2>/dev/null || true; exit 1; }
+
+"${CC:-cc}" -std=c11 -O2 -pthread -I. examples/top.c -o "$work/top"
+
+# in a pipe
+LC_ALL=C.UTF-8 "$work/top" 'Größe 池' $'e\033[31mscape\nline' >"$work/plain" </dev/null
+cat "$work/plain"
+[ "$(wc -l <"$work/plain")" = 7 ] || bad "a pipe gets one table of 7 lines"
+! grep -q $'\033' "$work/plain" || bad "no escape sequence goes into a pipe"
+for name in connections pages requests 'Größe 池' 'e?\[31mscape?line' all; do
+  grep -q "^$name " "$work/plain" || bad "no line for $name"
+done
+awk 'NR > 1 && !/%/ { exit 1 }' "$work/plain" || bad "every pool has a hit rate"
+echo "ok: one plain table in a pipe"
+
+until_shown() { # PATTERN WHAT: within a minute
+  local tries
+  for tries in $(seq 600); do
+    if t capture-pane -p | grep -q -- "$1"; then return; fi
+    sleep 0.1
+  done
+  bad "$2"
+}
+until_gone() { # PATTERN WHAT: the same, for what must go
+  local tries
+  for tries in $(seq 600); do
+    if ! t capture-pane -p | grep -q -- "$1"; then return; fi
+    sleep 0.1
+  done
+  bad "$2"
+}
+t new-session -d -x 110 -y 16 'env LC_ALL=C.UTF-8 PS1="ready> " sh'
+until_shown 'ready>' "the shell starts"
+t send-keys "echo before; stty -g >'$work/stty-before'" Enter
+until_shown '^before' "the shell answers"
+
+start() { # the shell that becomes the program leaves its number behind, for the signal below
+  t send-keys "clear; sh -c 'echo \$\$ >\"$work/pid\"; exec \"$work/top\" \"Größe 池\"'; echo left \$?" Enter
+  until_shown '^Größe 池' "the table shows"
+}
+left_clean() { # HOW
+  until_shown '^left 0' "$1 ends it with status 0"
+  t send-keys "stty -g >'$work/stty-after'; echo visible" Enter
+  until_shown '^visible' "after $1 the shell echoes as before"
+  cmp -s "$work/stty-before" "$work/stty-after" || bad "after $1 the terminal's settings are as before"
+  [ "$(t display-message -p '#{alternate_on}#{cursor_flag}')" = 01 ] ||
+    bad "after $1 the screen and the cursor are back"
+  ! t capture-pane -p | grep -q '^connections' || bad "after $1 nothing of the table stays"
+  echo "ok: clean after $1"
+}
+
+start
+until_shown '^connections .*[█▒]' "bars are drawn"
+until_shown '^connections .*[▁▂▃▄▅▆▇█]$' "sparklines are drawn"
+[ "$(t display-message -p '#{alternate_on}#{cursor_flag}')" = 10 ] ||
+  bad "it draws on a screen of its own, without a cursor"
+echo "ok: a live table with bars and sparklines"
+t resize-window -x 64 -y 7
+until_shown '^(1 more)' "a lower window shows fewer pools"
+until_gone '[█▒]' "a narrow window has no room for bars"
+t capture-pane -p | grep -q '^all ' || bad "the sum stays"
+t resize-window -x 110 -y 16
+until_shown '^connections .*[█▒]' "it grows with the window"
+until_gone 'more)' "all pools are back"
+echo "ok: it follows the window"
+t send-keys q
+left_clean q
+start
+t send-keys C-c
+left_clean Ctrl-C
+start
+kill -TERM "$(cat "$work/pid")"
+left_clean SIGTERM

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# examples/sized_buffers.c and examples/ring_buffers.c: right sizes, bounded memory, nothing overwritten while it is read.
+# shellcheck source=tests/examples/uses.sh
+. "$(dirname "$0")/uses.sh"
+
+build sized_buffers
+run "$work/examples/sized_buffers" 100000 8
+says 'ok +each request gets the smallest class that fits, beyond the largest a plain allocation' "the smallest that fits"
+says 'ok +100000 answers intact, 0 spoilt' "no buffer was in two hands"
+says 'ok +[0-9]+ bytes kept, no buffer larger than 2 times its class' "no buffer grown beyond its class is kept"
+kept=$(number 'ok +([0-9]+) bytes kept')
+at_least "$(number 'grew beyond their class: ([0-9]+) bytes not kept')" $((10 * kept)) \
+  "what was let go is ten times the $kept bytes kept"
+at_least "$(number 'in all: ([0-9]+) of [0-9]+ requests reused')" 90000 "most requests reused a buffer"
+says 'ok +0 bytes left after the end' "nothing is left at the end"
+
+build ring_buffers
+run "$work/examples/ring_buffers" 100000 4
+says 'ok +8 buffers come round in the same order' "the buffers are handed out in turn"
+says 'ok +0 replaced while nobody reads' "and stay the same ones"
+says 'ok +[0-9]+ read whole, 0 overwritten while being read' "no frame is overwritten while it is read"
+at_least "$(number 'ok +([0-9]+) read whole')" 1000 "frames were read meanwhile"
+at_least "$(number 'ok +([0-9]+) still being read when their turn came')" 1 "buffers still being read were replaced"
+says 'ok +0 frames refused for want of a buffer' "a buffer for each reader beside the ring is enough"
+says 'ok +12 buffers ever made, 8 in the ring' "and no more were made"
+exit $failed

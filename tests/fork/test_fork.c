@@ -1,0 +1,339 @@
+/* After fork the child goes on using its pools, whatever the other threads were doing; what they held stays in use there. */
+#include "support.h"
+
+#include "thing.h"
+
+OBJPOOL_DEFINE(thing_pool, thing);
+
+static thing_pool pool, capped;
+static char output[2000];
+
+static void use_and_check(thing_pool *used, size_t cap, size_t in_use) {
+  thing *objects[200];
+  size_t count = 0;
+  objpool_stats stats;
+  while (count < COUNT_OF(objects) && (objects[count] = thing_pool_acquire(used))) {
+    CHECK(objects[count]->owner == 0);
+    objects[count]->owner = 1;
+    count++;
+  }
+  CHECK(cap == 0 ? count == COUNT_OF(objects) : count == cap - in_use);
+  for (size_t i = 0; i < count; i++) objects[i]->owner = 0;
+  thing_pool_release_many(used, objects, count);
+  stats = thing_pool_stats(used);
+  CHECK(stats.in_use == in_use);
+  CHECK(stats.idle >= count);
+  CHECK(thing_pool_clear(used) == stats.idle);
+  CHECK(thing_pool_stats(used).idle == 0);
+  CHECK(thing_pool_warmup(used, 3) == (cap && cap - in_use < 3 ? cap - in_use : 3));
+}
+
+static void child_of_one_thread(void *object) {
+  CHECK(thing_pool_stats(&pool).in_use == 1);
+  use_and_check(&pool, 0, 1);
+  thing_pool_release(&pool, (thing *)object); /* what this thread held, it still holds */
+  CHECK(thing_pool_stats(&pool).in_use == 0);
+  thing_pool_destroy(&pool);
+  CHECK(thing_pool_acquire(&pool));
+}
+
+static void child_uses_its_copy_of_the_pool(void **state) {
+  thing *object;
+  (void)state;
+  assert_int_equal(thing_pool_warmup(&pool, 10), 10);
+  object = thing_pool_acquire(&pool);
+  assert_non_null(object);
+  strcpy(object->text, "parent");
+  assert_true(EXITED_WELL(in_child(child_of_one_thread, object, output, sizeof output)));
+  assert_string_equal(object->text, "parent");
+  assert_int_equal(thing_pool_stats(&pool).in_use, 1); /* the parent's pool knows nothing of it */
+  assert_int_equal(thing_pool_stats(&pool).idle, 9);
+  thing_pool_release(&pool, object);
+  thing_pool_destroy(&pool);
+}
+
+enum { CAP = 20, HELD = 7 };
+static gate held_ready, held_leave;
+
+static void *hold_some_and_leave_the_rest_in_the_cache(void *unused) {
+  thing *objects[CAP];
+  (void)unused;
+  CHECK(thing_pool_acquire_many(&capped, objects, CAP) == CAP);
+  thing_pool_release_many(&capped, objects + HELD, CAP - HELD);
+  gate_open(&held_ready);
+  gate_wait(&held_leave);
+  thing_pool_release_many(&capped, objects, HELD);
+  return NULL;
+}
+
+static void child_beside_a_holder(void *unused) {
+  (void)unused;
+  use_and_check(&capped, CAP, HELD);
+}
+
+static void idle_objects_of_other_threads_can_be_had_and_held_ones_stay_in_use(void **state) {
+  objpool_config config;
+  pthread_t holder;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.max_objects = CAP;
+  assert_true(thing_pool_init(&capped, &config));
+  gate_make(&held_ready);
+  gate_make(&held_leave);
+  holder = start_thread(hold_some_and_leave_the_rest_in_the_cache, NULL);
+  gate_wait(&held_ready);
+  assert_true(EXITED_WELL(in_child(child_beside_a_holder, NULL, output, sizeof output)));
+  assert_int_equal(thing_pool_stats(&capped).in_use, HELD);
+  gate_open(&held_leave);
+  join_thread(holder);
+  assert_int_equal(thing_pool_stats(&capped).idle, CAP);
+  thing_pool_destroy(&capped);
+  gate_close(&held_ready);
+  gate_close(&held_leave);
+}
+
+static long stop_now;
+static void *keep_the_pools_busy(void *argument) {
+  uint64_t seed = (uint64_t)(intptr_t)argument;
+  while (!count_read(&stop_now)) {
+    thing *objects[30];
+    size_t count = thing_pool_acquire_many(&pool, objects, 1 + random_below(&seed, 30));
+    thing *one = thing_pool_acquire(&capped);
+    thing *waited = thing_pool_acquire_for(&capped, 20000);
+    thing_pool_release_many(&pool, objects, count);
+    thing_pool_release(&capped, waited);
+    thing_pool_release(&capped, one);
+    if (random_below(&seed, 100) == 0) (void)thing_pool_trim(&pool, random_below(&seed, 30));
+    if (random_below(&seed, 300) == 0) { /* blocks of memory come and go */
+      thing_pool brief;
+      memset(&brief, 0, sizeof brief);
+      thing_pool_release(&brief, thing_pool_acquire(&brief));
+      thing_pool_destroy(&brief);
+    }
+  }
+  return NULL;
+}
+
+/* What other threads had in their hands is in use here for good, and counted so. */
+static void pool_adds_up(thing_pool *counted) {
+  objpool_stats stats = thing_pool_stats(counted);
+  counts_add_up(&stats);
+}
+
+static void child_amid_activity(void *unused) {
+  thing *objects[100];
+  objpool_stats stats = thing_pool_stats(&capped);
+  size_t count, cap = stats.max_objects;
+  (void)unused;
+  pool_adds_up(&pool);
+  pool_adds_up(&capped);
+  CHECK(stats.waiting == 0); /* the waiters are not here */
+  CHECK(stats.in_use <= cap);
+  count = 0;
+  while (count < COUNT_OF(objects) && (objects[count] = thing_pool_acquire(&capped))) count++;
+  stats = thing_pool_stats(&capped);
+  CHECK(stats.in_use == cap); /* exactly: nothing is lost between */
+  CHECK(stats.idle == 0);
+  pool_adds_up(&capped);
+  for (size_t i = 0; i < count; i++)
+    for (size_t k = 0; k < i; k++) CHECK(objects[i] != objects[k]);
+  thing_pool_release_many(&capped, objects, count);
+  CHECK(thing_pool_stats(&capped).idle == count);
+  CHECK(thing_pool_acquire_many(&pool, objects, 100) == 100);
+  thing_pool_release_many(&pool, objects, 100);
+  CHECK(thing_pool_stats(&pool).idle >= 100);
+  stats = thing_pool_stats(&pool);
+  CHECK(thing_pool_clear(&pool) == stats.idle);
+  pool_adds_up(&pool);
+  CHECK(thing_pool_resize(&capped, 10, 10));
+  thing_pool_reset_stats(&pool);
+  if (count > 0 && cap > 0) { /* waiting works, and nobody else is there to serve */
+    CHECK(thing_pool_resize(&capped, 1, 1));
+    objects[0] = thing_pool_acquire(&capped);
+    CHECK(thing_pool_acquire_for(&capped, 1000000) == NULL);
+    thing_pool_release(&capped, objects[0]);
+  }
+}
+
+static void fork_amid_the_activity_of_other_threads_leaves_a_usable_child(void **state) {
+  enum { THREADS = 3 };
+  pthread_t threads[THREADS];
+  objpool_config config;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.max_objects = 4;
+  assert_true(thing_pool_init(&capped, &config));
+  count_set(&stop_now, 0);
+  for (int i = 0; i < THREADS; i++) threads[i] = start_thread(keep_the_pools_busy, (void *)(intptr_t)(i + 1));
+  for (int i = 0; i < SCALED(300, 100, 40); i++) {
+    int status = in_child(child_amid_activity, NULL, output, sizeof output);
+    if (!EXITED_WELL(status)) fail_msg("child %d: status %#x: %s", i, (unsigned)status, output);
+  }
+  count_set(&stop_now, 1);
+  for (int i = 0; i < THREADS; i++) join_thread(threads[i]);
+  assert_int_equal(thing_pool_stats(&capped).in_use, 0);
+  assert_int_equal(thing_pool_stats(&pool).in_use, 0);
+  thing_pool_destroy(&capped);
+  thing_pool_destroy(&pool);
+}
+
+static void *fork_here(void *unused) {
+  thing *object = thing_pool_acquire(&pool);
+  (void)unused;
+  CHECK(object);
+  CHECK(EXITED_WELL(in_child(child_of_one_thread, object, output, sizeof output)));
+  thing_pool_release(&pool, object);
+  return NULL;
+}
+
+static void any_thread_may_fork(void **state) {
+  (void)state;
+  thing_pool_release(&pool, thing_pool_acquire(&pool));
+  in_another_thread(fork_here, NULL);
+  assert_int_equal(thing_pool_stats(&pool).in_use, 0);
+  thing_pool_destroy(&pool);
+}
+
+#if !THREAD_SANITIZED /* which allows no new threads in the child of a program with several */
+static void *acquire_and_release(void *unused) {
+  thing *object = thing_pool_acquire(&pool);
+  (void)unused;
+  CHECK(object);
+  thing_pool_release(&pool, object);
+  return NULL;
+}
+
+static void child_with_threads(void *unused) {
+  pthread_t threads[4];
+  (void)unused;
+  for (int i = 0; i < 4; i++) threads[i] = start_thread(acquire_and_release, NULL);
+  for (int i = 0; i < 4; i++) join_thread(threads[i]);
+  CHECK(thing_pool_stats(&pool).in_use == 0);
+}
+
+static void child_may_start_threads_and_fork_again(void **state) {
+  (void)state;
+  thing_pool_release(&pool, thing_pool_acquire(&pool));
+  for (int i = 0; i < 5; i++) {
+    int status = in_child(child_with_threads, NULL, output, sizeof output);
+    if (!EXITED_WELL(status)) fail_msg("status %#x: %s", (unsigned)status, output);
+  }
+  thing_pool_destroy(&pool);
+}
+#endif
+
+static pthread_t registering;
+static pid_t child_of_a_visitor;
+static char beside[] = "beside the visitor", within[] = "in the child";
+
+static void *register_a_pool(void *name) {
+  thing_pool mine;
+  objpool_config config;
+  memset(&mine, 0, sizeof mine);
+  memset(&config, 0, sizeof config);
+  config.name = (const char *)name;
+  CHECK(thing_pool_init(&mine, &config));
+  thing_pool_destroy(&mine);
+  return NULL;
+}
+
+static void fork_while_another_waits_for_the_registry(objpool *unused, void *unused_too) {
+  (void)unused, (void)unused_too;
+  registering = start_thread(register_a_pool, beside);
+  sleep_ms(50);
+  child_of_a_visitor = fork();
+}
+
+static void child_of_a_visitor_does_not_wait_for_those_who_waited(void **state) {
+  objpool_config config;
+  int status;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.name = "visited";
+  assert_true(thing_pool_init(&pool, &config));
+  assert_int_equal(objpool_registry_each(fork_while_another_waits_for_the_registry, NULL), 1);
+  if (child_of_a_visitor == 0) {
+    alarm(20);
+    register_a_pool(within);
+    _exit(0);
+  }
+  assert_true(child_of_a_visitor > 0);
+  join_thread(registering);
+  assert_int_equal(waitpid(child_of_a_visitor, &status, 0), child_of_a_visitor);
+  assert_true(EXITED_WELL(status));
+  thing_pool_destroy(&pool);
+}
+
+OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
+
+static local_pool growing;
+static size_t allocations, forks_at;
+static bool forking;
+
+static void widen_in_prepare(void) {
+  static thing *held[300];
+  if (!forking) return;
+  forking = false;
+  for (size_t i = 0; i < COUNT_OF(held); i++) {
+    held[i] = local_pool_acquire(&growing);
+    CHECK(held[i]);
+  }
+  for (size_t i = 0; i < COUNT_OF(held); i++) local_pool_release(&growing, held[i]);
+}
+
+static void *allocate_and_fork(size_t size, size_t alignment, void *context) {
+  void *memory = NULL;
+  (void)context;
+  if (++allocations == forks_at) {
+    int status;
+    forking = true;
+    pid_t child = fork();
+    if (child == 0) _exit(0);
+    CHECK(waitpid(child, &status, 0) == child);
+  }
+  return posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) ? NULL : memory;
+}
+
+static void deallocate(void *memory, size_t size, size_t alignment, void *context) {
+  (void)size, (void)alignment, (void)context;
+  free(memory);
+}
+
+/* Its allocator forks, and a handler lets the pool grow before that allocation is over: what the handler made is kept. */
+static void local_pool_may_grow_in_a_handler_while_it_grows(void **state) {
+  (void)state;
+  assert_int_equal(pthread_atfork(widen_in_prepare, NULL, NULL), 0);
+  for (forks_at = 2; forks_at < 8; forks_at++) {
+    objpool_config config;
+    thing *held[70];
+    memset(&config, 0, sizeof config);
+    config.allocator.allocate = allocate_and_fork;
+    config.allocator.deallocate = deallocate;
+    allocations = 0;
+    assert_true(local_pool_init(&growing, &config));
+    for (size_t i = 0; i < COUNT_OF(held); i++) held[i] = local_pool_acquire(&growing);
+    for (size_t i = 0; i < COUNT_OF(held); i++) {
+      assert_non_null(held[i]);
+      local_pool_release(&growing, held[i]);
+    }
+    objpool_stats stats = local_pool_stats(&growing);
+    assert_true(stats.idle >= (allocations >= forks_at ? 300 : COUNT_OF(held)));
+    assert_int_equal(local_pool_clear(&growing), stats.idle);
+    local_pool_destroy(&growing);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(local_pool_may_grow_in_a_handler_while_it_grows),
+    cmocka_unit_test(child_uses_its_copy_of_the_pool),
+    cmocka_unit_test(idle_objects_of_other_threads_can_be_had_and_held_ones_stay_in_use),
+    cmocka_unit_test(fork_amid_the_activity_of_other_threads_leaves_a_usable_child),
+    cmocka_unit_test(any_thread_may_fork),
+    cmocka_unit_test(child_of_a_visitor_does_not_wait_for_those_who_waited),
+#if !THREAD_SANITIZED
+    cmocka_unit_test(child_may_start_threads_and_fork_again),
+#endif
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,20 @@
+#!/bin/bash
+# Fault injection: tests/fault/fault.c runs a script that uses everything with the n-th allocation, `create`, system call or thread
+# function failing, for every n. Prints each N.
+set -eu
+cd "$(dirname "$0")/../.."
+CC=${CC:-cc}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+wrap=
+for function in malloc calloc realloc aligned_alloc posix_memalign free pthread_key_create pthread_setspecific pthread_atfork pthread_create \
+  pthread_cond_init pthread_condattr_init pthread_condattr_setclock pthread_mutex_init syscall; do
+  wrap="$wrap -Wl,--wrap=$function"
+done
+for sanitizer in "" "-fsanitize=address,undefined -fno-sanitize-recover=all"; do
+  # shellcheck disable=SC2086
+  "$CC" -std=gnu11 -O1 -g -Wall -Wextra -fexceptions -fno-builtin-malloc -fno-builtin-free $sanitizer -pthread -I. $wrap \
+    tests/fault/fault.c -o "$work/fault"
+  echo "faults${sanitizer:+ under AddressSanitizer and UndefinedBehaviorSanitizer}:"
+  ASAN_OPTIONS=detect_leaks=0 timeout 600 tests/tools/steady "$work/fault" "$@"
+done

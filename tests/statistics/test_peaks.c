@@ -1,0 +1,283 @@
+/* Peaks of a pool that one thread uses: exact whenever they are read, though the fast paths do not look at them. */
+#include "support.h"
+
+#include "objpool.h"
+
+typedef struct thing {
+  long number;
+} thing;
+
+OBJPOOL_DEFINE(thing_pool, thing);
+
+enum { MOST = 3000, STEPS = 20000 };
+
+typedef struct expected {
+  size_t in_use, idle, peak_in_use, peak_idle;
+} expected;
+
+static void agree(const thing_pool *pool, const expected *should) {
+  objpool_stats is = thing_pool_stats(pool);
+  assert_int_equal(is.in_use, should->in_use);
+  assert_int_equal(is.idle, should->idle);
+  assert_int_equal(is.peak_in_use, should->peak_in_use);
+  assert_int_equal(is.peak_idle, should->peak_idle);
+}
+
+static size_t most_of(size_t limit) { return limit ? limit : SIZE_MAX; }
+static size_t higher(size_t a, size_t b) { return a > b ? a : b; }
+static size_t lower(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Goes up and down at random, in runs, with all else that moves idle objects in between; looks seldom. */
+static void go(const objpool_config *config, uint64_t *random) {
+  static thing *held[MOST];
+  thing_pool pool;
+  expected now = {0, 0, 0, 0};
+  size_t max_objects = most_of(config->max_objects), max_idle = lower(most_of(config->max_idle), max_objects);
+  size_t longest = 1 + random_below(random, 600), left = 0;
+  bool up = true;
+  memset(&pool, 0, sizeof pool);
+  assert_true(thing_pool_init(&pool, config));
+  for (int step = 0; step < STEPS; step++) {
+    if (left-- == 0) {
+      up = random_below(random, 2) == 1;
+      left = random_below(random, longest);
+    }
+    if (up && now.in_use < MOST) {
+      thing *taken = thing_pool_acquire(&pool);
+      assert_true((taken != NULL) == (now.in_use < max_objects));
+      if (taken) {
+        held[now.in_use++] = taken;
+        if (now.idle > 0) now.idle--;
+      }
+    } else if (!up && now.in_use > 0) {
+      size_t which = random_below(random, now.in_use);
+      thing_pool_release(&pool, held[which]);
+      held[which] = held[--now.in_use];
+      if (now.idle < max_idle) now.idle++;
+    }
+    now.peak_in_use = higher(now.peak_in_use, now.in_use);
+    now.peak_idle = higher(now.peak_idle, now.idle);
+    switch (random_below(random, 4000)) {
+    case 0:
+      thing_pool_reset_stats(&pool);
+      now.peak_in_use = now.in_use;
+      now.peak_idle = now.idle;
+      break;
+    case 1:
+      thing_pool_trim(&pool, now.idle / 2);
+      now.idle /= 2;
+      break;
+    case 2: {
+      size_t wanted = lower(now.idle + random_below(random, 20), lower(max_idle, max_objects - now.in_use));
+      thing_pool_warmup(&pool, wanted);
+      now.idle = higher(now.idle, wanted);
+      now.peak_idle = higher(now.peak_idle, now.idle);
+      break;
+    }
+    case 3:
+    case 4:
+    case 5: agree(&pool, &now); break;
+    default: break;
+    }
+  }
+  agree(&pool, &now);
+  while (now.in_use > 0) thing_pool_release(&pool, held[--now.in_use]);
+  thing_pool_destroy(&pool);
+}
+
+static void go_many_times(size_t max_objects, size_t max_idle, size_t cache_size) {
+  uint64_t random = 88172645463325252u;
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.max_objects = max_objects;
+  config.max_idle = max_idle;
+  config.cache_size = cache_size;
+  for (int round = SCALED(150, 5, 2); round > 0; round--) go(&config, &random);
+}
+
+static void peaks_are_exact_without_limits(void **state) { (void)state, go_many_times(0, 0, 0); }
+static void peaks_are_exact_with_small_magazines(void **state) { (void)state, go_many_times(0, 0, 8); }
+static void peaks_are_exact_below_a_large_cap(void **state) { (void)state, go_many_times(1000, 0, 0); }
+static void peaks_are_exact_below_a_small_cap(void **state) { (void)state, go_many_times(50, 0, 0); }
+static void peaks_are_exact_where_releases_overflow(void **state) { (void)state, go_many_times(0, 100, 0); }
+static void peaks_are_exact_where_releases_seldom_overflow(void **state) { (void)state, go_many_times(0, 1000, 0); }
+static void peaks_are_exact_without_caches(void **state) { (void)state, go_many_times(0, 100, OBJPOOL_NO_CACHE); }
+
+static void peak_of_idle_is_remembered_when_objects_are_taken_again(void **state) {
+  static thing_pool pool;
+  thing *held[5];
+  (void)state;
+  for (int i = 0; i < 5; i++) held[i] = thing_pool_acquire(&pool);
+  for (int i = 0; i < 5; i++) thing_pool_release(&pool, held[i]);
+  for (int i = 0; i < 3; i++) held[i] = thing_pool_acquire(&pool);
+  assert_int_equal(thing_pool_stats(&pool).peak_idle, 5);
+  for (int i = 0; i < 3; i++) thing_pool_release(&pool, held[i]);
+  thing_pool_destroy(&pool);
+}
+
+/* ---- another thread in between */
+
+static thing_pool shared_pool;
+
+static void *take_one(void *taken) {
+  *(thing **)taken = thing_pool_acquire(&shared_pool);
+  return NULL;
+}
+
+static void peak_of_idle_is_remembered_when_another_thread_takes_one_meanwhile(void **state) {
+  thing *mine, *other = NULL;
+  (void)state;
+  mine = thing_pool_acquire(&shared_pool);
+  thing_pool_release(&shared_pool, mine);
+  in_another_thread(take_one, &other);
+  mine = thing_pool_acquire(&shared_pool);
+  assert_int_equal(thing_pool_stats(&shared_pool).idle, 0);
+  assert_int_equal(thing_pool_stats(&shared_pool).peak_idle, 1);
+  thing_pool_release(&shared_pool, mine);
+  thing_pool_release(&shared_pool, other);
+  thing_pool_destroy(&shared_pool);
+}
+
+static void *give_back(void *object) {
+  thing_pool_release(&shared_pool, (thing *)object);
+  return NULL;
+}
+
+static void *clear(void *unused) {
+  (void)unused;
+  CHECK(thing_pool_clear(&shared_pool) == 1);
+  return NULL;
+}
+
+static void peak_of_idle_since_a_reset_is_remembered_when_another_thread_clears_it(void **state) {
+  thing *held[3];
+  (void)state;
+  for (int round = 0; round < 2; round++) {
+    for (int i = 0; i < 3; i++) held[i] = thing_pool_acquire(&shared_pool);
+    if (round == 0) /* a peak of three: releases below it are not looked at one by one */
+      for (int i = 0; i < 3; i++) thing_pool_release(&shared_pool, held[i]);
+  }
+  thing_pool_reset_stats(&shared_pool);
+  thing_pool_release(&shared_pool, held[0]);
+  in_another_thread(clear, NULL);
+  assert_int_equal(thing_pool_stats(&shared_pool).idle, 0);
+  assert_int_equal(thing_pool_stats(&shared_pool).peak_idle, 1);
+  for (int i = 1; i < 3; i++) thing_pool_release(&shared_pool, held[i]);
+  thing_pool_destroy(&shared_pool);
+}
+
+static void peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_ends(void **state) {
+  thing *held[4], *again;
+  (void)state;
+  for (int i = 0; i < 4; i++) held[i] = thing_pool_acquire(&shared_pool);
+  thing_pool_release(&shared_pool, held[3]);
+  thing_pool_release(&shared_pool, held[2]);
+  thing_pool_reset_stats(&shared_pool);
+  in_another_thread(give_back, held[1]);
+  for (int i = 2; i < 4; i++) held[i] = thing_pool_acquire(&shared_pool); /* three: only this thread's slot knows */
+  in_another_thread(give_back, held[0]);
+  again = thing_pool_acquire(&shared_pool); /* from elsewhere than the slot, and three once more */
+  assert_non_null(again);
+  thing_pool_release(&shared_pool, again);
+  assert_int_equal(thing_pool_stats(&shared_pool).in_use, 2);
+  assert_int_equal(thing_pool_stats(&shared_pool).peak_in_use, 3);
+  for (int i = 2; i < 4; i++) thing_pool_release(&shared_pool, held[i]);
+  thing_pool_destroy(&shared_pool);
+}
+
+static void peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once(void **state) {
+  static const size_t cache_sizes[] = {0, 8, OBJPOOL_NO_CACHE};
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(cache_sizes); i++)
+    for (size_t used = 0; used < 2; used++) {
+      thing_pool pool;
+      objpool_config config;
+      memset(&pool, 0, sizeof pool);
+      memset(&config, 0, sizeof config);
+      config.cache_size = cache_sizes[i];
+      assert_true(thing_pool_init(&pool, &config));
+      if (used) thing_pool_release(&pool, thing_pool_acquire(&pool)); /* one lies in this thread's cache */
+      assert_int_equal(thing_pool_warmup(&pool, 100), 100 - used);
+      assert_int_equal(thing_pool_clear(&pool), 100);
+      assert_int_equal(thing_pool_stats(&pool).peak_idle, 100);
+      thing_pool_destroy(&pool);
+    }
+}
+
+static bool swap_one(thing *object, void *context);
+OBJPOOL_DEFINE(swapping_pool, thing, opt.validate = swap_one, opt.validate_on = OBJPOOL_ON_ACQUIRE);
+static swapping_pool swapping;
+static thing *swapped; /* NULL: not now */
+
+static bool swap_one(thing *object, void *context) {
+  thing *mine = swapped;
+  (void)object, (void)context;
+  swapped = NULL;
+  if (!mine) return true;
+  swapping_pool_release(&swapping, mine);
+  CHECK(swapping_pool_acquire(&swapping) == mine);
+  return true;
+}
+
+static void peak_is_noticed_when_the_hook_of_its_acquire_uses_the_pool(void **state) {
+  thing *held[4];
+  (void)state;
+  assert_int_equal(swapping_pool_warmup(&swapping, 100), 100);
+  assert_int_equal(swapping_pool_acquire_many(&swapping, held, 3), 3);
+  swapping_pool_release(&swapping, held[2]);
+  held[2] = swapping_pool_acquire(&swapping); /* as many as at most before */
+  swapped = held[0];
+  held[3] = swapping_pool_acquire(&swapping); /* one more */
+  assert_null(swapped);
+  swapping_pool_release(&swapping, held[3]);
+  assert_int_equal(swapping_pool_stats(&swapping).peak_in_use, 4);
+  swapping_pool_release_many(&swapping, held, 3);
+  swapping_pool_destroy(&swapping);
+}
+
+static bool look_at(thing *object, void *pool);
+
+OBJPOOL_DEFINE(looked_at_pool, thing, opt.local = true, opt.create = look_at);
+
+static bool look_at(thing *object, void *pool) {
+  (void)object;
+  (void)looked_at_pool_stats((looked_at_pool *)pool);
+  return true;
+}
+
+/* What is alive by then, and not yet handed out, is no idle object. */
+static void look_amid_create_is_no_peak_of_a_local_pool(void **state) {
+  static looked_at_pool pool;
+  objpool_config config;
+  thing *held[3];
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.context = &pool;
+  assert_true(looked_at_pool_init(&pool, &config));
+  for (size_t i = 0; i < COUNT_OF(held); i++) held[i] = looked_at_pool_acquire(&pool);
+  assert_int_equal(looked_at_pool_stats(&pool).peak_in_use, COUNT_OF(held));
+  assert_int_equal(looked_at_pool_stats(&pool).peak_idle, 0);
+  for (size_t i = 0; i < COUNT_OF(held); i++) looked_at_pool_release(&pool, held[i]);
+  assert_int_equal(looked_at_pool_stats(&pool).peak_idle, COUNT_OF(held));
+  looked_at_pool_destroy(&pool);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(look_amid_create_is_no_peak_of_a_local_pool),
+      cmocka_unit_test(peak_of_idle_is_remembered_when_objects_are_taken_again),
+      cmocka_unit_test(peak_of_idle_is_remembered_when_another_thread_takes_one_meanwhile),
+      cmocka_unit_test(peak_of_idle_since_a_reset_is_remembered_when_another_thread_clears_it),
+      cmocka_unit_test(peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_ends),
+      cmocka_unit_test(peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once),
+      cmocka_unit_test(peak_is_noticed_when_the_hook_of_its_acquire_uses_the_pool),
+      cmocka_unit_test(peaks_are_exact_without_limits),
+      cmocka_unit_test(peaks_are_exact_with_small_magazines),
+      cmocka_unit_test(peaks_are_exact_below_a_large_cap),
+      cmocka_unit_test(peaks_are_exact_below_a_small_cap),
+      cmocka_unit_test(peaks_are_exact_where_releases_overflow),
+      cmocka_unit_test(peaks_are_exact_where_releases_seldom_overflow),
+      cmocka_unit_test(peaks_are_exact_without_caches),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,87 @@
+/* Another thread looks at a pool while its owner makes it, grows it and takes it down: with statistics and without
+   (tests/platforms/test_switches.sh), where the same numbers are found in other ways. */
+#include "support.h"
+
+#include "objpool.h"
+
+typedef struct thing {
+  long n;
+} thing;
+
+OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
+OBJPOOL_DEFINE(thing_pool, thing);
+
+enum { MOST = 5000, ROUNDS = SCALED(1000, 50, 50) };
+
+static long ended;
+
+/* ---- local pools: their array moves when they grow */
+
+static void *grow_again_and_again(void *unused) {
+  static thing *held[MOST];
+  (void)unused;
+  for (int round = 0; round < ROUNDS; round++) {
+    local_pool pool;
+    objpool_config config;
+    memset(&pool, 0, sizeof pool);
+    memset(&config, 0, sizeof config);
+    config.name = "growing";
+    CHECK(local_pool_init(&pool, &config));
+    CHECK(local_pool_warmup(&pool, 1) == 1);
+    for (size_t i = 0; i < MOST; i++) CHECK(held[i] = local_pool_acquire(&pool));
+    for (size_t i = 0; i < MOST; i++) local_pool_release(&pool, held[i]);
+    local_pool_destroy(&pool);
+  }
+  count_add(&ended, 1);
+  return NULL;
+}
+
+static void local_pool_that_grows_shows_no_more_than_it_has(void **state) {
+  (void)state;
+  ended = 0;
+  pthread_t owner = start_thread(grow_again_and_again, NULL);
+  for (long looks = 0; !count_read(&ended); looks++) {
+    objpool_stats sum = objpool_registry_snapshot();
+    assert_true(sum.idle <= MOST);
+    assert_true(sum.in_use <= MOST);
+    if (looks % 16 == 15) sched_yield();
+  }
+  join_thread(owner);
+}
+
+/* ---- pools that are all zero: the first use makes them */
+
+static thing_pool pools[ROUNDS];
+
+static void *use_them(void *unused) {
+  (void)unused;
+  for (int i = 0; i < ROUNDS; i++) {
+    thing *object = thing_pool_acquire(&pools[i]);
+    CHECK(object);
+    thing_pool_release(&pools[i], object);
+  }
+  count_add(&ended, 1);
+  return NULL;
+}
+
+static void pool_may_be_looked_at_while_it_is_first_used(void **state) {
+  (void)state;
+  ended = 0;
+  pthread_t user = start_thread(use_them, NULL);
+  while (!__atomic_load_n(&ended, __ATOMIC_RELAXED)) /* which orders nothing: what is found in a pool must be whole */
+    for (int i = 0; i < ROUNDS; i++) {
+      const char *name = objpool_name(&pools[i].base); /* that of its type, once it is known */
+      assert_true(!strcmp(name, "unnamed") || !strcmp(name, "thing_pool"));
+      assert_true(thing_pool_stats(&pools[i]).in_use <= 1); /* idle may be counted twice while a thread ends */
+    }
+  join_thread(user);
+  for (int i = 0; i < ROUNDS; i++) thing_pool_destroy(&pools[i]);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(local_pool_that_grows_shows_no_more_than_it_has),
+      cmocka_unit_test(pool_may_be_looked_at_while_it_is_first_used),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
