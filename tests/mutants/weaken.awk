@@ -120,7 +120,7 @@ function droppable(text, line, checked) {
   if (text ~ /^(objpool__unlock|objpool__spin_unlock|objpool__registry_leave|objpool__gather_end|pthread_mutex_unlock)\(/) return 0 # of another function's lock
   if (text ~ /^(__asm__|OBJPOOL__IF_COUNTED|OBJPOOL_PANIC|abort)/) return 0
   if (text ~ /, 1, __ATOMIC/ || text ~ /(\+\+|--);$/) return 0                                 # counts
-  if (text ~ /^objpool__(add|count|count_in|count_out|raise|watch|look)\(/) return 0          # statistics
+  if (text ~ /^objpool__(add|count|count_one|cached_taken|cached_returned|uncached_taken|uncached_returned|raise|watch|watch_own)\(/) return 0          # statistics
   if (text ~ /^OBJPOOL__STORE\([a-z]+->(peak_in_use|peak_idle|since_ns),/) return 0
   if (text ~ /^(stats|sum)\.[a-z_]+ \+?= /) return 0
   if (text ~ /^\*objpool__tag\([a-z]*\) = /) return 0                                         # tags
@@ -314,7 +314,7 @@ END {
       add(line, column + RLENGTH - 3, (substr(code[line], column + RLENGTH - 2, 1) == "+" ? " += " : " -= ") "!" mutant("count", line, column) "; /*")
       add(line, column + RLENGTH, "*/")
     }
-    if ((column = next_match(line, "objpool__(add|count|count_in|count_out|raise|watch|look)\\(", 0)) > 0 &&
+    if ((column = next_match(line, "objpool__(add|count|count_one|cached_taken|cached_returned|uncached_taken|uncached_returned|raise|watch|watch_own)\\(", 0)) > 0 &&
         code[line] !~ /^[A-Za-z]/ && substr(code[line], 1, column - 1) !~ /= *$/ && closes(line, column + RLENGTH - 1)) {
       add(line, column, "(" mutant("statistics", line, column) " ? (void)0 : (void)")
       add(closing_line, closing_column + 1, ")")
