@@ -6,8 +6,14 @@ BUILD   ?= build
 FILES   ?=
 FUZZ_SECONDS ?= 60
 
+# whichever compiler is here
+ifeq ($(origin CC),default)
+  CC := $(firstword $(foreach compiler,cc gcc clang,$(if $(shell command -v $(compiler) 2>/dev/null),$(compiler))) cc)
+  compiler_asked_for = no
+endif
+
 # tests use gcc and clang, or the one compiler that was asked for: make test CC=clang
-ifneq ($(origin CC),default)
+ifndef compiler_asked_for
   export COMPILERS := $(CC)
 endif
 export CC CXX
@@ -17,23 +23,35 @@ own_text  = $(wildcard README.md objpool.h Makefile examples/*.[ch] tests/* test
 version   = $(shell awk '/define OBJPOOL_VERSION_(MAJOR|MINOR|PATCH) / { printf "%s%s", dot, $$3; dot = "." }' objpool.h)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test sanitize examples example-packages example-postgres example-http \
+.PHONY: help compiler demo test test-all sanitize examples example-packages example-postgres example-http \
         bench bench-quick bench-instructions bench-scaling matrix fuzz mutate coverage stress install format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
+	@echo 'What a target lacks on Debian it installs, as root or by sudo that asks nothing; else it unpacks it below build/packages.'
+	@echo 'Times are for two processors; sizes on disk, on a machine with gcc, make and git alone.'
 
-demo: $(BUILD)/examples/word_count ## count the words of FILES="..." (or of this repository) with pools and with malloc
+compiler:
+	@command -v $(firstword $(CC)) >/dev/null || { echo 'no C compiler "$(CC)" here: install gcc and libc6-dev (Debian), or clang' >&2; exit 1; }
+	@echo '#include <stdlib.h>' | $(CC) -E -x c - >/dev/null 2>&1 || \
+	  { echo '$(CC) finds no <stdlib.h>: install libc6-dev, which gcc only recommends (Debian; musl-dev elsewhere)' >&2; exit 1; }
+
+demo: compiler $(BUILD)/examples/word_count ## count the words of FILES="..." (or of this repository) with pools and with malloc: 10 s, nothing to install
 	@$(BUILD)/examples/word_count --compare $(if $(FILES),$(FILES),--seconds 2 $(filter %.c %.h %.md %.sh Makefile,$(own_text)))
 
-test: ## build and run all tests; installs what is missing on Debian
+test: compiler ## the library's own tests: under 5 minutes; installs cmocka, valgrind, python3 (under 200 MB)
 	@tests/run
 
-sanitize: ## run the tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
+test-all: compiler ## all other tests, with PostgreSQL, nginx, Prometheus, Chromium, clang, spin...: 10 minutes; 2 GB
+	@tests/run --rest
+
+sanitize: ## the tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: 4 minutes; gcc, g++, clang
 	@tests/run --sanitize
 
-examples: example-packages ## build all examples into build/examples; installs the libraries they use on Debian
-	@$(MAKE) --no-print-directory $(examples)
+examples: compiler ## build all examples into build/examples: half a minute; installs the libraries they use (100 MB)
+	@$(MAKE) --no-print-directory example-packages || true
+	@eval "$$(tests/tools/need --paths)"; $(MAKE) --no-print-directory -k $(examples) || \
+	  { echo 'not all could be built: see above for what is missing' >&2; exit 1; }
 
 example-packages:
 	@tests/tools/need libcjson-dev libcurl4-openssl-dev libmicrohttpd-dev libpq-dev libsqlite3-dev systemtap-sdt-dev
@@ -44,15 +62,15 @@ $(BUILD)/examples/%: examples/%.c objpool.h $(wildcard examples/*.h)
 	@mkdir -p $(@D)
 	cd examples && $(CC) $(or $(call flags_of,$<),-std=c11 -O2 -pthread $*.c) -I.. $(CFLAGS) -o '$(abspath $@)'
 
-example-postgres: example-packages ## 16 threads on 4 connections to a PostgreSQL server that is started for it
-	@tests/tools/need postgresql
-	@$(MAKE) --no-print-directory $(BUILD)/examples/postgres_pool
-	@examples/with_postgres $(BUILD)/examples/postgres_pool
+example-postgres: compiler ## 16 threads on 4 connections to a PostgreSQL server that is started for it
+	@tests/tools/need postgresql libpq-dev
+	@eval "$$(tests/tools/need --paths)"; $(MAKE) --no-print-directory $(BUILD)/examples/postgres_pool
+	@eval "$$(tests/tools/need --paths)"; examples/with_postgres $(BUILD)/examples/postgres_pool
 
-example-http: example-packages ## pooled HTTP clients on an nginx server that is started for it
-	@tests/tools/need nginx-light
-	@$(MAKE) --no-print-directory $(BUILD)/examples/http_clients
-	@examples/with_nginx $(BUILD)/examples/http_clients
+example-http: compiler ## pooled HTTP clients on an nginx server that is started for it
+	@tests/tools/need nginx-light libcurl4-openssl-dev
+	@eval "$$(tests/tools/need --paths)"; $(MAKE) --no-print-directory $(BUILD)/examples/http_clients
+	@eval "$$(tests/tools/need --paths)"; examples/with_nginx $(BUILD)/examples/http_clients
 
 bench: ## measure against the allocators and pools one would use instead: ten minutes
 	@bench/run

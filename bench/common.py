@@ -45,7 +45,7 @@ def output_of(command, what, **options):
 def need(**programs):
     """Ends the script unless each program is there, after letting the repository's helper install its package."""
     missing = [package for program, package in programs.items() if not shutil.which(program.replace("_", "-"))]
-    helper = ROOT / "tests" / "need"
+    helper = ROOT / "tests/tools/need"
     if missing and helper.exists():
         subprocess.run([helper, *missing], check=False)
         missing = [package for program, package in programs.items() if not shutil.which(program.replace("_", "-"))]

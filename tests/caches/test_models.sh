@@ -4,9 +4,10 @@
 # options that tests/model/genmc explores them with; that is for a model checker which is not in Debian, and run by hand.
 #
 # tests/caches/test_models.sh [NAME...]      these models and programs only (revocation.pml, depot.c)
+# needs: spin
+# test-all: spin, and searches of minutes
 set -eu
 cd "$(dirname "$0")/../.."
-tests/tools/need spin gcc
 CC=${CC:-cc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds and runs test_cplusplus.cpp by each C++ compiler in the oldest and the newest dialect, and under the address sanitizer.
+# needs: libcmocka-dev g++
+# test-all: C++ compilers
 set -eu
 cd "$(dirname "$0")/../.."
 CXX=${CXX:-c++}
-tests/tools/need libcmocka-dev
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 warnings='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align -Wcast-qual -Wundef -Wdouble-promotion -Werror'

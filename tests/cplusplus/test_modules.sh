@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # C++20 modules, by g++ -fmodules-ts and by clang: a pool defined in the purview of a module, exported inline functions and a
 # template that use it, imported. And that nothing is merged outside of modules: two files that mean different pools by one name.
+# needs: g++
+# test-all: C++ compilers
 set -eu
 cd "$(dirname "$0")/../.."
 root=$PWD

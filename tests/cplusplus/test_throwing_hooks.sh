@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Builds and runs test_throwing_hooks.cpp by each C++ compiler: with the implementation in it, and linked to one that is C; under the
 # sanitizers, too.
+# needs: libcmocka-dev g++
+# test-all: C++ compilers
 set -eu
 cd "$(dirname "$0")/../.."
 CXX=${CXX:-c++}
-tests/tools/need libcmocka-dev
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 warnings='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align -Wcast-qual -Wundef -Wdouble-promotion -Werror'

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Every example compiles without a warning, by the flags it states; those that need nothing print what they should.
+# test-all: the libraries that examples use
 set -eu
 : "${CC:=cc}"
 work=$(mktemp -d)

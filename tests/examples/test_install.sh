@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # make install puts the header and objpool.pc where a program outside of this repository finds them by pkg-config.
+# needs: make pkg-config
 set -eu
-tests/tools/need make pkg-config
 : "${CC:=cc}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # examples/metrics_server.c as its visitors meet it: the three pages, 404 for others, refusal of what is too large, and
 # the live page in Chromium.
+# needs: jq curl libmicrohttpd-dev chromium
+# test-all: Chromium
 set -eu
-tests/tools/need jq curl libmicrohttpd-dev chromium >&2 ||
-  { echo "skipped: for want of jq curl libmicrohttpd-dev chromium"; exit 77; }
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; wait; rm -rf "$work"' EXIT

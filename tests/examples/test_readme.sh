@@ -4,6 +4,7 @@
 # A snippet with `int main` is a program. One with OBJPOOL_DEFINE stands at file scope, after the types and hooks it names
 # (below). All others follow the pool of the README's first snippets; those without a function of their own are
 # statements within one.
+# test-all: a C++ compiler, and targets of every kind
 set -eu
 : "${CC:=cc}" "${CXX:=c++}"
 work=$(mktemp -d)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # examples/top.c in a real terminal (tmux): the table, a new window size, and a clean terminal after q, Ctrl-C and
 # SIGTERM; one plain table in a pipe.
+# needs: tmux
+# test-all: a terminal by tmux
 set -eu
-tests/tools/need tmux >&2 || { echo "skipped: for want of tmux"; exit 77; }
 work=$(mktemp -d)
 socket=objpool-top-$$
 t() { tmux -f /dev/null -L "$socket" "$@"; }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The trace that examples/trace.c writes: valid JSON, a span for every acquire, on each object's row one at a time,
 # counters that agree.
+# needs: jq binutils
+# test-all: jq
 set -eu
-tests/tools/need jq >&2 || { echo "skipped: for want of jq"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # examples/http_clients.c on nginx: the pool's clients keep their connections, as counted by the program from the
 # server's status page and here from the server's log; nothing a request set is left for the next.
+# needs: nginx-light libcurl4-openssl-dev
+# test-all: nginx
 # shellcheck source=tests/examples/uses.sh
 . "$(dirname "$0")/uses.sh"
 
-need nginx-light libcurl4-openssl-dev
 build http_clients
 requests=5000
 # nginx writes a request's line when the answer is already on its way: wait for the last

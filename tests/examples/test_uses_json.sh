@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # examples/json_lines.c with cJSON: what comes out is what jq makes of the same lines, in their order; bad lines are
 # reported with their numbers and nothing else is lost.
+# needs: libcjson-dev jq
+# test-all: cJSON
 # shellcheck source=tests/examples/uses.sh
 . "$(dirname "$0")/uses.sh"
 
-need libcjson-dev jq
 build json_lines
 
 compare() { # FILE WHAT: with jq, from the file and from standard input, on one thread and on many

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # examples/postgres_pool.c on a PostgreSQL server of its own, which kills a connection every second: each request is
 # answered once, none is lost, and by the server's own log there are never more server processes than connections.
+# needs: postgresql libpq-dev
+# test-all: PostgreSQL
 # shellcheck source=tests/examples/uses.sh
 . "$(dirname "$0")/uses.sh"
 
-need postgresql libpq-dev
 build postgres_pool
 run examples/with_postgres bash -c '"$@"; status=$?; cp "$POSTGRES_LOG" "$0"; exit $status' "$work/server_log" \
   "$work/examples/postgres_pool" 100000 16 4 1000

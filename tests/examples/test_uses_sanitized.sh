@@ -2,10 +2,10 @@
 # The examples on databases, servers and libraries, the pools of buffers, tasks and game objects: under AddressSanitizer
 # with UndefinedBehaviorSanitizer, then under ThreadSanitizer, with their real components and smaller loads.
 # No report is suppressed. The libraries themselves are Debian's, not instrumented: what they do inside is not seen.
+# needs: libsqlite3-dev libpq-dev postgresql libcurl4-openssl-dev nginx-light libcjson-dev
+# test-all: PostgreSQL, nginx, SQLite, cJSON
 # shellcheck source=tests/examples/uses.sh
 . "$(dirname "$0")/uses.sh"
-
-need libsqlite3-dev libpq-dev postgresql libcurl4-openssl-dev nginx-light libcjson-dev
 
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=second_deadlock_stack=1

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # examples/sqlite_pool.c on SQLite: no transfer lost or half done, abandoned ones rolled back, stale connections found.
+# needs: libsqlite3-dev
+# test-all: SQLite
 # shellcheck source=tests/examples/uses.sh
 . "$(dirname "$0")/uses.sh"
 
-need libsqlite3-dev
 build sqlite_pool
 run "$work/examples/sqlite_pool" 16 4 4000
 says 'ok +3200 committed, 800 abandoned, 0 failed' "every transfer ended as it should"

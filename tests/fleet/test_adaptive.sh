@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Maintenance on the day of bursts: at most half the misses, at most 1.5 times the demand held after each burst, and the
 # plot.
+# needs: gnuplot-nox
+# test-all: gnuplot
 set -eu
-tests/tools/need gnuplot-nox >&2 || { echo "skipped: for want of gnuplot-nox"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -2,8 +2,8 @@
 # What a pool does not use costs it nothing: callgrind counts the same instructions per acquire and release with the
 # events, and with a copy of the header from which they were cut out; with and without a name; with and without a
 # monitor that has watched. With events set it costs more.
+# needs: valgrind
 set -eu
-tests/tools/need valgrind >&2 || { echo "skipped: for want of valgrind"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad() { echo "NOT OK: $1"; exit 1; }

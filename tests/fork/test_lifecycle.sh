@@ -4,6 +4,7 @@
 #
 # LIFECYCLE_DIVIDE=1 tests/fork/test_lifecycle.sh        all of it: 10^4 loads and unloads, 10^4 forks, 10^5 pools destroyed; a few minutes
 # tests/fork/test_lifecycle.sh                           a twentieth of that, as with the other tests
+# test-all: takes long
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc} CXX=${CXX:-c++} divide=${LIFECYCLE_DIVIDE:-20}

@@ -2,10 +2,10 @@
 # A guard costs nothing: callgrind counts the instructions of the same loop written with guards and with the two calls, and they
 # are the same. A pair, its loop included, stays within 36 instructions; a local pool's fast path locks nothing and asks for no
 # thread-local storage. Instructions are counted exactly, so no noise can hide or make a difference.
+# needs: valgrind binutils
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc}
-tests/tools/need valgrind binutils
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0

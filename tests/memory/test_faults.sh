@@ -1,6 +1,7 @@
 #!/bin/bash
 # Fault injection: tests/fault/fault.c runs a script that uses everything with the n-th allocation, `create`, system call or thread
 # function failing, for every n. Prints each N.
+# test-all: takes long
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc}

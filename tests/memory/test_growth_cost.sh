@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Building objects costs the same each, however many there are and whatever growth_factor is: callgrind counts the instructions of N
 # and of 2 N objects, of pools of one thread and of shared ones, with blocks that do not grow (growth_factor 1.0).
+# needs: valgrind
 set -eu
-tests/tools/need valgrind >&2 || { echo "skipped: for want of valgrind"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -15,6 +15,7 @@
 # Each is also built with -DWITHOUT_MISTAKE, and must then end well and in silence: it is the mistake that is answered.
 #
 # tests/mistakes/test_misuse_suite.sh [NAME...]     the programs of these names only
+# test-all: sanitizers, C++ compilers, valgrind; takes long
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc} CXX=${CXX:-c++} CLANG=${CLANG:-clang}

@@ -2,6 +2,7 @@
 # opt.wipe: no byte of an object survives its release, destruction or extraction, and no optimiser drops that.
 # tests/objects/wipe_scan.c is built at every level of optimisation, in C and C++, by gcc and clang, and looks for a secret in its own
 # memory; built without opt.wipe it must find it (or the search would prove nothing); the machine code must hold the writes.
+# test-all: several compilers; takes long
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)

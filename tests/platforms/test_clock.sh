@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The clock is read without a system call in every dialect: builds clock.c with an implementation in strict C11 and C17 (without -pthread,
 # which would show what they hide), and in GNU C and C++.
+# needs: libcmocka-dev
+# test-all: several dialects; takes long
 set -eu
 cd "$(dirname "$0")/../.."
-tests/tools/need libcmocka-dev
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0 skipped=0 ran=0

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The same header where a word has 32 bits: tests/platforms/narrow.c, built by CC with -m32 where that can be had.
+# test-all: a compiler for 32 bits
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc}

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The same tests, with the header built by each of its switches, and where membarrier fails at run time.
 # usage: tests/platforms/test_switches.sh [SWITCH-PATTERN]
+# needs: libcmocka-dev
+# test-all: the same tests once more for each switch
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc}
 pattern=${1-}
-tests/tools/need libcmocka-dev
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0

@@ -2,6 +2,7 @@
 # How the thread-local word is reached. A library with the implementation loads by dlopen on musl, which has no room for
 # "initial-exec" words of libraries that come later; on glibc there is some, and with OBJPOOL_TLS_MODEL "global-dynamic" 300 plugins
 # load that have a copy each.
+# test-all: musl
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc}

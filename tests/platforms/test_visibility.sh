@@ -2,6 +2,7 @@
 # Libraries built by -fvisibility=hidden. Where OBJPOOL_API is of default visibility, the library holds the implementation and
 # others use its pools: linked or loaded, from C and C++, by gcc and clang. Where it is not, nothing of it is exported, and two
 # such libraries in one program keep their copies apart.
+# test-all: several compilers; takes long
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc}

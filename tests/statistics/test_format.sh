@@ -2,9 +2,9 @@
 # What objpool_format prints, judged by others: JSON by jq and Python, Prometheus text by promtool, and a Prometheus
 # server that scrapes examples/metrics_server.c on loopback. Names with quotes, backslashes, newlines and non-ASCII come
 # through whole.
+# needs: jq curl python3 prometheus libmicrohttpd-dev
+# test-all: Prometheus
 set -eu
-tests/tools/need jq curl python3 prometheus libmicrohttpd-dev >&2 ||
-  { echo "skipped: for want of jq curl python3 prometheus libmicrohttpd-dev"; exit 77; }
 work=$(mktemp -d)
 started=()
 trap 'for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done; wait; rm -rf "$work"' EXIT

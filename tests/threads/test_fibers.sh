@@ -2,6 +2,7 @@
 # A fiber may go on in another thread between any two calls, and in hooks. tests/threads/fibers/fibers.c, built by each compiler that is
 # here, for this processor and, with qemu-user, for others, in the ways that compilers find thread-local words; a C++20 coroutine;
 # and the code itself: a function that uses a pool on both sides of a call reads the thread pointer on both sides.
+# test-all: C++ compilers; takes long
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc}
