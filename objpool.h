@@ -134,9 +134,14 @@
       // Destroys idle objects until at most `keep` are idle, and gives free blocks back; returns how many it destroyed.
       size_t conn_pool_trim(conn_pool *pool, size_t keep);
       size_t conn_pool_clear(conn_pool *pool);
+      // As trim, but destroys at most `most`, in a time that `most` bounds, whatever is idle: for a frame or a tick.
+      size_t conn_pool_trim_some(conn_pool *pool, size_t keep, size_t most);
       // Forgets every idle object without destroy (it counts as extracted; the memory stays the pool's), and returns how
       // many: for the child of a fork, whose parent owns what the objects stand for.
       size_t conn_pool_abandon(conn_pool *pool);
+      // The pool's hooks are from now on those of the calling file's definition: after the library that holds them was loaded
+      // anew. False with EINVAL: size, alignment or kind differ, and nothing was changed. Nobody uses the pool meanwhile.
+      bool conn_pool_rebind(conn_pool *pool);
       // New limits while in use (OBJPOOL_UNCHANGED keeps one); false with EINVAL or ENOMEM changes nothing.
       bool conn_pool_resize(conn_pool *pool, size_t max_idle, size_t max_objects);
       // Prepares the calling thread: its next calls need no allocation. false with ENOMEM.
@@ -547,6 +552,7 @@ OBJPOOL_API void objpool_release_many(objpool *pool, void *const *objects, size_
 OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle);
 OBJPOOL_API size_t objpool_trim(objpool *pool, size_t keep);
 OBJPOOL_API size_t objpool_clear(objpool *pool);
+OBJPOOL_API size_t objpool_trim_some(objpool *pool, size_t keep, size_t most);
 OBJPOOL_API size_t objpool_abandon(objpool *pool);
 OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects) OBJPOOL__MUST_USE;
 OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool);
@@ -609,6 +615,8 @@ OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, ch
 /* Learns the demand, creates ahead of it, gives back after it: call it once a frame or tick, or let a monitor. Returns
    objects created plus destroyed. One thread at a time maintains a pool, a second call meanwhile returns 0. */
 OBJPOOL_API size_t objpool_maintain(objpool *pool);
+/* The same, but creates at most `most` and destroys at most `most`, for a frame's budget; the rest is for the next call. */
+OBJPOOL_API size_t objpool_maintain_some(objpool *pool, size_t most);
 
 /* The worst of what the kernel's pressure and control group files report; NONE where there are none. */
 OBJPOOL_API objpool_pressure objpool_memory_pressure(void);
@@ -684,6 +692,7 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__init OBJPOOL__LINKED(objpool__init)
 #define objpool__bind OBJPOOL__LINKED(objpool__bind)
 #define objpool__attach OBJPOOL__LINKED(objpool__attach)
+#define objpool__rebind OBJPOOL__LINKED(objpool__rebind)
 #define objpool__acquire_many OBJPOOL__LINKED(objpool__acquire_many)
 
 /* Kept out of line, so that the fast paths stay small wherever they are inlined. */
@@ -707,6 +716,7 @@ OBJPOOL__SLOW void objpool__empty_guard(const objpool *pool, objpool__describe *
 OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const objpool_config *config);
 OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe);
+OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe);
 OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count);
 
 OBJPOOL__C_ENDS
@@ -1241,6 +1251,10 @@ public:
   OBJPOOL__MADE OBJPOOL__INLINED size_t name##_clear(name##_objpool_pool *objpool__p) {                              \
     return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                             \
   }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim_some(name##_objpool_pool *objpool__p, size_t objpool__n,         \
+                                                         size_t objpool__i) {                                        \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim_some(&objpool__p->base, objpool__n, objpool__i) : 0; \
+  }                                                                                                                  \
   OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name##_objpool_pool *objpool__p) {                            \
     return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_abandon(&objpool__p->base) : 0;                           \
   }                                                                                                                  \
@@ -1251,6 +1265,9 @@ public:
   }                                                                                                                  \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_attach(name##_objpool_pool *objpool__p) {             \
     return objpool__attach(&objpool__p->base, name##_objpool_describe);                                              \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_rebind(name##_objpool_pool *objpool__p) {             \
+    return objpool__rebind(&objpool__p->base, name##_objpool_describe);                                              \
   }                                                                                                                  \
   OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                 \
     objpool_stats objpool__s = objpool_snapshot(&objpool__p->base);                                                  \
@@ -1968,6 +1985,7 @@ typedef struct objpool__blocks {
   objpool__block **sorted, *filling;   /* by address; new objects go to `filling` while it has free cells */
   size_t count, capacity;
   size_t cells, used, next_cells; /* of all blocks; cells is read without the lock */
+  bool emptied;                   /* there may be a block without a used cell */
 } objpool__blocks;
 
 /* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. */
@@ -2564,6 +2582,7 @@ static objpool__block *objpool__block_add(objpool__state *state, size_t cells) {
   memmove(blocks->sorted + place + 1, blocks->sorted + place, (blocks->count - place) * sizeof *blocks->sorted);
   blocks->sorted[place] = block;
   blocks->count++;
+  blocks->emptied = true;
   OBJPOOL_ASSERT(place == 0 || blocks->sorted[place - 1] < block);
   OBJPOOL_ASSERT(place + 1 == blocks->count || block < blocks->sorted[place + 1]);
   OBJPOOL__STORE(blocks->cells, blocks->cells + cells); /* atomic for maintenance, which looks without the lock */
@@ -2675,6 +2694,7 @@ static void objpool__strip_give(objpool__blocks *blocks, objpool__memory *memory
   OBJPOOL_ASSERT(block->used >= strip->cells && blocks->used >= strip->cells);
   block->used -= strip->cells;
   blocks->used -= strip->cells;
+  blocks->emptied |= !block->used;
   if (strip->next + strip->cells * blocks->stride == objpool__block_fresh(blocks, block))
     block->fresh += strip->cells;
   else
@@ -2716,6 +2736,7 @@ static void objpool__cell_give(objpool__blocks *blocks, objpool__memory *memory,
   block->free = cell;
   block->used--;
   blocks->used--;
+  blocks->emptied |= !block->used;
   objpool__unlock(&memory->lock);
 }
 
@@ -2730,6 +2751,8 @@ static size_t objpool__first_cells(const objpool__blocks *blocks) {
 static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
   size_t kept = 0, largest = 0;
   objpool__block *doomed = NULL;
+  if (!blocks->emptied) return NULL;
+  blocks->emptied = false;
   for (size_t i = 0; i < blocks->count; i++) {
     objpool__block *block = blocks->sorted[i];
     if (block->used) {
@@ -4306,6 +4329,29 @@ static void *objpool__gather_held(objpool__state *state, size_t keep) {
   return gathered;
 }
 
+/* The same for at most `most`, those that pop finds first, in a time that `most` bounds: so nothing is sorted, and slots are
+   closed only if too few lie outside of them. */
+static void *objpool__gather_some(objpool__state *state, size_t keep, size_t most) {
+  size_t idle = objpool__count_idle(state), outside = objpool__count_commons(state), taken = 0;
+  size_t excess = idle > keep ? idle - keep : 0, within = idle > outside ? idle - outside : 0;
+  bool closes = outside < (excess < most ? excess : most);
+  void *doomed = NULL;
+  if (closes) {
+    objpool__hold(state);
+    within = 0;
+  }
+  objpool__lock(&state->commons.lock);
+  for (void *object; taken < most && state->engine->idle(state) + within > keep; taken++) {
+    if (!(object = state->engine->pop(state))) break;
+    *objpool__link(object) = doomed;
+    doomed = object;
+  }
+  objpool__unlock(&state->commons.lock);
+  if (closes) objpool__unhold(&state->gate);
+  state->engine->settle(state);
+  return doomed;
+}
+
 /* Takes down what was gathered; returns how many. */
 static size_t objpool__take_down_all(objpool__state *state, void *doomed) {
   size_t destroyed = 0;
@@ -5216,10 +5262,8 @@ static bool objpool__warm_one(objpool__state *state, size_t *created) {
   return kept;
 }
 
-/* Creates until `idle` objects are idle; returns how many it created, errno telling why no more. */
-OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
-  objpool__state *state = objpool__state_of(pool, NULL);
-  if (!state) return 0;
+/* Creates until `idle` objects are idle, or `at_once` were created; returns how many, errno telling why no more. */
+static size_t objpool__warm(objpool__state *state, size_t idle, size_t at_once) {
   objpool__attach_if_free(state);
   size_t created = 0, most = OBJPOOL__LOAD(state->limits.max_idle);
   if (most && idle > most) idle = most;
@@ -5229,18 +5273,26 @@ OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
     errno = ENOMEM;
     return 0;
   }
-  for (size_t missing = has < idle ? idle - has : 0; missing > 0 && !state->gate.destroying; missing--)
+  size_t missing = has < idle ? idle - has : 0;
+  if (missing > at_once) missing = at_once;
+  for (; missing > 0 && !state->gate.destroying; missing--)
     if (!objpool__warm_one(state, &created)) break;
   objpool__watch_mine(state);
   return created;
 }
 
-static size_t objpool__trim_as(objpool *pool, size_t keep, objpool_event_kind kind) {
+OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
+  objpool__state *state = objpool__state_of(pool, NULL);
+  return state ? objpool__warm(state, idle, SIZE_MAX) : 0;
+}
+
+static size_t objpool__trim_as(objpool *pool, size_t keep, size_t most, objpool_event_kind kind) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, NULL);
   if (!state) return 0;
   objpool__attach_if_free(state);
-  size_t destroyed = objpool__take_down_all(state, objpool__gather_held(state, keep));
+  void *doomed = most == SIZE_MAX ? objpool__gather_held(state, keep) : objpool__gather_some(state, keep, most);
+  size_t destroyed = objpool__take_down_all(state, doomed);
   objpool__blocks_shrink(&state->blocks, &state->memory);
   objpool__report_event(state, kind, NULL, destroyed);
   objpool__set_error(saved);
@@ -5248,10 +5300,14 @@ static size_t objpool__trim_as(objpool *pool, size_t keep, objpool_event_kind ki
 }
 
 OBJPOOL_API size_t objpool_trim(objpool *pool, size_t keep) {
-  return objpool__trim_as(pool, keep, OBJPOOL_EVENT_SHRINK);
+  return objpool__trim_as(pool, keep, SIZE_MAX, OBJPOOL_EVENT_SHRINK);
 }
 
-OBJPOOL_API size_t objpool_clear(objpool *pool) { return objpool__trim_as(pool, 0, OBJPOOL_EVENT_CLEAR); }
+OBJPOOL_API size_t objpool_trim_some(objpool *pool, size_t keep, size_t most) {
+  return objpool__trim_as(pool, keep, most, OBJPOOL_EVENT_SHRINK);
+}
+
+OBJPOOL_API size_t objpool_clear(objpool *pool) { return objpool__trim_as(pool, 0, SIZE_MAX, OBJPOOL_EVENT_CLEAR); }
 
 /* Forgets every idle object; its memory stays. It is as if each was acquired and extracted. */
 OBJPOOL_API size_t objpool_abandon(objpool *pool) {
@@ -5410,6 +5466,23 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
   objpool__report_leak(state, state->limits.alive);
   objpool__unpublish(state);
   objpool__set_error(saved);
+}
+
+/* Other hooks for a pool that stays as it is. */
+OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  objpool__description as;
+  if (!state) return objpool__bind(pool, describe);
+  describe(&as);
+  if (!objpool__verify(state, NULL) || as.type.size != state->as.type.size ||
+      as.type.alignment != state->as.type.alignment || as.type.local != state->as.type.local ||
+      as.type.wipe != state->as.type.wipe) {
+    errno = EINVAL;
+    return false;
+  }
+  state->as = as;
+  state->describe = describe;
+  return true;
 }
 
 OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
@@ -6121,11 +6194,12 @@ static void objpool__set_aside(objpool__state *state) {
   state->engine->settle(state); /* releases must ask */
 }
 
-/* Runs validate over all idle objects, for OBJPOOL_ON_MAINTAIN; returns how many it destroyed. */
-static size_t objpool__validate_idle(objpool__state *state) {
+/* Runs validate over all idle objects, or the next `most` of them, for OBJPOOL_ON_MAINTAIN; returns how many it destroyed. */
+static size_t objpool__validate_idle(objpool__state *state, size_t most) {
   size_t destroyed = 0;
-  objpool__set_aside(state);
-  for (;;) { /* only one at a time is out of the others' reach */
+  if (most == SIZE_MAX || !OBJPOOL__LOAD(state->commons.aside_count)) /* else it goes on where the last call stopped */
+    objpool__set_aside(state);
+  for (; most > 0; most--) { /* only one at a time is out of the others' reach */
     objpool__lock(&state->commons.lock);
     void *object = objpool__aside_pop(state);
     objpool__unlock(&state->commons.lock);
@@ -6149,7 +6223,8 @@ static size_t objpool__min_idle(const objpool_config *config) {
   return config->min_idle == OBJPOOL_NONE ? 0 : config->min_idle ? config->min_idle : config->warmup;
 }
 
-static size_t objpool__maintain_locked(objpool__state *state, objpool *pool) {
+/* Creates or destroys, at most `most`. */
+static size_t objpool__maintain_locked(objpool__state *state, objpool *pool, size_t most) {
   objpool__demand *learned = &state->fleet.learned;
   objpool_stats now = objpool_snapshot(pool);
   uint64_t misses = objpool__sum(state, OBJPOOL__MISSES), overflowed = objpool__sum(state, OBJPOOL__OVERFLOWED);
@@ -6174,39 +6249,42 @@ static size_t objpool__maintain_locked(objpool__state *state, objpool *pool) {
   for (unsigned i = 0; i < OBJPOOL__TICKS; i++)
     if (learned->peaks[i] > peak) peak = learned->peaks[i];
   if (!state->config.ignore_pressure && objpool__pressure_within(1000000000, now.now_ns) != OBJPOOL_PRESSURE_NONE)
-    return now.idle > least ? objpool_trim(pool, least) : 0;
+    return now.idle > least ? objpool__trim_as(pool, least, most, OBJPOOL_EVENT_SHRINK) : 0;
   double ahead = 2 * learned->surge > learned->smoothed / 8 ? 2 * learned->surge : learned->smoothed / 8;
   double want = (demand > learned->smoothed ? demand : learned->smoothed) + ahead - in_use;
   if (want < (double)least) want = (double)least;
   if (now.max_idle && want > (double)now.max_idle) want = (double)now.max_idle;
   if (now.max_objects && want > (double)now.max_objects - in_use) want = (double)now.max_objects - in_use;
   size_t wanted = want > 0 ? (size_t)want + (want > (double)(size_t)want) : 0;
-  if (now.idle < wanted) return objpool_warmup(pool, wanted);
+  if (now.idle < wanted) return objpool__warm(state, wanted, most);
   double keep = want > peak - in_use ? want : peak - in_use, cells = (double)OBJPOOL__LOAD(state->blocks.cells);
   if (cells - in_use <= state->config.shrink_threshold * cells || idle <= keep) return 0;
-  double most = alive / 5;
-  if (most < 1) { /* of few objects one goes once the shares of some ticks add up to it */
-    learned->owed += most;
+  double share = alive / 5;
+  if (share < 1) { /* of few objects one goes once the shares of some ticks add up to it */
+    learned->owed += share;
     if (learned->owed < 1) return 0;
-    most = 1;
+    share = 1;
   }
   learned->owed = 0;
-  double left = idle - most > keep ? idle - most : keep;
-  return objpool_trim(pool, left > (double)(size_t)left ? (size_t)left + 1 : (size_t)left);
+  double left = idle - share > keep ? idle - share : keep;
+  return objpool__trim_as(pool, left > (double)(size_t)left ? (size_t)left + 1 : (size_t)left, most,
+                          OBJPOOL_EVENT_SHRINK);
 }
 
-OBJPOOL_API size_t objpool_maintain(objpool *pool) {
+OBJPOOL_API size_t objpool_maintain_some(objpool *pool, size_t most) {
   objpool__state *state = objpool__state_of(pool, NULL);
   /* acquire: pairs with the clear below; what the last maintenance learned is seen */
   if (!state || __atomic_test_and_set(&state->fleet.maintaining, __ATOMIC_ACQUIRE)) return 0;
   objpool__attach_if_free(state);
   size_t changed = 0;
   if (state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_MAINTAIN))
-    changed = objpool__validate_idle(state);
-  changed += objpool__maintain_locked(state, pool);
+    changed = objpool__validate_idle(state, most);
+  changed += objpool__maintain_locked(state, pool, most == SIZE_MAX ? most : most - changed);
   __atomic_clear(&state->fleet.maintaining, __ATOMIC_RELEASE);
   return changed;
 }
+
+OBJPOOL_API size_t objpool_maintain(objpool *pool) { return objpool_maintain_some(pool, SIZE_MAX); }
 
 /* ---- room: monitor >>monitor
    Looks at the registry now and then, alone or in a thread of its own. */
