@@ -118,7 +118,8 @@
       // An idle object the caller must release, or NULL with EAGAIN; never creates.
       struct conn *conn_pool_try_acquire(conn_pool *pool);
       // As acquire, but waits its turn at the cap, OBJPOOL_MS(250) say; negative: without limit. NULL with ETIMEDOUT when
-      // time is up.
+      // time is up. Waiters are served in the order they came; who comes later may take what is idle just then, until the
+      // first in line has waited for config.fair_after_ns: from then on objects are handed to that one.
       struct conn *conn_pool_acquire_for(conn_pool *pool, int64_t timeout_ns);
       // Gives an object back, whichever thread acquired it. NULL is fine. Cannot fail; preserves errno.
       void conn_pool_release(conn_pool *pool, struct conn *conn);
@@ -441,7 +442,8 @@ typedef struct objpool_config {
   double shrink_threshold OBJPOOL__0; /* maintenance trims when more than this share is idle [0.7] */
   objpool_allocator allocator OBJPOOL__0; /* [the C library's] */
   objpool_leak_policy on_leak OBJPOOL__0; /* objects in use at destroy [OBJPOOL_LEAK_REPORT, on stderr] */
-  bool ignore_pressure OBJPOOL__0;        /* maintenance does not look at the machine's memory [it does] */
+  uint64_t fair_after_ns OBJPOOL__0; /* who has waited this long is overtaken by nobody [1 ms]; 1: nobody ever is */
+  bool ignore_pressure OBJPOOL__0;   /* maintenance does not look at the machine's memory [it does] */
 } objpool_config;
 
 /* What a pool without a static type needs to know of its objects (objpool_init). */
@@ -1580,6 +1582,9 @@ static bool objpool__signal_is_set(objpool__signal *signal) { /* pairs with objp
   return __atomic_load_n(&signal->progress, __ATOMIC_ACQUIRE) == OBJPOOL__SET;
 }
 
+/* Its thread will wait for it once more. By that thread, while nobody can set it; relaxed: whoever sets it next comes after. */
+static void objpool__signal_rearm(objpool__signal *signal) { OBJPOOL__STORE(signal->progress, OBJPOOL__AWAKE); }
+
 #if defined(OBJPOOL_NO_THREADS) /* nobody waits */
 static void objpool__signal_make(objpool__signal *signal) { signal->progress = OBJPOOL__AWAKE; }
 static void objpool__signal_unmake(objpool__signal *signal) { (void)signal; }
@@ -2011,18 +2016,22 @@ typedef struct objpool__gate {
   uint64_t revoked_ns;        /* when the last one was; under its lock */
 } objpool__gate;
 
-typedef struct objpool__waiter { /* lies on the stack of a waiting thread */
+typedef struct objpool__waiter { /* lies on the stack of a waiting thread; guarded by the commons lock */
   struct objpool__waiter *next, *previous;
-  objpool__signal signal; /* set when object or permit was handed over */
+  objpool__signal signal; /* set when it was served, or is to look for itself */
+  bool served;            /* it has left the queue, with this: */
   void *object;           /* an object, or NULL with the permit to create one */
   uint64_t began_ns;
 } objpool__waiter;
 
-/* Owner: the pool; guarded by the commons lock, but `waiting` is read without. */
+/* Owner: the pool; guarded by the commons lock, but `waiting`, `call` and `due` are read without. */
 typedef struct objpool__queue {
   size_t waiting;
   objpool__waiter *first, *last;
   uint64_t began_ns; /* when those who wait began to, added up */
+  bool called;       /* the first was told to look for itself, and has not done so yet */
+  bool call;         /* there is a first, and it is due or not called: who leaves something idle must serve */
+  bool due;          /* the first has waited for fair_after_ns: nobody overtakes it */
 } objpool__queue;
 
 /* Owner: the pool; guarded by `lock`. The counts are read without. */
@@ -3072,35 +3081,52 @@ static size_t objpool__count_commons(objpool__state *state) {
 }
 
 /* ---- room: waiting >>waiting
-   A queue of nodes under the commons lock, first come first served.
-   1. Every release looks at `waiting` after its object can be found; every waiter raises `waiting` before it looks for
-      objects. Both are seq_cst, so one of the two sees the other: no object lies idle while a thread sleeps for it.
-   2. Whoever finds something for the queue hands it to the first waiter while it holds the lock: nobody overtakes, and what
-      was handed over is a waiter's before it can wake.
-   3. A waiter that gives up takes the lock first: either it was served by then, and takes what it got, or it leaves the
-      queue, and nobody serves it any more.
-   4. An end of a reservation (alive--) is looked at like a release: before the look at `waiting`. */
+   A queue of nodes under the commons lock. The first in it looks for an object like anybody else when it is called, until it
+   has waited for fair_after_ns; from then on objects are handed to it: Go's mutex (sync.Mutex, 1.9) bounds overtaking so.
+   1. Every release looks at `call` after its object can be found; a waiter stores `call` before it looks for objects. Both
+      are seq_cst, so one of the two sees the other: no object lies idle while the first sleeps and is not called.
+   2. While the first is called and not due, `call` is false: releases need not stop, for it looks once more, by rule 1, before
+      it sleeps again. So each wake-up is of somebody for whom something was idle, and one is under way at a time.
+   3. What was handed over is a waiter's before it can wake. Once the first is due, who comes later finds `due`, and takes
+      nothing before the queue is served.
+   4. A waiter that gives up takes the lock first: either it was served by then, and takes what it got, or it leaves the
+      queue, and nobody serves it any more. Whoever leaves the queue lets the next be called: a call is never lost.
+   5. An end of a reservation (alive--) is looked at like a release: before the look at `call`. */
 
-static void objpool__enqueue(objpool__queue *queue, objpool__gate *gate, objpool__waiter *waiter) {
-  OBJPOOL_ASSERT(!queue->first == !queue->last);
+/* Who is first now, and whether it is due. seq_cst: `call` before the look of a waiter, see 1; `due` orders nothing. */
+static void objpool__queue_settle(objpool__state *state, uint64_t now) {
+  objpool__queue *queue = &state->queue;
+  OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock) && !queue->first == !queue->last);
+  bool due =
+      queue->first && now - queue->first->began_ns + 1 >= state->config.fair_after_ns; /* 1: from its beginning */
+  OBJPOOL__STORE(queue->due, due);
+  __atomic_store_n(&queue->call, queue->first && (due || !queue->called), __ATOMIC_SEQ_CST);
+}
+
+static void objpool__enqueue(objpool__state *state, objpool__waiter *waiter) {
+  objpool__queue *queue = &state->queue;
+  OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock));
   waiter->next = NULL;
   waiter->previous = queue->last;
   *(waiter->previous ? &waiter->previous->next : &queue->first) = waiter;
   queue->last = waiter;
   queue->began_ns += waiter->began_ns;
-  __atomic_fetch_add(&queue->waiting, 1, __ATOMIC_SEQ_CST); /* before its look for objects: see objpool__serve */
-  __atomic_fetch_add(&gate->hold, 1, __ATOMIC_SEQ_CST);     /* pairs with objpool__may_open */
+  OBJPOOL__STORE(queue->waiting, queue->waiting + 1); /* others read it, to tell */
+  objpool__queue_settle(state, queue->first == waiter ? waiter->began_ns : objpool__now_ns());
+  __atomic_fetch_add(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
 static void objpool__unqueue(objpool__state *state, objpool__waiter *waiter) {
   objpool__queue *queue = &state->queue;
+  uint64_t now = objpool__now_ns();
   OBJPOOL_ASSERT(queue->waiting > 0 && OBJPOOL__LOAD(state->gate.hold) > 0);
+  if (queue->first == waiter) queue->called = false;
   *(waiter->previous ? &waiter->previous->next : &queue->first) = waiter->next;
   *(waiter->next ? &waiter->next->previous : &queue->last) = waiter->previous;
   queue->began_ns -= waiter->began_ns;
-  objpool__add(state, OBJPOOL__WAIT_NS,
-               objpool__now_ns() - waiter->began_ns);         /* as objpool__wait_ns looks: one or the other */
-  __atomic_fetch_sub(&queue->waiting, 1, __ATOMIC_SEQ_CST);   /* seq_cst: one order with the looks at it */
+  objpool__add(state, OBJPOOL__WAIT_NS, now - waiter->began_ns); /* as objpool__wait_ns looks: one or the other */
+  OBJPOOL__STORE(queue->waiting, queue->waiting - 1);            /* as above */
+  objpool__queue_settle(state, now);
   __atomic_fetch_sub(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
@@ -3111,27 +3137,87 @@ static uint32_t *objpool__hand_over(objpool__state *state, void *object) {
   OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock) && waiter && !waiter->previous);
   objpool__unqueue(state, waiter);
   waiter->object = object;
+  waiter->served = true;
   return objpool__signal_set(&waiter->signal);
 }
 
-/* Serves waiters in their order while there is anything for them. True: some are left, and at a moment during the call
-   nothing was idle outside of open slots, and nothing could be built. */
+/* Tells the first, who is not due, to look for itself. Under the commons lock; the caller wakes what is returned. */
+static uint32_t *objpool__call_first(objpool__state *state) {
+  objpool__queue *queue = &state->queue;
+  OBJPOOL_ASSERT(queue->first && !queue->called);
+  queue->called = true;
+  __atomic_store_n(&queue->call, false, __ATOMIC_SEQ_CST); /* one order with the looks at it */
+  return objpool__signal_set(&queue->first->signal);
+}
+
+/* What is idle outside of open slots, or the permit to build, for the first. Under the commons lock. */
+static bool objpool__seek_for_first(objpool__state *state, void **object) {
+  *object = state->engine->pop(state);
+  return *object || objpool__reserve(state);
+}
+
+/* Whether objpool__seek_for_first would find something just now. */
+static bool objpool__is_there_any(objpool__state *state) {
+  size_t most =
+      __atomic_load_n(&state->limits.max_objects, __ATOMIC_SEQ_CST); /* in one order with what is served for */
+  return state->engine->idle(state) || !most || __atomic_load_n(&state->limits.alive, __ATOMIC_SEQ_CST) < most;
+}
+
+/* Serves waiters in their order while there is anything for them, or lets the first serve itself. True: the first is due,
+   and at a moment during the call nothing was idle outside of open slots, and nothing could be built. */
 static bool objpool__serve(objpool__state *state) {
-  while (__atomic_load_n(&state->queue.waiting, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
+  while (__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
     uint32_t *sleeper = NULL;
-    bool served = false, left = false;
+    void *object;
+    bool served = false;
     objpool__lock(&state->commons.lock);
-    if (state->queue.first) {
-      void *object = state->engine->pop(state);
-      served = object || objpool__reserve(state);
+    if (state->queue.first) objpool__queue_settle(state, objpool__now_ns());
+    bool due = state->queue.due;
+    if (due) {
+      served = objpool__seek_for_first(state, &object);
       if (served) sleeper = objpool__hand_over(state, object);
-      left = !served;
+    } else if (state->queue.call && objpool__is_there_any(state)) {
+      sleeper = objpool__call_first(state);
     }
     objpool__unlock(&state->commons.lock);
     objpool__signal_wake(sleeper);
-    if (!served) return left;
+    if (!served) return due;
   }
   return false;
+}
+
+/* Before anybody who does not wait takes something: whoever is due comes first. True: there was nothing even for them. */
+OBJPOOL__INLINE bool objpool__serve_due(objpool__state *state) {
+  return OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->queue.due)) && objpool__serve(state); /* relaxed: it orders nothing */
+}
+
+/* The calling waiter looks for itself, before it sleeps: not while it is not the first, nor out of turn. True: it is
+   served. Under the commons lock. */
+static bool objpool__look_for_itself(objpool__state *state, objpool__waiter *waiter) {
+  objpool__queue *queue = &state->queue;
+  if (waiter->served) return true;
+  objpool__signal_rearm(&waiter->signal);
+  if (queue->first != waiter) return false;
+  queue->called = false;
+  objpool__queue_settle(state, objpool__now_ns()); /* before the look: see 1 */
+  if (!objpool__seek_for_first(state, &waiter->object)) return false;
+  objpool__unqueue(state, waiter);
+  return waiter->served = true;
+}
+
+/* Waits in the queue until it is served, or its time is up, which is a false. */
+static bool objpool__stand_in_line(objpool__state *state, objpool__waiter *waiter, uint64_t deadline) {
+  bool served, in_time = true;
+  do {
+    objpool__lock(&state->commons.lock);
+    served = in_time ? objpool__look_for_itself(state, waiter) : waiter->served;
+    if (!served && !in_time) objpool__unqueue(state, waiter);
+    objpool__unlock(&state->commons.lock);
+    if (served || !in_time) break;
+    in_time = objpool__signal_wait(&waiter->signal, deadline);
+  } while (true);
+  objpool__serve(state); /* the next may be called */
+  return served;
 }
 
 static void objpool__unreserve(objpool__state *state) {
@@ -3897,7 +3983,7 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__que
   objpool__depot *depot = &state->depot;
   objpool__commons *commons = &state->commons;
   for (;;) {
-    if (objpool__serve(state)) return OBJPOOL__NOTHING; /* they came first, and there was nothing even for them */
+    if (objpool__serve_due(state)) return OBJPOOL__NOTHING;
     uint64_t head = __atomic_load_n(&depot->full, __ATOMIC_SEQ_CST); /* in one order with the loads below */
     quest->object = objpool__stack_pop(depot);
     if (quest->object) return OBJPOOL__OBJECT;
@@ -3945,14 +4031,17 @@ static bool objpool__uncached_put(objpool__state *state, void *object) {
     objpool__unlock(&state->commons.lock);
     if (surplus) return false;
   }
-  if (__atomic_load_n(&state->queue.waiting, __ATOMIC_SEQ_CST)) { /* saves the way over the stack */
+  if (OBJPOOL__LOAD(state->queue.due)) { /* saves the way over the stack */
     uint32_t *sleeper = NULL;
     objpool__lock(&state->commons.lock);
-    bool handed = state->queue.first != NULL;
+    bool handed = state->queue.due;
     if (handed) sleeper = objpool__hand_over(state, object);
     objpool__unlock(&state->commons.lock);
     objpool__signal_wake(sleeper);
-    if (handed) return true;
+    if (handed) {
+      objpool__serve(state); /* the next may be called */
+      return true;
+    }
   }
   if (!objpool__uncached_push(state, object)) return false;
   /* seq_cst: resize is counted before it looks at the stack, so that one of the two sees the other */
@@ -4013,7 +4102,7 @@ static size_t objpool__cached_idle(objpool__state *state) {
   return state->commons.count + magazines * state->depot.rounds + OBJPOOL__LOAD(state->commons.aside_count);
 }
 
-/* What is idle in the shared part, or the permit to build: for those who wait, in their order, and then for the caller. */
+/* What is idle in the shared part, or the permit to build: for those who are due, in their order, and then for the caller. */
 static objpool__found objpool__commons_find(objpool__state *state, objpool__quest *quest) {
   objpool__found found;
   bool handed;
@@ -4021,7 +4110,7 @@ static objpool__found objpool__commons_find(objpool__state *state, objpool__ques
     uint32_t *sleeper = NULL;
     found = OBJPOOL__NOTHING;
     objpool__lock(&state->commons.lock);
-    bool queue = state->queue.first != NULL;
+    bool queue = state->queue.due;
     void *object = objpool__cached_pop(state);
     if (object)
       found = OBJPOOL__OBJECT;
@@ -4077,7 +4166,7 @@ static objpool__fits objpool__commons_put(objpool__state *state, void *object) {
   objpool__lock(&state->commons.lock);
   if (objpool__has_surplus(&state->limits))
     fits = OBJPOOL__TOO_MANY;
-  else if (state->queue.first)
+  else if (state->queue.due)
     sleeper = objpool__hand_over(state, object);
   else if (!objpool__cached_push(state, object))
     fits = OBJPOOL__NO_ROOM;
@@ -4096,6 +4185,7 @@ static bool objpool__cached_put(objpool__state *state, void *object) {
     objpool__unhold(&state->gate);
     if (fits != OBJPOOL__FITS) objpool__keep_closed(&state->gate);
   }
+  if (fits == OBJPOOL__FITS) objpool__serve(state); /* after the push */
   return fits == OBJPOOL__FITS;
 }
 
@@ -4558,6 +4648,7 @@ static bool objpool__plan(const objpool_type *type, objpool_config *config, objp
   }
   if (config->growth_factor == 0) config->growth_factor = 2.0;
   if (config->shrink_threshold == 0) config->shrink_threshold = 0.7;
+  if (config->fair_after_ns == 0) config->fair_after_ns = 1000000;
   if (!config->allocator.allocate) {
     config->allocator.allocate = objpool__default_allocate;
     config->allocator.deallocate = objpool__default_deallocate;
@@ -4767,23 +4858,20 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__quest 
   objpool__waiter waiter;
   objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
   objpool__signal_make(&waiter.signal);
+  waiter.served = false;
   waiter.object = NULL;
   waiter.began_ns = objpool__now_ns();
   objpool__add(state, OBJPOOL__WAITS, 1); /* from its beginning: a pool that is stuck shows it */
   objpool__lock(&state->commons.lock);
-  objpool__enqueue(&state->queue, &state->gate, &waiter);
+  objpool__enqueue(state, &waiter);
   objpool__unlock(&state->commons.lock);
-  objpool__revoke_all(state);
+  objpool__revoke_all(state); /* after it was counted in: no slot opens from here on */
   objpool__keep_closed(&state->gate);
-  objpool__serve(state); /* after waiting++: whoever pushes or gives a reservation back from here on serves */
-  if (!objpool__signal_is_set(&waiter.signal) && !objpool__signal_wait(&waiter.signal, quest->deadline)) {
-    objpool__lock(&state->commons.lock);
-    if (!objpool__signal_is_set(&waiter.signal)) objpool__unqueue(state, &waiter);
-    objpool__unlock(&state->commons.lock);
-  }
+  objpool__serve(state); /* those before it may be asleep, and what lay in slots is for them */
+  bool served = objpool__stand_in_line(state, &waiter, quest->deadline);
   objpool__signal_unmake(&waiter.signal);
   quest->object = waiter.object;
-  return !objpool__signal_is_set(&waiter.signal) ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
+  return !served ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
 }
 
 /* One look wherever an object or the permit for one may be; at the end of it, if that is asked for, in the queue. */

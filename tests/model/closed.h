@@ -49,6 +49,12 @@
 #define ROUNDS 100 /* of what a thread does that does it again and again */
 #endif
 
+#ifdef PATIENT /* waiters are called, and look for themselves; else objects are handed to them: to GenMC no time passes */
+#define FAIR_AFTER_NS UINT64_MAX
+#else
+#define FAIR_AFTER_NS 1
+#endif
+
 /* The pool of these programs: of objects of one word, each held by `state`; `rounds` objects to a magazine, 0: no thread caches. */
 static objpool pool;
 static objpool__state *state;
@@ -63,7 +69,7 @@ static inline void begin(size_t max_objects, size_t rounds) {
   const objpool_type type = {.size = sizeof(uint64_t), .alignment = sizeof(uint64_t), .validate = closed__validate,
                              .validate_on = OBJPOOL_ON_MAINTAIN};
   const objpool_config config = {.max_objects = max_objects, .cache_size = rounds ? 2 * rounds : OBJPOOL_NO_CACHE,
-                                 .on_leak = OBJPOOL_LEAK_IGNORE};
+                                 .on_leak = OBJPOOL_LEAK_IGNORE, .fair_after_ns = FAIR_AFTER_NS};
   bool began = objpool_init(&pool, &type, &config);
   assert(began);
   state = pool.state;
@@ -86,6 +92,7 @@ static inline void begin(size_t max_objects, size_t rounds) {
   state->blocks.alignment = 2 * sizeof(void *);
   state->blocks.growth_factor = 2.0;
   state->config.shrink_threshold = 0.7;
+  state->config.fair_after_ns = FAIR_AFTER_NS;
   state->memory.allocator.allocate = objpool__default_allocate;
   state->memory.allocator.deallocate = objpool__default_deallocate;
   state->limits.max_objects = state->config.max_objects = max_objects;

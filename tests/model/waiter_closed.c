@@ -1,7 +1,8 @@
 /* waiter_closed.c: a thread queues for an object, looks once and sleeps, while others do what can end its wait: it is always served, and
  * woken. With one object, which is in use: RELEASE it, DISCARD it, RESIZE the pool to hold one more; RELEASE and MAINTAIN: while
  * maintenance validates what is idle; CACHED: it is released into a thread cache, AGAIN: and acquired from there, and released again.
- * With two, which are idle when it looks: TRIM to one, while another thread takes one. */
+ * With two, which are idle when it looks: TRIM to one, while another thread takes one. Objects are handed to it; PATIENT: it is called, and
+ * looks for itself. */
 #ifndef OBJPOOL_NO_STATS /* counts only add executions */
 #define OBJPOOL_NO_STATS
 #endif

@@ -1,7 +1,7 @@
 /* waiters.pml: waiting at the cap of a pool without caches: the idle objects are a lock-free stack, the waiters a queue under a lock.
  *
  * A release pushes its object, then reads how many wait, and if any do serves: under the lock it pops objects and hands them to the
- * first in the queue. A waiter enqueues itself and counts itself as waiting, then looks at the stack once more, then sleeps; when its
+ * first in the queue: as with fair_after_ns = 1, where nobody is overtaken (else: calls.pml). A waiter enqueues itself and counts itself as waiting, then looks at the stack once more, then sleeps; when its
  * time is up it takes the lock: it was served meanwhile, or it leaves the queue. The waiter's count must have arrived
  * before it looks: it is sequentially consistent.
  *
