@@ -328,13 +328,13 @@
   OBJPOOL__PASTE(name, OBJPOOL__CHECKS, OBJPOOL__STATS, OBJPOOL__THREADS, OBJPOOL_CACHE_LINE, OBJPOOL_MAX_THREADS)
 
 /* How the thread-local word is declared. "initial-exec" saves a call in libraries; glibc keeps room for a word, also under
-   dlopen. Without a model it is the compiler's choice. */
+   dlopen. Without a model, and in what can only be part of a program, it is the compiler's choice. */
 #if !defined(OBJPOOL_TLS_MODEL) && defined(__ELF__) && defined(__GLIBC__)
 #define OBJPOOL_TLS_MODEL "initial-exec"
 #endif
 #if !OBJPOOL__THREADED
 #define OBJPOOL__TLS
-#elif defined(OBJPOOL_TLS_MODEL) && defined(__ELF__)
+#elif defined(OBJPOOL_TLS_MODEL) && defined(__ELF__) && defined(__PIC__) && !defined(__PIE__)
 #define OBJPOOL__TLS __thread __attribute__((__tls_model__(OBJPOOL_TLS_MODEL)))
 #else
 #define OBJPOOL__TLS __thread
@@ -509,6 +509,9 @@ typedef struct objpool__slot {
 
 #define OBJPOOL__REVOKED UINTPTR_MAX
 
+/* Whether nothing but the inline checks stands between an object and whoever acquires or releases it: no hook, no event. */
+typedef enum objpool__plainness { OBJPOOL__NOT_PLAIN, OBJPOOL__PLAIN_SHARED, OBJPOOL__PLAIN_ALONE } objpool__plainness;
+
 /* Every pool starts with one. All-zero is a pool that was not used yet. Private, but for its address. */
 struct objpool {
   uintptr_t table_offset; /* of the slot table, from the empty table: no test for a pool without one */
@@ -516,6 +519,8 @@ struct objpool {
   uintptr_t key;                /* mixed with an object's address: its tag while in use */
   void *context;                /* handed to the hooks */
   struct objpool__state *state; /* all else; NULL before first use */
+  uintptr_t kind;               /* an objpool__plainness, for the functions without the type */
+  uintptr_t plain_key;          /* for the functions without the type: see objpool__make_plain */
   objpool__slot own;            /* the cache of a local pool */
 };
 
@@ -734,6 +739,7 @@ OBJPOOL__INLINE uintptr_t objpool__tag_of(uintptr_t key, const void *object) { r
 /* The steps that the processor decides:
    objpool__count      one more. The owner of the slot alone writes, any thread may read. Not a locked instruction.
    objpool__below …    a value against a word that others may write.
+   objpool__reads      whether such a word has this value; acquire: what is read next was there when it got it.
    objpool__flip_bit       an object in use is idle now, or the other way round. Relaxed at most: who gives it back at the same
                        moment, by mistake, looks at it.
    objpool__mark_once  an object that was in use a moment ago is idle now; decided by one atomic instruction (relaxed: it
@@ -749,6 +755,14 @@ OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) { __asm__("inc
     __asm__("cmpq %2, %1" : "=@cc" flag(holds) : "r"(value), "m"(*(const volatile uintptr_t *)word)); \
     return holds;                                                                                     \
   }
+OBJPOOL__INLINE bool objpool__reads(const uintptr_t *word, int constant) {
+  bool holds;
+  __asm__ volatile("cmpq %2, %1"
+                   : "=@cce"(holds)
+                   : "m"(*(const volatile uintptr_t *)word), "er"((int64_t)constant)
+                   : "memory");
+  return holds;
+}
 OBJPOOL__INLINE void objpool__flip_bit(void *object) { *objpool__tag(object) ^= 1; }
 OBJPOOL__INLINE bool objpool__mark_once(void *object) {
   bool was_in_use; /* clang makes a loop of an atomic and */
@@ -772,6 +786,9 @@ OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) {
 }
 #define OBJPOOL__COMPARE(name, operator, flag) \
   OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) { return value operator OBJPOOL__LOAD(*word); }
+OBJPOOL__INLINE bool objpool__reads(const uintptr_t *word, int constant) {
+  return __atomic_load_n(word, __ATOMIC_ACQUIRE) == (uintptr_t)constant;
+}
 OBJPOOL__INLINE void objpool__flip_bit(void *object) {
   OBJPOOL__STORE(*objpool__tag(object), OBJPOOL__LOAD(*objpool__tag(object)) ^ 1);
 }
@@ -830,30 +847,37 @@ OBJPOOL__INLINE bool objpool__take_back_once(uintptr_t key, void *object) {
 /* The heart of an acquire: the thread's newest idle object, or NULL: ask objpool__acquire_slow.
    A shared pool lowers top first, and only then looks whether it may: whoever revokes a slot sets base, makes every
    thread pass a barrier (membarrier), and reads top. So either the owner sees the base, or the revoker sees the top. */
+OBJPOOL__INLINE void *objpool__take_from(objpool__slot *slot, bool local) {
+  uintptr_t top;
+  if (OBJPOOL__THREADED && !local) {
+    top = OBJPOOL__LOAD(slot->top) - sizeof(void *);
+    __atomic_store_n(&slot->top, top, __ATOMIC_RELEASE); /* pairs with the acquire of the revoker, as in release */
+    __asm__ volatile("" ::: "memory");                   /* the processor's half is the revoker's membarrier */
+    if (OBJPOOL__UNLIKELY(objpool__below(top, &slot->base))) return OBJPOOL__NULL;
+  } else {
+    top = OBJPOOL__LOAD(slot->top);
+    if (OBJPOOL__UNLIKELY(objpool__at_most(top, &slot->base))) return OBJPOOL__NULL;
+    top -= sizeof(void *);
+    OBJPOOL__STORE(slot->top, top);
+  }
+  objpool__count(&slot->acquires);
+  void *object = *(void **)top;
+  if (!object) __builtin_unreachable(); /* the caller need not ask again */
+  objpool__flip(object);
+  return object;
+}
+
+/* The same, from the slot of the calling thread in a pool that may not have been used yet. */
 OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
   objpool__slot *slot = &pool->own;
-  uintptr_t top;
   if (OBJPOOL__THREADED && !local) {
     /* acquire: pairs with the release of a new table in objpool__publish */
     uintptr_t offset = __atomic_load_n(&pool->table_offset, __ATOMIC_ACQUIRE);
     offset += OBJPOOL__ROW;
     __asm__("" : "+r"(offset)); /* keeps the sum together: one instruction less */
     slot = *(objpool__slot **)((uintptr_t)objpool__empty_table + offset);
-    top = OBJPOOL__LOAD(slot->top) - sizeof(void *);
-    __atomic_store_n(&slot->top, top, __ATOMIC_RELEASE); /* pairs with the acquire of the revoker, as in release */
-    __asm__ volatile("" ::: "memory");                   /* the processor's half is the revoker's membarrier */
-    if (OBJPOOL__UNLIKELY(objpool__below(top, &slot->base))) return NULL;
-  } else {
-    top = OBJPOOL__LOAD(slot->top);
-    if (OBJPOOL__UNLIKELY(objpool__at_most(top, &slot->base))) return NULL;
-    top -= sizeof(void *);
-    OBJPOOL__STORE(slot->top, top);
   }
-  void *object = *(void **)top;
-  if (!object) __builtin_unreachable(); /* the caller need not ask again */
-  objpool__count(&slot->acquires);
-  objpool__flip(object);
-  return object;
+  return objpool__take_from(slot, local);
 }
 
 /* The heart of a release: leaves the object on top of the thread's cache, if there is room. After the store, never
@@ -880,51 +904,67 @@ OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objp
   OBJPOOL__STORE(slot->top, top);
 }
 
-/* The typed functions call these with a constant description: what it does not name is compiled away. */
-OBJPOOL__INLINE void *objpool__acquire_as(objpool *pool, objpool__description as, objpool__describe *describe,
+/* The description is read where it lies: a copy of it takes longer than all else. */
+OBJPOOL__INLINE void *objpool__acquire_by(objpool *pool, const objpool__description *as, objpool__describe *describe,
                                           objpool__how how, int64_t timeout_ns) {
-  void *object = objpool__take(pool, as.type.local);
+  void *object = objpool__take(pool, as->type.local);
   if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, describe, how, timeout_ns);
-  OBJPOOL__SHOW(object, as.type.size);
-  if (as.type.validate && (as.type.validate_on & OBJPOOL_ON_ACQUIRE) &&
-      OBJPOOL__UNLIKELY(!as.type.validate(object, pool->context)))
+  OBJPOOL__SHOW(object, as->type.size);
+  if (as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE) &&
+      OBJPOOL__UNLIKELY(!as->type.validate(object, pool->context)))
     return objpool__acquire_again(pool, describe, object, how, timeout_ns);
-  if (as.on_event) objpool__emit(pool, as.on_event, OBJPOOL_EVENT_ACQUIRE, object, 1);
+  if (as->on_event) objpool__emit(pool, as->on_event, OBJPOOL_EVENT_ACQUIRE, object, 1);
   return object;
 }
 
-OBJPOOL__INLINE void objpool__release_as(objpool *pool, void *object, objpool__description as,
+OBJPOOL__INLINE void objpool__release_by(objpool *pool, void *object, const objpool__description *as,
                                          objpool__describe *describe) {
   if (!object) return;
-  bool once = !as.type.local && (as.type.wipe || as.restore);
+  bool once = !as->type.local && (as->type.wipe || as->restore);
   if (OBJPOOL__UNLIKELY(!(once ? objpool__take_back_once(pool->key, object) : objpool__take_back(pool, object)))) {
     objpool__release_checked(pool, describe, object);
     return;
   }
-  if (as.type.wipe) {
+  if (as->type.wipe) {
     objpool__release_wiping(pool, describe, object);
     return;
   }
-  if (as.restore) {
+  if (as->restore) {
     int saved = *objpool__errno();
-    bool valid = as.restore(object, pool->context);
+    bool valid = as->restore(object, pool->context);
     *objpool__errno() = saved;
     if (OBJPOOL__UNLIKELY(!valid)) {
-      if (as.on_event) objpool__emit(pool, as.on_event, OBJPOOL_EVENT_RELEASE, object, 1);
+      if (as->on_event) objpool__emit(pool, as->on_event, OBJPOOL_EVENT_RELEASE, object, 1);
       objpool__drop(pool, describe, object);
       return;
     }
   }
-  if (as.on_event) objpool__emit(pool, as.on_event, OBJPOOL_EVENT_RELEASE, object, 1);
-  OBJPOOL__HIDE(object, as.type.size);
-  objpool__give(pool, object, as.type.local, describe);
+  if (as->on_event) objpool__emit(pool, as->on_event, OBJPOOL_EVENT_RELEASE, object, 1);
+  OBJPOOL__HIDE(object, as->type.size);
+  objpool__give(pool, object, as->type.local, describe);
+}
+
+OBJPOOL__INLINE void objpool__discard_by(objpool *pool, void *object, const objpool__description *as,
+                                         objpool__describe *describe) {
+  if (!object || !objpool__claim(pool, describe, object)) return;
+  if (as->on_event) objpool__emit(pool, as->on_event, OBJPOOL_EVENT_RELEASE, object, 1);
+  objpool__drop(pool, describe, object);
+}
+
+/* The typed functions call these with a constant description: what it does not name is compiled away. */
+OBJPOOL__INLINE void *objpool__acquire_as(objpool *pool, objpool__description as, objpool__describe *describe,
+                                          objpool__how how, int64_t timeout_ns) {
+  return objpool__acquire_by(pool, &as, describe, how, timeout_ns);
+}
+
+OBJPOOL__INLINE void objpool__release_as(objpool *pool, void *object, objpool__description as,
+                                         objpool__describe *describe) {
+  objpool__release_by(pool, object, &as, describe);
 }
 
 OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__description as,
                                          objpool__describe *describe) {
-  if (!object || !objpool__claim(pool, describe, object)) return;
-  if (as.on_event) objpool__emit(pool, as.on_event, OBJPOOL_EVENT_RELEASE, object, 1);
-  objpool__drop(pool, describe, object);
+  objpool__discard_by(pool, object, &as, describe);
 }
 
 /* ------------------------------------------------------------------------------------------------------ >>define */
@@ -4720,6 +4760,21 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   return state;
 }
 
+/* Tells the functions without the type whether its objects need no look but the inline ones, with no hook and no event on
+   their way out and back, and nothing to wipe. plain_key is then the key, mixed with the address of this copy; what another
+   copy makes of it is no object's tag. */
+static void objpool__make_plain(objpool *pool, const objpool__state *state) {
+  const objpool_type *type = &state->as.type;
+  bool hooked = state->as.restore || state->as.on_event || type->reset || type->validate || type->wipe;
+  pool->plain_key = hooked || state->alone ? 0 : pool->key ^ (uintptr_t)&objpool__process;
+  /* release: pairs with the acquire in objpool__acquire_any: all else of the pool is there */
+  __atomic_store_n(&pool->kind,
+                   hooked         ? 0
+                   : state->alone ? OBJPOOL__PLAIN_ALONE
+                                  : OBJPOOL__PLAIN_SHARED,
+                   __ATOMIC_RELEASE);
+}
+
 /* Makes a state known: from here on the fast paths may use it. Under the process lock. */
 static void objpool__publish(objpool__state *state) {
   objpool *pool = state->pool;
@@ -4740,6 +4795,7 @@ static void objpool__publish(objpool__state *state) {
   __atomic_store_n(&pool->table_offset, (uintptr_t)state->slots.table - (uintptr_t)objpool__empty_table,
                    __ATOMIC_RELEASE);
   __atomic_store_n(&pool->state, state, __ATOMIC_RELEASE); /* pairs with objpool__state_of */
+  objpool__make_plain(pool, state);
 }
 
 /* The end of it: nobody uses the pool any more. */
@@ -5570,6 +5626,7 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
   }
   state->as = as;
   state->describe = describe;
+  objpool__make_plain(pool, state);
   return true;
 }
 
@@ -5583,31 +5640,48 @@ OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
 }
 
 /* ---- room: untyped >>untyped
-   The operations without the type: for managers and bindings. */
+   The operations without the type: for managers and bindings. One word of the pool tells whether its objects need no look but
+   the inline ones: then a call takes six instructions more than by its type. */
 
-OBJPOOL_API void *objpool_acquire(objpool *pool) {
+static __attribute__((__noinline__)) void *objpool__acquire_untyped(objpool *pool, objpool__how how,
+                                                                    int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, NULL);
-  return state ? objpool__acquire_as(pool, state->as, state->describe, OBJPOOL__ACQUIRE, 0) : NULL;
+  return state ? objpool__acquire_by(pool, &state->as, state->describe, how, timeout_ns) : NULL;
 }
 
-OBJPOOL_API void *objpool_try_acquire(objpool *pool) {
-  objpool__state *state = objpool__state_of(pool, NULL);
-  return state ? objpool__acquire_as(pool, state->as, state->describe, OBJPOOL__TRY, 0) : NULL;
+/* Acquire from a plain pool's slot. */
+OBJPOOL__INLINE void *objpool__acquire_plain(objpool *pool, objpool__slot *slot, bool local, objpool__how how,
+                                             int64_t timeout_ns) {
+  void *object = objpool__take_from(slot, local);
+  if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, NULL, how, timeout_ns);
+  OBJPOOL__SHOW(object, pool->state->as.type.size);
+  return object;
 }
+
+OBJPOOL__INLINE void *objpool__acquire_any(objpool *pool, objpool__how how, int64_t timeout_ns) {
+  if (OBJPOOL__LIKELY(objpool__reads(&pool->kind, OBJPOOL__PLAIN_SHARED))) /* pairs with objpool__make_plain */
+    return objpool__acquire_plain(pool, *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW), false, how,
+                                  timeout_ns);
+  if (OBJPOOL__LIKELY(objpool__reads(&pool->kind, OBJPOOL__PLAIN_ALONE)))
+    return objpool__acquire_plain(pool, &pool->own, true, how, timeout_ns);
+  return objpool__acquire_untyped(pool, how, timeout_ns);
+}
+
+OBJPOOL_API void *objpool_acquire(objpool *pool) { return objpool__acquire_any(pool, OBJPOOL__ACQUIRE, 0); }
+
+OBJPOOL_API void *objpool_try_acquire(objpool *pool) { return objpool__acquire_any(pool, OBJPOOL__TRY, 0); }
 
 OBJPOOL_API void *objpool_acquire_for(objpool *pool, int64_t timeout_ns) {
-  objpool__state *state = objpool__state_of(pool, NULL);
-  return state ? objpool__acquire_as(pool, state->as, state->describe, OBJPOOL__WAIT, timeout_ns) : NULL;
+  return objpool__acquire_any(pool, OBJPOOL__WAIT, timeout_ns);
 }
 
-OBJPOOL_API void objpool_release(objpool *pool, void *object) {
-  if (!object) return;
+static __attribute__((__noinline__)) void objpool__release_untyped(objpool *pool, void *object) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, NULL);
   if (!state) {
     if (!OBJPOOL__LOAD(pool->state)) objpool__reject(pool, NULL, object);
   } else if (state->describe) {
-    objpool__release_as(pool, object, state->as, state->describe);
+    objpool__release_by(pool, object, &state->as, state->describe);
   } else if (objpool__claim_tag(state, object)) { /* its hooks are those of objpool_init */
     objpool__release_claimed(state, NULL, object);
   } else {
@@ -5616,12 +5690,34 @@ OBJPOOL_API void objpool_release(objpool *pool, void *object) {
   objpool__set_error(saved);
 }
 
+/* Whether it is a plain pool's object in use, and the pool this copy's; it is then marked as idle. */
+OBJPOOL__INLINE bool objpool__take_back_plain(objpool *pool, void *object) {
+  uintptr_t key = pool->plain_key ^ (uintptr_t)&objpool__process;
+  if (!OBJPOOL__CHECKED) return pool->plain_key != 0;
+  if (OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object)))) return false;
+  objpool__flip(object);
+  return true;
+}
+
+OBJPOOL_API void objpool_release(objpool *pool, void *object) {
+  if (!object) return;
+  if (OBJPOOL__LIKELY(objpool__take_back_plain(pool, object))) {
+    OBJPOOL__HIDE(object, pool->state->as.type.size);
+    objpool__give(pool, object, false, NULL);
+  } else if (OBJPOOL__LIKELY(objpool__reads(&pool->kind, OBJPOOL__PLAIN_ALONE) && objpool__take_back(pool, object))) {
+    OBJPOOL__HIDE(object, pool->state->as.type.size);
+    objpool__give(pool, object, true, NULL);
+  } else {
+    objpool__release_untyped(pool, object);
+  }
+}
+
 OBJPOOL_API void objpool_discard(objpool *pool, void *object) {
   if (!object) return;
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, NULL);
   if (state)
-    objpool__discard_as(pool, object, state->as, state->describe);
+    objpool__discard_by(pool, object, &state->as, state->describe);
   else if (!OBJPOOL__LOAD(pool->state))
     objpool__reject(pool, NULL, object);
   objpool__set_error(saved);
@@ -5631,9 +5727,7 @@ OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *descr
   objpool__state *state = count > 0 ? objpool__state_of(pool, describe) : NULL;
   size_t got = 0;
   if (!state) return 0;
-  objpool__description as = state->as;
-  while (got < count && (objects[got] = objpool__acquire_as(pool, as, state->describe, OBJPOOL__ACQUIRE, 0)) != NULL)
-    got++;
+  while (got < count && (objects[got] = objpool__acquire_any(pool, OBJPOOL__ACQUIRE, 0)) != NULL) got++;
   return got;
 }
 
