@@ -43,6 +43,7 @@
         >>panics        mistakes and events
         >>memory        where a pool's memory comes from
         >>depot         full and empty magazines, two lock-free stacks
+        >>places        what handles name
         >>blocks        the memory that objects lie in
         >>limits        places among max_objects, room among max_idle
         >>counts        what each thread counts
@@ -61,6 +62,7 @@
         >>misuse        what is wrong with an object
         >>acquiring     the slow half of an acquire
         >>releasing     the slow half of a release
+        >>walking       loops over what is in use
         >>registry      every named pool
         >>forks         what happens to all this in a child
         >>life          init, warm-up, trim, resize, destroy
@@ -107,7 +109,8 @@
         opt.destroy     = conn_close,                 // void (*)(T *, void *): takes down what create built
         opt.on_event    = conn_trace,                 // void (*)(const objpool_event *, void *): sees each event
         opt.local       = false,                      // one thread at a time uses the pool: no atomics, no lock
-        opt.wipe        = false);                     // no byte of an object survives its release
+        opt.wipe        = false,                      // no byte of an object survives its release
+        opt.handles     = false);                     // objects have handles
 
       // False with errno EINVAL (objpool_config_error says why), EEXIST (the name), ENOMEM or ECANCELED: it is all-zero.
       bool conn_pool_init(conn_pool *pool, const objpool_config *config);
@@ -147,6 +150,22 @@
       bool conn_pool_resize(conn_pool *pool, size_t max_idle, size_t max_objects);
       // Prepares the calling thread: its next calls need no allocation. false with ENOMEM.
       bool conn_pool_attach(conn_pool *pool);
+      // With opt.handles: names one use of an object, from its acquire to its release; all-zero names nothing.
+      typedef struct conn_pool_handle { uint32_t index, generation; } conn_pool_handle;
+      conn_pool_handle conn_pool_handle_of(const conn_pool *pool, const struct conn *conn);
+      // The object while that use lasts, else NULL, whatever the handle is. Any thread, but for a destroy; somebody must keep
+      // the object from being released while it is worked on. Indices are small: below twice the peak of objects, plus 64.
+      struct conn *conn_pool_get(const conn_pool *pool, conn_pool_handle handle);
+      // A release, unless that use has ended: then false. Of two who end a use one wins.
+      bool conn_pool_release_handle(conn_pool *pool, conn_pool_handle handle);
+      // Releases every object in use, in the order of OBJPOOL_EACH; returns how many. Nobody else uses the pool meanwhile.
+      size_t conn_pool_release_all(conn_pool *pool);
+
+      // Every object in use when the loop begins, once, in the order of their places: as created, never by address. The body
+      // may release this one or any other, acquire, break, continue, return; what other threads change is seen or not. (With
+      // OBJPOOL_UNCHECKED only pools with opt.handles can be walked.) C++ also: for (conn &c : objpool_each(pool))
+      OBJPOOL_EACH(conn_pool, conn, &pool) { conn->n++; }
+
       objpool_stats conn_pool_stats(const conn_pool *pool);
       void conn_pool_reset_stats(conn_pool *pool);
 
@@ -454,7 +473,7 @@ typedef struct objpool_type {
   bool (*validate)(void *object, void *context) OBJPOOL__0;
   void (*destroy)(void *object, void *context) OBJPOOL__0;
   unsigned validate_on OBJPOOL__0; /* 0: on acquire and on release */
-  bool local OBJPOOL__0, wipe OBJPOOL__0;
+  bool local OBJPOOL__0, wipe OBJPOOL__0, handles OBJPOOL__0;
 } objpool_type;
 
 /* A snapshot. At rest and until the first reset created - destroyed - extracted == in_use + idle. Peaks are exact for local
@@ -469,6 +488,7 @@ typedef struct objpool_stats {
   uint64_t in_use, idle;                         /* now */
   uint64_t peak_in_use, peak_idle;               /* since the last reset */
   uint64_t refills, flushes, revocations;        /* traffic between thread caches and the shared part */
+  uint64_t retired;                              /* places whose generations are used up */
   uint64_t object_size, memory_bytes;            /* bytes of a T; bytes held from the allocator */
   uint64_t max_idle, max_objects;                /* the limits, 0: none */
   uint64_t since_ns, now_ns;                     /* monotonic time of the last reset, and of the snapshot */
@@ -512,6 +532,33 @@ typedef struct objpool__slot {
 /* Whether nothing but the inline checks stands between an object and whoever acquires or releases it: no hook, no event. */
 typedef enum objpool__plainness { OBJPOOL__NOT_PLAIN, OBJPOOL__PLAIN_SHARED, OBJPOOL__PLAIN_ALONE } objpool__plainness;
 
+/* In pools with handles each object has a place, which outlives it; the word before its tag says which. The generation is odd
+   while the object is in use; it grows with each use and each end of one, and never repeats. */
+typedef struct objpool__place {
+  void *object; /* whose place it is; written under the memory lock */
+  uint32_t generation, index;
+} objpool__place;
+
+/* All places, in chunks that never move. */
+typedef struct objpool__places {
+  size_t chunks;
+  objpool__place *chunk[1]; /* `chunks` of them, each of 1 << OBJPOOL__PLACE_BITS */
+} objpool__places;
+
+enum { OBJPOOL__PLACE_BITS = 8, OBJPOOL__PLACE_MASK = (1 << OBJPOOL__PLACE_BITS) - 1 };
+#define OBJPOOL__LAST_GENERATION (UINT32_MAX - 1) /* a place that has come so far is retired */
+
+/* A loop over the objects in use (OBJPOOL_EACH). */
+typedef struct objpool__walk {
+  objpool *pool;
+  char *at, *end; /* of the cells, or of the places, of one block or chunk */
+  size_t step;
+  uintptr_t key;
+  const void *block, *last; /* the block that it is in, and the last that there was when it began */
+  size_t chunk, places;     /* the next chunk, and how many places there were */
+  bool inside;              /* the body runs, or was left by break */
+} objpool__walk;
+
 /* Every pool starts with one. All-zero is a pool that was not used yet. Private, but for its address. */
 struct objpool {
   uintptr_t table_offset; /* of the slot table, from the empty table: no test for a pool without one */
@@ -522,6 +569,7 @@ struct objpool {
   uintptr_t kind;               /* an objpool__plainness, for the functions without the type */
   uintptr_t plain_key;          /* for the functions without the type: see objpool__make_plain */
   objpool__slot own;            /* the cache of a local pool */
+  objpool__places *places;      /* of a pool with handles */
 };
 
 /* What the typed layer tells the core of a pool, once. */
@@ -700,6 +748,12 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__bind OBJPOOL__LINKED(objpool__bind)
 #define objpool__attach OBJPOOL__LINKED(objpool__attach)
 #define objpool__rebind OBJPOOL__LINKED(objpool__rebind)
+#define objpool__retire OBJPOOL__LINKED(objpool__retire)
+#define objpool__handle_checked OBJPOOL__LINKED(objpool__handle_checked)
+#define objpool__walk_begin OBJPOOL__LINKED(objpool__walk_begin)
+#define objpool__walk_on OBJPOOL__LINKED(objpool__walk_on)
+#define objpool__walk_end OBJPOOL__LINKED(objpool__walk_end)
+#define objpool__release_all OBJPOOL__LINKED(objpool__release_all)
 #define objpool__acquire_many OBJPOOL__LINKED(objpool__acquire_many)
 
 /* Kept out of line, so that the fast paths stay small wherever they are inlined. */
@@ -724,6 +778,12 @@ OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const
 OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe);
+OBJPOOL__SLOW bool objpool__retire(objpool *pool, objpool__describe *describe, void *object);
+OBJPOOL__SLOW bool objpool__handle_checked(const objpool *pool, objpool__describe *describe, const void *object);
+OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool);
+OBJPOOL_API bool objpool__walk_on(objpool__walk *walk);
+OBJPOOL_API void objpool__walk_end(objpool__walk *walk);
+OBJPOOL_API size_t objpool__release_all(objpool *pool, objpool__describe *describe);
 OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count);
 
 OBJPOOL__C_ENDS
@@ -738,6 +798,7 @@ OBJPOOL__INLINE uintptr_t objpool__tag_of(uintptr_t key, const void *object) { r
 
 /* The steps that the processor decides:
    objpool__count      one more. The owner of the slot alone writes, any thread may read. Not a locked instruction.
+   objpool__increment_use  the same for a generation: a handle is handed on by whoever has it, which orders what it reads.
    objpool__below …    a value against a word that others may write.
    objpool__reads      whether such a word has this value; acquire: what is read next was there when it got it.
    objpool__flip_bit       an object in use is idle now, or the other way round. Relaxed at most: who gives it back at the same
@@ -749,6 +810,7 @@ OBJPOOL__INLINE uintptr_t objpool__tag_of(uintptr_t key, const void *object) { r
 /* Single instructions stand for relaxed accesses, of which gcc makes three. (The sanitizers should see the accesses.) */
 #define OBJPOOL__X86_64
 OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) { __asm__("incq %0" : "+m"(*counter)); }
+OBJPOOL__INLINE void objpool__increment_use(uint32_t *generation) { __asm__("incl %0" : "+m"(*generation)); }
 #define OBJPOOL__COMPARE(name, operator, flag)                                                        \
   OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) {                                 \
     bool holds;                                                                                       \
@@ -770,6 +832,9 @@ OBJPOOL__INLINE bool objpool__mark_once(void *object) {
   return was_in_use;
 }
 #else
+OBJPOOL__INLINE void objpool__increment_use(uint32_t *generation) {
+  OBJPOOL__STORE(*generation, OBJPOOL__LOAD(*generation) + 1);
+}
 OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) {
   if (sizeof(uintptr_t) == sizeof *counter) {
     /* release: a reader that counted an acquire also sees the releases before it, so that no peak is overstated */
@@ -844,6 +909,44 @@ OBJPOOL__INLINE bool objpool__take_back_once(uintptr_t key, void *object) {
   return !OBJPOOL__CHECKED || objpool__mark_once(object);
 }
 
+/* The place of an object in a pool with handles; written when the cell was first used. */
+OBJPOOL__INLINE objpool__place *objpool__place_of(const void *object) { return ((objpool__place *const *)object)[-2]; }
+
+/* The end of a use in a pool with handles: as objpool__take_back, but the generation decides, so that of a release and a
+   release by handle in two threads one wins. */
+OBJPOOL__INLINE bool objpool__use_ends(uintptr_t key, void *object, bool local) {
+  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object))))
+    return false;
+  objpool__place *place = objpool__place_of(object);
+  if (local || !OBJPOOL__THREADED) {
+    objpool__increment_use(&place->generation);
+  } else {
+    uint32_t generation = OBJPOOL__LOAD(place->generation); /* the compare-and-swap decides, and publishes nothing */
+    if (!(generation & 1) || !__atomic_compare_exchange_n(&place->generation, &generation, generation + 1, false,
+                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+      return false;
+  }
+  objpool__flip(object);
+  return true;
+}
+
+/* The place that an index names, or NULL. */
+OBJPOOL__INLINE objpool__place *objpool__place_at(const objpool *pool, uint32_t index) {
+  const objpool__places *places =
+      __atomic_load_n(&pool->places, __ATOMIC_ACQUIRE); /* pairs with objpool__places_widen */
+  if (!places || index >> OBJPOOL__PLACE_BITS >= places->chunks) return OBJPOOL__NULL;
+  return places->chunk[index >> OBJPOOL__PLACE_BITS] + (index & OBJPOOL__PLACE_MASK);
+}
+
+/* The object while that use lasts, or NULL. The object is read before the generation: if that is still the handle's, so
+   was the object. */
+OBJPOOL__INLINE void *objpool__get(const objpool *pool, uint32_t index, uint32_t generation) {
+  const objpool__place *place = objpool__place_at(pool, index);
+  if (!place || !(generation & 1)) return OBJPOOL__NULL;
+  void *object = __atomic_load_n(&place->object, __ATOMIC_ACQUIRE); /* before the look at the generation */
+  return OBJPOOL__LOAD(place->generation) == generation ? object : OBJPOOL__NULL;
+}
+
 /* The heart of an acquire: the thread's newest idle object, or NULL: ask objpool__acquire_slow.
    A shared pool lowers top first, and only then looks whether it may: whoever revokes a slot sets base, makes every
    thread pass a barrier (membarrier), and reads top. So either the owner sees the base, or the revoker sees the top. */
@@ -909,6 +1012,7 @@ OBJPOOL__INLINE void *objpool__acquire_by(objpool *pool, const objpool__descript
                                           objpool__how how, int64_t timeout_ns) {
   void *object = objpool__take(pool, as->type.local);
   if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, describe, how, timeout_ns);
+  if (as->type.handles) objpool__increment_use(&objpool__place_of(object)->generation);
   OBJPOOL__SHOW(object, as->type.size);
   if (as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE) &&
       OBJPOOL__UNLIKELY(!as->type.validate(object, pool->context)))
@@ -917,14 +1021,13 @@ OBJPOOL__INLINE void *objpool__acquire_by(objpool *pool, const objpool__descript
   return object;
 }
 
-OBJPOOL__INLINE void objpool__release_by(objpool *pool, void *object, const objpool__description *as,
-                                         objpool__describe *describe) {
-  if (!object) return;
-  bool once = !as->type.local && (as->type.wipe || as->restore);
-  if (OBJPOOL__UNLIKELY(!(once ? objpool__take_back_once(pool->key, object) : objpool__take_back(pool, object)))) {
-    objpool__release_checked(pool, describe, object);
+/* The rest of a release, when the object is the caller's alone. */
+OBJPOOL__INLINE void objpool__release_rest(objpool *pool, void *object, const objpool__description *as,
+                                           objpool__describe *describe) {
+  if (as->type.handles &&
+      OBJPOOL__UNLIKELY(OBJPOOL__LOAD(objpool__place_of(object)->generation) >= OBJPOOL__LAST_GENERATION) &&
+      !objpool__retire(pool, describe, object))
     return;
-  }
   if (as->type.wipe) {
     objpool__release_wiping(pool, describe, object);
     return;
@@ -944,6 +1047,19 @@ OBJPOOL__INLINE void objpool__release_by(objpool *pool, void *object, const objp
   objpool__give(pool, object, as->type.local, describe);
 }
 
+OBJPOOL__INLINE void objpool__release_by(objpool *pool, void *object, const objpool__description *as,
+                                         objpool__describe *describe) {
+  if (!object) return;
+  bool once = !as->type.local && (as->type.wipe || as->restore);
+  if (OBJPOOL__UNLIKELY(!(as->type.handles ? objpool__use_ends(pool->key, object, as->type.local)
+                          : once           ? objpool__take_back_once(pool->key, object)
+                                           : objpool__take_back(pool, object)))) {
+    objpool__release_checked(pool, describe, object);
+    return;
+  }
+  objpool__release_rest(pool, object, as, describe);
+}
+
 OBJPOOL__INLINE void objpool__discard_by(objpool *pool, void *object, const objpool__description *as,
                                          objpool__describe *describe) {
   if (!object || !objpool__claim(pool, describe, object)) return;
@@ -960,6 +1076,37 @@ OBJPOOL__INLINE void *objpool__acquire_as(objpool *pool, objpool__description as
 OBJPOOL__INLINE void objpool__release_as(objpool *pool, void *object, objpool__description as,
                                          objpool__describe *describe) {
   objpool__release_by(pool, object, &as, describe);
+}
+
+/* A release by handle; false: that use has ended. */
+OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, uint32_t index, uint32_t generation,
+                                                objpool__description as, objpool__describe *describe) {
+  objpool__place *place = objpool__place_at(pool, index);
+  if (!place || !(generation & 1)) return false;
+  void *object = __atomic_load_n(&place->object, __ATOMIC_ACQUIRE); /* as in objpool__get */
+  if (as.type.local || !OBJPOOL__THREADED) {
+    if (place->generation != generation) return false;
+    objpool__increment_use(&place->generation);
+  } else if (!__atomic_compare_exchange_n(&place->generation, &generation, generation + 1, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED)) { /* as in objpool__use_ends */
+    return false;
+  }
+  objpool__flip(object);
+  objpool__release_rest(pool, object, &as, describe);
+  return true;
+}
+
+/* Whether what a walk is at is in use, and the object. */
+OBJPOOL__INLINE bool objpool__walk_sees(const objpool__walk *walk, bool handles) {
+  void *at = walk->at;
+  if (handles)
+    return OBJPOOL__LOAD(((objpool__place *)at)->generation) & 1; /* relaxed: so are the marks, here and below */
+  return OBJPOOL__LOAD(*objpool__tag(at)) == objpool__tag_of(walk->key, at);
+}
+
+OBJPOOL__INLINE void *objpool__walk_object(const objpool__walk *walk, bool handles) {
+  void *at = walk->at;
+  return handles ? OBJPOOL__LOAD(((objpool__place *)at)->object) : at;
 }
 
 OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__description as,
@@ -985,6 +1132,9 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
     static void release(name##_objpool_pool *objpool__p, value_type *objpool__o); \
     static guard objpool__acquire(name##_objpool_pool *objpool__p);               \
     static void objpool__release(guard *objpool__g);                              \
+    static objpool__walk objpool__each(name##_objpool_pool *objpool__p);          \
+    static bool objpool__sees(const objpool__walk *objpool__w);                   \
+    static value_type *objpool__seen(objpool__walk *objpool__w);                  \
   };                                                                              \
   typedef name##_objpool_pool name;
 /* Of two files that mean different pools by one name the linker would keep one file's members, if any were left to it. */
@@ -1002,6 +1152,15 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
   }                                                                                                     \
   OBJPOOL__MEMBER void name##_objpool_pool::objpool__release(name##_guard *objpool__g) {                \
     name##_guard_release(objpool__g);                                                                   \
+  }                                                                                                     \
+  OBJPOOL__MEMBER objpool__walk name##_objpool_pool::objpool__each(name##_objpool_pool *objpool__p) {   \
+    return name##_objpool_walk(objpool__p);                                                             \
+  }                                                                                                     \
+  OBJPOOL__MEMBER bool name##_objpool_pool::objpool__sees(const objpool__walk *objpool__w) {            \
+    return name##_objpool_sees(objpool__w);                                                             \
+  }                                                                                                     \
+  OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::objpool__seen(objpool__walk *objpool__w) { \
+    return name##_objpool_seen(objpool__w);                                                             \
   }
 /* templates: there only when used, since an immovable T has no extract */
 #define OBJPOOL__EXTRACT(name)                                                                                   \
@@ -1038,11 +1197,11 @@ extern "C++" {
 /* Any number times a constant: a template, so that no cast is useless, and none is the user's. */
 template <int64_t unit, class N> constexpr int64_t objpool__ns(N count) { return static_cast<int64_t>(count * unit); }
 
-struct objpool__place {
+struct objpool__memory_at {
   void *memory;
 };
-inline void *operator new(size_t, objpool__place place) noexcept { return place.memory; }
-inline void operator delete(void *, objpool__place) noexcept {}
+inline void *operator new(size_t, objpool__memory_at place) noexcept { return place.memory; }
+inline void operator delete(void *, objpool__memory_at) noexcept {}
 
 #if defined(__clang__)
 #define OBJPOOL__TRIVIALLY_DESTROYED(T) __is_trivially_destructible(T)
@@ -1056,7 +1215,7 @@ template <bool constructible> struct objpool__maker { /* a T without T() needs o
 };
 template <> struct objpool__maker<true> {
   template <class T> static bool make(T *object) {
-    objpool__place place = {(void *)object};
+    objpool__memory_at place = {(void *)object};
     OBJPOOL__CATCH(::new (place) T(); return true)
   }
   template <class T> static T none() { return T(); }
@@ -1114,9 +1273,55 @@ public:
   OBJPOOL__MEMBER typename P::value_type &operator*() const noexcept { return *this->object; }
   OBJPOOL__MEMBER explicit operator bool() const noexcept { return this->object != nullptr; }
 };
+
+/* Every object in use, for `for (bullet &b : objpool_each(pool))`: as OBJPOOL_EACH. */
+template <class P> class objpool_range {
+  objpool__walk walk;
+
+public:
+  class iterator {
+    objpool__walk *walk; /* NULL: the end */
+    OBJPOOL__MEMBER void seek() {
+      for (;;) {
+        for (; walk->at != walk->end; walk->at += walk->step)
+          if (P::objpool__sees(walk)) return;
+        if (!objpool__walk_on(walk)) break;
+      }
+      walk = nullptr;
+    }
+
+  public:
+    OBJPOOL__MEMBER explicit iterator(objpool__walk *over) : walk(over) {
+      if (walk) seek();
+    }
+    OBJPOOL__MEMBER typename P::value_type &operator*() const { return *P::objpool__seen(walk); }
+    OBJPOOL__MEMBER iterator &operator++() {
+      walk->at += walk->step;
+      seek();
+      return *this;
+    }
+    OBJPOOL__MEMBER bool operator!=(const iterator &other) const { return walk != other.walk; }
+  };
+  explicit objpool_range(P *pool) : walk(P::objpool__each(pool)) {}
+  objpool_range(objpool_range &&other) noexcept : walk(other.walk) { other.walk.pool = nullptr; }
+  objpool_range(const objpool_range &) = delete;
+  objpool_range &operator=(const objpool_range &) = delete;
+  ~objpool_range() { objpool__walk_end(&walk); }
+  OBJPOOL__MEMBER iterator begin() { return iterator(&walk); }
+  OBJPOOL__MEMBER iterator end() { return iterator(nullptr); }
+};
+template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range<P>(&pool); }
 }
 
 #define OBJPOOL_SCOPED(...) objpool_scoped<__VA_ARGS__>
+#define OBJPOOL__EACH(P, variable, pool_, walk_)                                                                 \
+  for (objpool__walk walk_ __attribute__((__cleanup__(objpool__walk_end))) = P::objpool__each(pool_);            \
+       !walk_.inside && objpool__walk_on(&walk_);)                                                               \
+    for (; !walk_.inside && walk_.at != walk_.end; walk_.at += walk_.step)                                       \
+      if (!P::objpool__sees(&walk_)) {                                                                           \
+      } else                                                                                                     \
+        for (decltype(P::objpool__seen(&walk_)) variable __attribute__((__unused__)) = P::objpool__seen(&walk_); \
+             walk_.inside; walk_.inside = false)
 #define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                           \
   for (objpool_scoped<P> guard_(pool_), *once_ = &guard_; once_; once_ = nullptr)  \
     for (decltype(guard_.object) variable = guard_.object; once_; once_ = nullptr) \
@@ -1157,6 +1362,14 @@ public:
 
 /* A guard whose scope gives its object back: OBJPOOL_SCOPED(conn_pool) guard = conn_pool_guard_acquire(&pool); */
 #define OBJPOOL_SCOPED(P) __attribute__((__cleanup__(P##_guard_release), __unused__)) P##_guard
+#define OBJPOOL__EACH(P, variable, pool_, walk_)                                                                \
+  for (objpool__walk walk_ __attribute__((__cleanup__(objpool__walk_end))) = P##_objpool_walk(pool_);           \
+       !walk_.inside && objpool__walk_on(&walk_);)                                                              \
+    for (; !walk_.inside && walk_.at != walk_.end; walk_.at += walk_.step)                                      \
+      if (!P##_objpool_sees(&walk_)) {                                                                          \
+      } else                                                                                                    \
+        for (P##_objpool_value * variable __attribute__((__unused__)) = P##_objpool_seen(&walk_); walk_.inside; \
+             walk_.inside = false)
 #define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                                                              \
   for (P##_guard guard_ __attribute__((__cleanup__(P##_guard_release))) = P##_guard_acquire(pool_), *once_ = &guard_; \
        once_; once_ = NULL)                                                                                           \
@@ -1168,200 +1381,242 @@ public:
 
 #define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
 
-#define OBJPOOL__DEFINE(name, T, ...)                                                                                \
-  OBJPOOL__CXX_BEGINS                                                                                                \
-  typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */       \
-  OBJPOOL__POOL(name)                                                                                                \
-  typedef struct name##_guard {                                                                                      \
-    OBJPOOL__GUARD_TYPES(name)                                                                                       \
-    name##_objpool_value *object;                                                                                    \
-    name##_objpool_pool *pool;                                                                                       \
-  } name##_guard;                                                                                                    \
-  typedef struct name##_objpool_options {                                                                            \
-    bool (*create)(name##_objpool_value *, void *);                                                                  \
-    void (*reset)(name##_objpool_value *, void *);                                                                   \
-    bool (*validate)(name##_objpool_value *, void *);                                                                \
-    void (*destroy)(name##_objpool_value *, void *);                                                                 \
-    void (*on_event)(const objpool_event *, void *);                                                                 \
-    unsigned validate_on;                                                                                            \
-    bool local, wipe;                                                                                                \
-  } name##_objpool_options;                                                                                          \
-  OBJPOOL__OPTIONS_BEGIN                                                                                             \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_options name##_objpool_chosen(void) {                                \
-    name##_objpool_options opt = OBJPOOL__ZERO;                                                                      \
-    __VA_ARGS__;                                                                                                     \
-    return opt;                                                                                                      \
-  }                                                                                                                  \
-  OBJPOOL__OPTIONS_END                                                                                               \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {         \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
-    OBJPOOL__CATCH(                                                                                                  \
-        return OBJPOOL__CREATE(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c))      \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {       \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
-    OBJPOOL__CATCH(return !objpool__s.validate || objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c)) \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_restore(void *objpool__o, void *objpool__c) {        \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
-    OBJPOOL__CATCH(if (objpool__s.reset) objpool__s.reset(OBJPOOL__VALUE(name, objpool__o), objpool__c);             \
-                   return !objpool__s.validate ||                                                                    \
-                          (objpool__s.validate_on && !(objpool__s.validate_on & OBJPOOL_ON_RELEASE)) ||              \
-                          objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))                         \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_destroy(void *objpool__o, void *objpool__c)          \
-      OBJPOOL__NOEXCEPT {                                                                                            \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
-    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                      \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
-    objpool__description objpool__d = OBJPOOL__ZERO;                                                                 \
-    objpool__d.type.size = sizeof(name##_objpool_value);                                                             \
-    objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                   \
-    objpool__d.type.create =                                                                                         \
-        OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_create) : OBJPOOL__NULL;   \
-    objpool__d.restore =                                                                                             \
-        objpool__s.reset ||                                                                                          \
-                (objpool__s.validate && (!objpool__s.validate_on || (objpool__s.validate_on & OBJPOOL_ON_RELEASE)))  \
-            ? OBJPOOL__THAT(name##_objpool_restore)                                                                  \
-            : OBJPOOL__NULL;                                                                                         \
-    objpool__d.resets = objpool__s.reset != OBJPOOL__NULL;                                                           \
-    objpool__d.called = #name;                                                                                       \
-    objpool__d.type.validate = objpool__s.validate ? OBJPOOL__THAT(name##_objpool_validate) : OBJPOOL__NULL;         \
-    objpool__d.type.destroy =                                                                                        \
-        OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_destroy) : OBJPOOL__NULL; \
-    objpool__d.type.validate_on = objpool__s.validate_on                                                             \
-                                      ? objpool__s.validate_on                                                       \
-                                      : OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);            \
-    objpool__d.type.local = objpool__s.local;                                                                        \
-    objpool__d.type.wipe = objpool__s.wipe;                                                                          \
-    objpool__d.on_event = objpool__s.on_event;                                                                       \
-    return objpool__d;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {         \
-    *objpool__d = name##_objpool_is();                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name##_objpool_pool *objpool__p,                 \
-                                                                    const objpool_config *objpool__c) {              \
-    return objpool__init(&objpool__p->base, name##_objpool_describe, objpool__c);                                    \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name##_objpool_pool *objpool__p) {                              \
-    objpool_destroy(&objpool__p->base);                                                                              \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire(                             \
-      name##_objpool_pool *objpool__p) {                                                                             \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe, \
-                                                    OBJPOOL__ACQUIRE, 0));                                           \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_try_acquire(                         \
-      name##_objpool_pool *objpool__p) {                                                                             \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe, \
-                                                    OBJPOOL__TRY, 0));                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                   \
-      name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe, \
-                                                    OBJPOOL__WAIT, objpool__t));                                     \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name##_objpool_pool *objpool__p,                                \
-                                                     name##_objpool_value *objpool__o) {                             \
-    objpool__release_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_discard(name##_objpool_pool *objpool__p,                                \
-                                                     name##_objpool_value *objpool__o) {                             \
-    objpool__discard_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE size_t name##_acquire_many(name##_objpool_pool *objpool__p,       \
-                                                                              name##_objpool_value **objpool__o,     \
-                                                                              size_t objpool__n) {                   \
-    return objpool__acquire_many(&objpool__p->base, name##_objpool_describe,                                         \
-                                 OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objpool__o)), objpool__n);             \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_release_many(name##_objpool_pool *objpool__p,                           \
-                                                          name##_objpool_value *const *objpool__o,                   \
-                                                          size_t objpool__n) {                                       \
-    while (objpool__n-- > 0) name##_release(objpool__p, *objpool__o++);                                              \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {          \
-    return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n) \
-                                                                     : 0;                                            \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {            \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim(&objpool__p->base, objpool__n) : 0;                  \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_clear(name##_objpool_pool *objpool__p) {                              \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                             \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim_some(name##_objpool_pool *objpool__p, size_t objpool__n,         \
-                                                         size_t objpool__i) {                                        \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim_some(&objpool__p->base, objpool__n, objpool__i) : 0; \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name##_objpool_pool *objpool__p) {                            \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_abandon(&objpool__p->base) : 0;                           \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_resize(name##_objpool_pool *objpool__p,               \
-                                                                      size_t objpool__i, size_t objpool__n) {        \
-    return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                              \
-           objpool_resize(&objpool__p->base, objpool__i, objpool__n);                                                \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_attach(name##_objpool_pool *objpool__p) {             \
-    return objpool__attach(&objpool__p->base, name##_objpool_describe);                                              \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_rebind(name##_objpool_pool *objpool__p) {             \
-    return objpool__rebind(&objpool__p->base, name##_objpool_describe);                                              \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                 \
-    objpool_stats objpool__s = objpool_snapshot(&objpool__p->base);                                                  \
-    objpool__s.object_size = sizeof(name##_objpool_value);                                                           \
-    return objpool__s;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_reset_stats(name##_objpool_pool *objpool__p) {                          \
-    objpool_reset_stats(&objpool__p->base);                                                                          \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(                                \
-      name##_objpool_pool *objpool__p) {                                                                             \
-    name##_guard objpool__g = {name##_acquire(objpool__p), objpool__p};                                              \
-    return objpool__g;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                   \
-      name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                   \
-    name##_guard objpool__g = {name##_acquire_for(objpool__p, objpool__t), objpool__p};                              \
-    return objpool__g;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                 \
-    name##_objpool_value *objpool__o = objpool__g->object;                                                           \
-    objpool__g->object = OBJPOOL__NULL;                                                                              \
-    return objpool__o;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *objpool__g) {                               \
-    if (objpool__g->object) name##_release(objpool__g->pool, name##_guard_take(objpool__g));                         \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_discard(name##_guard *objpool__g) {                               \
-    if (objpool__g->object) name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                         \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *objpool__g) {        \
-    name##_guard objpool__m = *objpool__g;                                                                           \
-    objpool__g->object = OBJPOOL__NULL;                                                                              \
-    return objpool__m;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value const *name##_guard_ref(const name##_guard *objpool__g) {      \
-    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                      \
-      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);     \
-    return objpool__g->object;                                                                                       \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_mut(name##_guard *objpool__g) {                  \
-    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                      \
-      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);     \
-    return objpool__g->object;                                                                                       \
-  }                                                                                                                  \
-  OBJPOOL__EXTRACT(name)                                                                                             \
-  OBJPOOL__CXX_MEMBERS(name)                                                                                         \
-  OBJPOOL__CXX_ENDS                                                                                                  \
+#define OBJPOOL__DEFINE(name, T, ...)                                                                                  \
+  OBJPOOL__CXX_BEGINS                                                                                                  \
+  typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */         \
+  OBJPOOL__POOL(name)                                                                                                  \
+  typedef struct name##_guard {                                                                                        \
+    OBJPOOL__GUARD_TYPES(name)                                                                                         \
+    name##_objpool_value *object;                                                                                      \
+    name##_objpool_pool *pool;                                                                                         \
+  } name##_guard;                                                                                                      \
+  typedef struct name##_handle {                                                                                       \
+    uint32_t index, generation;                                                                                        \
+  } name##_handle;                                                                                                     \
+  typedef struct name##_objpool_options {                                                                              \
+    bool (*create)(name##_objpool_value *, void *);                                                                    \
+    void (*reset)(name##_objpool_value *, void *);                                                                     \
+    bool (*validate)(name##_objpool_value *, void *);                                                                  \
+    void (*destroy)(name##_objpool_value *, void *);                                                                   \
+    void (*on_event)(const objpool_event *, void *);                                                                   \
+    unsigned validate_on;                                                                                              \
+    bool local, wipe, handles;                                                                                         \
+  } name##_objpool_options;                                                                                            \
+  OBJPOOL__OPTIONS_BEGIN                                                                                               \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_options name##_objpool_chosen(void) {                                  \
+    name##_objpool_options opt = OBJPOOL__ZERO;                                                                        \
+    __VA_ARGS__;                                                                                                       \
+    return opt;                                                                                                        \
+  }                                                                                                                    \
+  OBJPOOL__OPTIONS_END                                                                                                 \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {           \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    OBJPOOL__CATCH(                                                                                                    \
+        return OBJPOOL__CREATE(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c))        \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {         \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    OBJPOOL__CATCH(return !objpool__s.validate || objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))   \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_restore(void *objpool__o, void *objpool__c) {          \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    OBJPOOL__CATCH(if (objpool__s.reset) objpool__s.reset(OBJPOOL__VALUE(name, objpool__o), objpool__c);               \
+                   return !objpool__s.validate ||                                                                      \
+                          (objpool__s.validate_on && !(objpool__s.validate_on & OBJPOOL_ON_RELEASE)) ||                \
+                          objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))                           \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_destroy(void *objpool__o, void *objpool__c)            \
+      OBJPOOL__NOEXCEPT {                                                                                              \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                  \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                        \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
+    objpool__description objpool__d = OBJPOOL__ZERO;                                                                   \
+    objpool__d.type.size = sizeof(name##_objpool_value);                                                               \
+    objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                     \
+    objpool__d.type.create =                                                                                           \
+        OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_create) : OBJPOOL__NULL;     \
+    objpool__d.restore =                                                                                               \
+        objpool__s.reset ||                                                                                            \
+                (objpool__s.validate && (!objpool__s.validate_on || (objpool__s.validate_on & OBJPOOL_ON_RELEASE)))    \
+            ? OBJPOOL__THAT(name##_objpool_restore)                                                                    \
+            : OBJPOOL__NULL;                                                                                           \
+    objpool__d.resets = objpool__s.reset != OBJPOOL__NULL;                                                             \
+    objpool__d.called = #name;                                                                                         \
+    objpool__d.type.validate = objpool__s.validate ? OBJPOOL__THAT(name##_objpool_validate) : OBJPOOL__NULL;           \
+    objpool__d.type.destroy =                                                                                          \
+        OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_destroy) : OBJPOOL__NULL;   \
+    objpool__d.type.validate_on = objpool__s.validate_on                                                               \
+                                      ? objpool__s.validate_on                                                         \
+                                      : OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);              \
+    objpool__d.type.local = objpool__s.local;                                                                          \
+    objpool__d.type.wipe = objpool__s.wipe;                                                                            \
+    objpool__d.type.handles = objpool__s.handles;                                                                      \
+    objpool__d.on_event = objpool__s.on_event;                                                                         \
+    return objpool__d;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {           \
+    *objpool__d = name##_objpool_is();                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name##_objpool_pool *objpool__p,                   \
+                                                                    const objpool_config *objpool__c) {                \
+    return objpool__init(&objpool__p->base, name##_objpool_describe, objpool__c);                                      \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name##_objpool_pool *objpool__p) {                                \
+    objpool_destroy(&objpool__p->base);                                                                                \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire(                               \
+      name##_objpool_pool *objpool__p) {                                                                               \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
+                                                    OBJPOOL__ACQUIRE, 0));                                             \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_try_acquire(                           \
+      name##_objpool_pool *objpool__p) {                                                                               \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
+                                                    OBJPOOL__TRY, 0));                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                     \
+      name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                  \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
+                                                    OBJPOOL__WAIT, objpool__t));                                       \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name##_objpool_pool *objpool__p,                                  \
+                                                     name##_objpool_value *objpool__o) {                               \
+    objpool__release_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_discard(name##_objpool_pool *objpool__p,                                  \
+                                                     name##_objpool_value *objpool__o) {                               \
+    objpool__discard_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE size_t name##_acquire_many(name##_objpool_pool *objpool__p,         \
+                                                                              name##_objpool_value **objpool__o,       \
+                                                                              size_t objpool__n) {                     \
+    return objpool__acquire_many(&objpool__p->base, name##_objpool_describe,                                           \
+                                 OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objpool__o)), objpool__n);               \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release_many(name##_objpool_pool *objpool__p,                             \
+                                                          name##_objpool_value *const *objpool__o,                     \
+                                                          size_t objpool__n) {                                         \
+    while (objpool__n-- > 0) name##_release(objpool__p, *objpool__o++);                                                \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {            \
+    return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n)   \
+                                                                     : 0;                                              \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {              \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim(&objpool__p->base, objpool__n) : 0;                    \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_clear(name##_objpool_pool *objpool__p) {                                \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                               \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim_some(name##_objpool_pool *objpool__p, size_t objpool__n,           \
+                                                         size_t objpool__i) {                                          \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim_some(&objpool__p->base, objpool__n, objpool__i) : 0;   \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name##_objpool_pool *objpool__p) {                              \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_abandon(&objpool__p->base) : 0;                             \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_resize(name##_objpool_pool *objpool__p,                 \
+                                                                      size_t objpool__i, size_t objpool__n) {          \
+    return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                                \
+           objpool_resize(&objpool__p->base, objpool__i, objpool__n);                                                  \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_attach(name##_objpool_pool *objpool__p) {               \
+    return objpool__attach(&objpool__p->base, name##_objpool_describe);                                                \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_rebind(name##_objpool_pool *objpool__p) {               \
+    return objpool__rebind(&objpool__p->base, name##_objpool_describe);                                                \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                   \
+    objpool_stats objpool__s = objpool_snapshot(&objpool__p->base);                                                    \
+    objpool__s.object_size = sizeof(name##_objpool_value);                                                             \
+    return objpool__s;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_reset_stats(name##_objpool_pool *objpool__p) {                            \
+    objpool_reset_stats(&objpool__p->base);                                                                            \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_handle name##_handle_of(const name##_objpool_pool *objpool__p,                 \
+                                                                const name##_objpool_value *objpool__o) {              \
+    name##_handle objpool__h = {0, 0};                                                                                 \
+    if (name##_objpool_is().type.handles && objpool__o &&                                                              \
+        (OBJPOOL__LIKELY(!objpool__differs(objpool__tag_of(objpool__p->base.key, objpool__o),                          \
+                                           (const uintptr_t *)(const void *)objpool__o - 1)) ||                        \
+         objpool__handle_checked(&objpool__p->base, name##_objpool_describe, objpool__o))) {                           \
+      objpool__h.index = objpool__place_of(objpool__o)->index;                                                         \
+      objpool__h.generation = OBJPOOL__LOAD(objpool__place_of(objpool__o)->generation);                                \
+    }                                                                                                                  \
+    return objpool__h;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_get(const name##_objpool_pool *objpool__p,               \
+                                                                  name##_handle objpool__h) {                          \
+    return OBJPOOL__VALUE(name, objpool__get(&objpool__p->base, objpool__h.index, objpool__h.generation));             \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_release_handle(name##_objpool_pool *objpool__p,                           \
+                                                            name##_handle objpool__h) {                                \
+    return objpool__release_handle_as(&objpool__p->base, objpool__h.index, objpool__h.generation, name##_objpool_is(), \
+                                      name##_objpool_describe);                                                        \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__walk name##_objpool_walk(name##_objpool_pool *objpool__p) {                  \
+    return objpool__walk_begin(&objpool__p->base);                                                                     \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_objpool_sees(const objpool__walk *objpool__w) {                           \
+    return objpool__walk_sees(objpool__w, name##_objpool_is().type.handles);                                           \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_objpool_seen(objpool__walk *objpool__w) {                \
+    objpool__w->inside = true;                                                                                         \
+    return OBJPOOL__VALUE(name, objpool__walk_object(objpool__w, name##_objpool_is().type.handles));                   \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_release_all(name##_objpool_pool *objpool__p) {                          \
+    return objpool__release_all(&objpool__p->base, name##_objpool_describe);                                           \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(                                  \
+      name##_objpool_pool *objpool__p) {                                                                               \
+    name##_guard objpool__g = {name##_acquire(objpool__p), objpool__p};                                                \
+    return objpool__g;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                     \
+      name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                     \
+    name##_guard objpool__g = {name##_acquire_for(objpool__p, objpool__t), objpool__p};                                \
+    return objpool__g;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                   \
+    name##_objpool_value *objpool__o = objpool__g->object;                                                             \
+    objpool__g->object = OBJPOOL__NULL;                                                                                \
+    return objpool__o;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *objpool__g) {                                 \
+    if (objpool__g->object) name##_release(objpool__g->pool, name##_guard_take(objpool__g));                           \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_discard(name##_guard *objpool__g) {                                 \
+    if (objpool__g->object) name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                           \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *objpool__g) {          \
+    name##_guard objpool__m = *objpool__g;                                                                             \
+    objpool__g->object = OBJPOOL__NULL;                                                                                \
+    return objpool__m;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value const *name##_guard_ref(const name##_guard *objpool__g) {        \
+    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
+      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);       \
+    return objpool__g->object;                                                                                         \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_mut(name##_guard *objpool__g) {                    \
+    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
+      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);       \
+    return objpool__g->object;                                                                                         \
+  }                                                                                                                    \
+  OBJPOOL__EXTRACT(name)                                                                                               \
+  OBJPOOL__CXX_MEMBERS(name)                                                                                           \
+  OBJPOOL__CXX_ENDS                                                                                                    \
   OBJPOOL__STATIC_ASSERT(sizeof(name##_objpool_pool) == sizeof(objpool), "OBJPOOL_DEFINE(...) ends with a semicolon")
 
 #define OBJPOOL__JOIN2(a, b) a##b
 #define OBJPOOL__JOIN(a, b) OBJPOOL__JOIN2(a, b)
+
+/* OBJPOOL_EACH(bullet_pool, bullet, &pool) { bullet is a struct bullet *, each one in use in turn } */
+#define OBJPOOL_EACH(P, variable, pool) OBJPOOL__EACH_AT(P, variable, pool, __COUNTER__)
+#define OBJPOOL__EACH_AT(P, variable, pool, at) OBJPOOL__EACH(P, variable, pool, OBJPOOL__JOIN(objpool__walk_, at))
 
 /* OBJPOOL_WITH(conn_pool, conn, &pool) { conn is a struct conn * } else { there was none: errno says why } */
 #define OBJPOOL_WITH(P, variable, pool) OBJPOOL__WITH_AT(P, variable, pool, __COUNTER__)
@@ -1962,7 +2217,7 @@ typedef struct objpool__engine {
   bool (*push)(objpool__state *state, void *object);
   /* settle: an object left the pool, or comes back before others can get it; and where the inline paths must ask next */
   void (*taken)(objpool__state *state, bool from_own_slot);
-  void (*returned)(objpool__state *state, objpool__counter how);
+  void (*returned)(objpool__state *state, objpool__counter how, size_t objects);
   void (*settle)(objpool__state *state);
   size_t (*look)(objpool__state *state, size_t *idle); /* in use and idle now, for anyone who asks */
   /* grow: a cell to build in; and whether, with more cells, there is a place for each object that is idle, or making it */
@@ -2010,6 +2265,7 @@ typedef struct objpool__depot {
 typedef struct objpool__block {           /* memory of `cells` cells, the first at `first` */
   size_t bytes, cells, fresh, used, idle; /* fresh: cells never used; used: cells that hold an object, or
                                            will at once; idle: the trimmer's scratch */
+  struct objpool__block *later, *earlier; /* in the order in which they were made */
   struct objpool__block *next;            /* of those to be freed */
   char *first;
   void *free; /* cells given back, linked through their tag words */
@@ -2025,13 +2281,22 @@ typedef struct objpool__strip { /* fresh cells set aside for one thread: they co
 /* Owner: the pool; guarded by the memory lock. */
 typedef struct objpool__blocks {
   size_t stride, offset, object_bytes; /* of a cell; of the first object in a block; a T, rounded up to 8: fixed */
+  size_t header;                       /* bytes before each object: fixed */
   size_t alignment;                    /* of a block: fixed */
   double growth_factor;                /* fixed */
   objpool__block **sorted, *filling;   /* by address; new objects go to `filling` while it has free cells */
   size_t count, capacity;
   size_t cells, used, next_cells; /* of all blocks; cells is read without the lock */
   bool emptied;                   /* there may be a block without a used cell */
+  objpool__block *oldest, *newest;
+  size_t walks; /* loops over objects: meanwhile no block goes back */
 } objpool__blocks;
+
+/* Owner: the pool; guarded by the memory lock. What pool->places leads to is read without. */
+typedef struct objpool__placing {
+  size_t given, capacity, retired; /* places that were ever given; that there is memory for; that are used up */
+  objpool__place *free;            /* those whose cells are gone, linked through `object` */
+} objpool__placing;
 
 /* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. */
 typedef struct objpool__limits {
@@ -2172,6 +2437,7 @@ struct objpool__state {
   objpool__slots slots;
   objpool__memory memory;
   objpool__blocks blocks;
+  objpool__placing placing;
   objpool__fleet fleet;
 };
 
@@ -2194,12 +2460,22 @@ static OBJPOOL__UNUSED bool objpool__is_idle(const objpool__state *state, void *
   return !OBJPOOL__CHECKED || OBJPOOL__LOAD(*objpool__tag(object)) == objpool__tag_of(state->key, object) - 1;
 }
 
+/* In a pool with handles: a use begins or ends, unless it has already. By whoever has the object alone; relaxed: see
+   objpool__increment_use. */
+static void objpool__mark_use(const objpool__state *state, void *object, bool in_use) {
+  if (!state->as.type.handles) return;
+  objpool__place *place = objpool__place_of(object);
+  if ((OBJPOOL__LOAD(place->generation) & 1) != in_use) objpool__increment_use(&place->generation);
+}
+
 static void objpool__tag_idle(const objpool__state *state, void *object) {
+  objpool__mark_use(state, object, false);
   OBJPOOL__STORE(*objpool__tag(object),
                  objpool__tag_of(state->key, object) - 1); /* relaxed, here and below: see objpool__flip */
 }
 
 static void objpool__tag_in_use(const objpool__state *state, void *object) {
+  objpool__mark_use(state, object, true);
   OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(state->key, object));
 }
 
@@ -2543,6 +2819,68 @@ static void objpool__depot_plan(objpool__depot *depot, size_t rounds) {
   depot->directory_capacity = sizeof depot->first_directory / sizeof *depot->first_directory;
 }
 
+/* ---- room: places >>places
+   In pools with handles each cell that was ever used has a place, which other cells get when its block goes back. Places are
+   never freed: who has a handle may read the place at any time. Their indices are those of EACH's order. */
+
+/* Memory for more places: chunks, and a table of them in place of the old one, which others may be reading. Under growth_lock
+   and the memory lock. */
+static bool objpool__places_widen(objpool *pool, objpool__placing *placing, objpool__memory *memory) {
+  objpool__places *before = pool->places;
+  size_t chunks = before ? before->chunks : 0, more = chunks ? chunks : 1,
+         each = sizeof(objpool__place) << OBJPOOL__PLACE_BITS;
+  char *chunk = NULL;
+  for (; more > 0 && !(chunk = (char *)objpool__keep(memory, more * each, more == 1)); more /= 2) {}
+  objpool__places *wider =
+      chunk ? (objpool__places *)objpool__keep(memory, sizeof *wider + (chunks + more) * sizeof wider->chunk[0], true)
+            : NULL;
+  if (!wider) return false;
+  if (pool->places != before) return true; /* a fork's handler was first; the memory lies unused until the pool ends */
+  for (size_t i = 0; i < chunks; i++) wider->chunk[i] = before->chunk[i];
+  for (size_t i = 0; i < more; i++) wider->chunk[chunks + i] = (objpool__place *)(void *)(chunk + i * each);
+  wider->chunks = chunks + more;
+  placing->capacity = wider->chunks << OBJPOOL__PLACE_BITS;
+  __atomic_store_n(&pool->places, wider,
+                   __ATOMIC_RELEASE); /* pairs with objpool__place_at: chunks are clear, and there */
+  return true;
+}
+
+/* Whether so many cells can have places: an index is 32 bits. */
+static bool objpool__has_indices(const objpool__placing *placing, size_t cells) {
+  return cells + placing->retired < UINT32_MAX;
+}
+
+static bool objpool__places_suffice(const objpool__placing *placing, size_t cells) {
+  return placing->capacity > cells + placing->retired; /* one more than there are cells: see objpool__retire */
+}
+
+/* Gives the cell a place; NULL: there is none. Under the memory lock. */
+static objpool__place *objpool__place_give(const objpool *pool, objpool__placing *placing, void *cell) {
+  objpool__place *place = placing->free;
+  if (place) {
+    placing->free = (objpool__place *)place->object;
+  } else {
+    if (placing->given == placing->capacity) return NULL;
+    uint32_t index = (uint32_t)placing->given++;
+    place = objpool__place_at(pool, index);
+    place->index = index;
+  }
+  __atomic_store_n(&place->object, cell, __ATOMIC_RELEASE); /* pairs with objpool__get */
+  ((objpool__place **)cell)[-2] = place;
+  return place;
+}
+
+/* The cell's place is another's from now on, or nobody's if it is used up. Under the memory lock. */
+static void objpool__place_free(objpool__placing *placing, objpool__place *place) {
+  if (OBJPOOL__LOAD(place->generation) >= OBJPOOL__LAST_GENERATION) {
+    OBJPOOL__STORE(placing->retired, placing->retired + 1); /* read without the lock */
+    return;
+  }
+  OBJPOOL__STORE(place->object,
+                 (void *)placing->free); /* read by a get with an old handle, which then sees the generation */
+  placing->free = place;
+}
+
 /* ---- room: blocks >>blocks
    Cells come from blocks, each growth_factor larger than the one before; a block whose cells are all free goes back to the
    allocator when the pool is trimmed. */
@@ -2597,6 +2935,10 @@ static bool objpool__make_places(objpool__state *state, size_t more) {
   for (;;) {
     if (blocks->count == blocks->capacity) {
       if (!objpool__blocks_widen(blocks, &state->memory)) return false;
+    } else if (state->as.type.handles && !objpool__places_suffice(&state->placing, blocks->cells + more)) {
+      if (!objpool__has_indices(&state->placing, blocks->cells + more) ||
+          !objpool__places_widen(state->pool, &state->placing, &state->memory))
+        return false;
     } else if (!engine->has_places(state, blocks->cells + more)) {
       if (!engine->make_places(state, blocks->cells + more)) return false;
     } else {
@@ -2632,6 +2974,9 @@ static objpool__block *objpool__block_add(objpool__state *state, size_t cells) {
   blocks->sorted[place] = block;
   blocks->count++;
   blocks->emptied = true;
+  block->earlier = blocks->newest;
+  *(block->earlier ? &block->earlier->later : &blocks->oldest) = block;
+  blocks->newest = block;
   OBJPOOL_ASSERT(place == 0 || blocks->sorted[place - 1] < block);
   OBJPOOL_ASSERT(place + 1 == blocks->count || block < blocks->sorted[place + 1]);
   OBJPOOL__STORE(blocks->cells, blocks->cells + cells); /* atomic for maintenance, which looks without the lock */
@@ -2694,6 +3039,11 @@ static objpool__block *objpool__block_to_fill(objpool__blocks *blocks) {
   return best;
 }
 
+/* Cells that were never used: the words before them are no tag and no place. */
+static void objpool__cells_begin(const objpool__blocks *blocks, const objpool__block *block, char *cell, size_t count) {
+  for (; !block->clear && count > 0; count--, cell += blocks->stride) memset(cell - blocks->header, 0, blocks->header);
+}
+
 /* A free cell of the block. Under the memory lock. */
 static char *objpool__cell_of(objpool__blocks *blocks, objpool__block *block, bool *clear) {
   char *cell = (char *)block->free;
@@ -2703,6 +3053,7 @@ static char *objpool__cell_of(objpool__blocks *blocks, objpool__block *block, bo
   } else {
     OBJPOOL_ASSERT(block->fresh > 0);
     cell = objpool__block_fresh(blocks, block);
+    objpool__cells_begin(blocks, block, cell, 1);
     block->fresh--;
     *clear = block->clear;
   }
@@ -2720,6 +3071,7 @@ static void objpool__strip_cut(objpool__blocks *blocks, objpool__block *block, o
   strip->block = block;
   strip->next = objpool__block_fresh(blocks, block);
   strip->cells = block->fresh < OBJPOOL__STRIP - 1 ? block->fresh : OBJPOOL__STRIP - 1;
+  objpool__cells_begin(blocks, block, strip->next, strip->cells);
   block->fresh -= strip->cells;
   block->used += strip->cells;
   blocks->used += strip->cells;
@@ -2774,6 +3126,18 @@ static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__s
   return cell ? objpool__cell_ready(blocks, cell, clear) : NULL;
 }
 
+/* In a pool with handles: a cell that is used for the first time, or whose place is used up, gets another; false with
+   ENOMEM. */
+static bool objpool__seat(objpool__state *state, void *cell) {
+  objpool__place *place = state->as.type.handles ? objpool__place_of(cell) : NULL;
+  if (!state->as.type.handles || (place && OBJPOOL__LOAD(place->generation) < OBJPOOL__LAST_GENERATION)) return true;
+  objpool__lock(&state->memory.lock);
+  objpool__place *next = objpool__place_give(state->pool, &state->placing, cell);
+  if (next && place) objpool__place_free(&state->placing, place);
+  objpool__unlock(&state->memory.lock);
+  return next != NULL;
+}
+
 /* Gives a cell back; its tag word becomes a link, which is no tag. */
 static void objpool__cell_give(objpool__blocks *blocks, objpool__memory *memory, void *cell) {
   OBJPOOL__HIDE(cell, blocks->object_bytes);
@@ -2800,7 +3164,7 @@ static size_t objpool__first_cells(const objpool__blocks *blocks) {
 static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
   size_t kept = 0, largest = 0;
   objpool__block *doomed = NULL;
-  if (!blocks->emptied) return NULL;
+  if (!blocks->emptied || blocks->walks) return NULL;
   blocks->emptied = false;
   for (size_t i = 0; i < blocks->count; i++) {
     objpool__block *block = blocks->sorted[i];
@@ -2809,6 +3173,8 @@ static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
       if (block->cells > largest) largest = block->cells;
     } else {
       OBJPOOL__STORE(blocks->cells, blocks->cells - block->cells); /* as in objpool__block_add */
+      *(block->earlier ? &block->earlier->later : &blocks->oldest) = block->later;
+      *(block->later ? &block->later->earlier : &blocks->newest) = block->earlier;
       block->next = doomed;
       doomed = block;
     }
@@ -2819,10 +3185,24 @@ static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
   return doomed;
 }
 
+/* The places of a block that goes: the last ones first, so that the next cells get them in their order. */
+static void objpool__places_leave(objpool__placing *placing, const objpool__blocks *blocks,
+                                  const objpool__block *block) {
+  for (char *cell = objpool__block_fresh(blocks, block); cell != block->first;) {
+    cell -= blocks->stride;
+    objpool__place *place = objpool__place_of(cell);
+    if (place) objpool__place_free(placing, place);
+  }
+}
+
 /* Gives every block without a used cell back to the allocator. */
-static void objpool__blocks_shrink(objpool__blocks *blocks, objpool__memory *memory) {
+static void objpool__blocks_shrink(objpool__state *state) {
+  objpool__blocks *blocks = &state->blocks;
+  objpool__memory *memory = &state->memory;
   objpool__lock(&memory->lock);
   objpool__block *doomed = objpool__blocks_unused(blocks);
+  for (objpool__block *block = state->as.type.handles ? doomed : NULL; block; block = block->next)
+    objpool__places_leave(&state->placing, blocks, block);
   if (doomed) memory->refused_bytes = 0;
   for (objpool__block *next; doomed; doomed = next) {
     next = doomed->next;
@@ -2939,7 +3319,9 @@ OBJPOOL__INLINE void objpool__add(objpool__state *state, objpool__counter counte
   }
 }
 
-static void objpool__count_one(objpool__state *state, objpool__counter counter) { objpool__add(state, counter, 1); }
+static void objpool__add_objects(objpool__state *state, objpool__counter how, size_t objects) {
+  objpool__add(state, how, objects);
+}
 
 /* Raises a peak that others may be raising; relaxed: a count. */
 static void objpool__raise(size_t *peak, size_t value) {
@@ -3968,7 +4350,7 @@ static const objpool__engine objpool__local_engine = {0,
                                                       objpool__local_give,
                                                       objpool__local_push,
                                                       objpool__local_taken,
-                                                      objpool__count_one,
+                                                      objpool__add_objects,
                                                       objpool__local_settle,
                                                       objpool__local_look,
                                                       objpool__plain_cell,
@@ -4098,15 +4480,15 @@ static void objpool__uncached_taken(objpool__state *state, bool from_own_slot) {
     objpool__raise(&state->counts.peak_in_use, __atomic_add_fetch(&state->limits.in_use, 1, __ATOMIC_RELAXED));
 }
 
-static void objpool__uncached_returned(objpool__state *state, objpool__counter how) {
-  objpool__add(state, how, 1);
-  if (OBJPOOL__COUNTED) __atomic_sub_fetch(&state->limits.in_use, 1, __ATOMIC_RELAXED);
+static void objpool__uncached_returned(objpool__state *state, objpool__counter how, size_t objects) {
+  objpool__add(state, how, objects);
+  if (OBJPOOL__COUNTED) __atomic_sub_fetch(&state->limits.in_use, objects, __ATOMIC_RELAXED);
 }
 
 static bool objpool__uncached_give(objpool__state *state, void *object, objpool__given given) {
   (void)given;
   (void)objpool__cache_of(state, false);
-  objpool__uncached_returned(state, OBJPOOL__RELEASES);
+  objpool__uncached_returned(state, OBJPOOL__RELEASES, 1);
   return objpool__uncached_put(state, object);
 }
 
@@ -4244,16 +4626,16 @@ static void objpool__cached_taken(objpool__state *state, bool from_own_slot) {
   if (empty) OBJPOOL__STORE(cache->others, objpool__others(state, cache));
 }
 
-static void objpool__cached_returned(objpool__state *state, objpool__counter how) {
+static void objpool__cached_returned(objpool__state *state, objpool__counter how, size_t objects) {
   if (OBJPOOL__COUNTED) /* a peak that a slot has not noted may end here */
     objpool__raise(&state->counts.peak_in_use, (size_t)objpool__in_use_now(state));
-  objpool__add(state, how, 1);
+  objpool__add(state, how, objects);
 }
 
 static bool objpool__cached_give(objpool__state *state, void *object, objpool__given given) {
   objpool__cache *cache = objpool__cache_of(state, false);
   if (!cache)
-    objpool__cached_returned(state, OBJPOOL__RELEASES);
+    objpool__cached_returned(state, OBJPOOL__RELEASES, 1);
   else if (given == OBJPOOL__STORED_REVOKED ? objpool__settle_given(state, cache)
                                             : objpool__cache_give(state, cache, object))
     return true;
@@ -4290,6 +4672,7 @@ static __attribute__((__noinline__)) void *objpool__cached_fresh(objpool__state 
   objpool__spin_unlock(cache);
   if (!object) return NULL;
   objpool__cell_ready(&state->blocks, object, clear);
+  (void)objpool__seat(state, object); /* there is a place for every cell */
   objpool__tag_in_use(state, object);
   objpool__add(state, OBJPOOL__CREATED, 1);
   objpool__add(state, OBJPOOL__MISSES, 1);
@@ -4322,6 +4705,10 @@ static void *objpool__build(objpool__state *state, void *cell) {
   int error = ENOMEM;
   void *object = cell ? cell : state->engine->cell(state, &grown);
   if (grown) objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, grown);
+  if (object && !objpool__seat(state, object)) {
+    objpool__cell_give(&state->blocks, &state->memory, object);
+    object = NULL;
+  }
   if (object && state->as.type.create && !state->as.type.create(object, state->config.context)) {
     if (state->as.type.wipe) objpool__wipe(object, state->blocks.object_bytes);
     objpool__cell_give(&state->blocks, &state->memory, object);
@@ -4341,6 +4728,8 @@ static void *objpool__build(objpool__state *state, void *cell) {
 
 /* Lets the cell of an object go that nobody can reach. */
 static void objpool__let_go(objpool__state *state, void *object) {
+  objpool__mark_use(state, object, false);
+  (void)objpool__seat(state, object); /* else when the cell is used again */
   if (state->as.type.wipe) objpool__wipe(object, state->blocks.object_bytes);
   objpool__cell_give(&state->blocks, &state->memory, object);
 }
@@ -4505,7 +4894,7 @@ static void *objpool__gather_excess(objpool__state *state) {
 
 /* Takes down what a resize has left no room for. */
 static void objpool__shed(objpool__state *state, void *doomed) {
-  if (doomed && objpool__take_down_all(state, doomed)) objpool__blocks_shrink(&state->blocks, &state->memory);
+  if (doomed && objpool__take_down_all(state, doomed)) objpool__blocks_shrink(state);
 }
 
 /* Sheds what came back a moment too late for a resize to see. Called at the end of each call that leaves objects idle or
@@ -4530,8 +4919,8 @@ static bool objpool__put(objpool__state *state, void *object) {
 static bool objpool__same_options(const objpool__description *a, const objpool__description *b) {
   return a->type.size == b->type.size && a->type.alignment == b->type.alignment &&
          a->type.validate_on == b->type.validate_on && a->type.local == b->type.local && a->type.wipe == b->type.wipe &&
-         !a->type.create == !b->type.create && a->resets == b->resets && !a->type.validate == !b->type.validate &&
-         !a->type.destroy == !b->type.destroy && !a->on_event == !b->on_event;
+         a->type.handles == b->type.handles && !a->type.create == !b->type.create && a->resets == b->resets &&
+         !a->type.validate == !b->type.validate && !a->type.destroy == !b->type.destroy && !a->on_event == !b->on_event;
 }
 
 /* Slow paths notice pools that two copies of the implementation share, or that two files define differently. */
@@ -4693,8 +5082,9 @@ static bool objpool__plan(const objpool_type *type, objpool_config *config, objp
     config->allocator.allocate = objpool__default_allocate;
     config->allocator.deallocate = objpool__default_deallocate;
   }
-  objpool__round_up(blocks->object_bytes + least, alignment, &blocks->stride); /* no overflow: see above */
-  objpool__round_up(sizeof(objpool__block) + least, alignment, &blocks->offset);
+  blocks->header = type->handles ? 2 * least : least;
+  objpool__round_up(blocks->object_bytes + blocks->header, alignment, &blocks->stride); /* no overflow: see above */
+  objpool__round_up(sizeof(objpool__block) + blocks->header, alignment, &blocks->offset);
   blocks->alignment = alignment;
   if (blocks->alignment < OBJPOOL__NATURAL) blocks->alignment = OBJPOOL__NATURAL;
   blocks->growth_factor = config->growth_factor;
@@ -4761,11 +5151,11 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
 }
 
 /* Tells the functions without the type whether its objects need no look but the inline ones, with no hook and no event on
-   their way out and back, and nothing to wipe. plain_key is then the key, mixed with the address of this copy; what another
+   their way out and back, nothing to wipe and no generation to count. plain_key is then the key, mixed with the address of this copy; what another
    copy makes of it is no object's tag. */
 static void objpool__make_plain(objpool *pool, const objpool__state *state) {
   const objpool_type *type = &state->as.type;
-  bool hooked = state->as.restore || state->as.on_event || type->reset || type->validate || type->wipe;
+  bool hooked = state->as.restore || state->as.on_event || type->reset || type->validate || type->wipe || type->handles;
   pool->plain_key = hooked || state->alone ? 0 : pool->key ^ (uintptr_t)&objpool__process;
   /* release: pairs with the acquire in objpool__acquire_any: all else of the pool is there */
   __atomic_store_n(&pool->kind,
@@ -4897,11 +5287,21 @@ static void objpool__reject(objpool *pool, objpool__describe *describe, const vo
   objpool__panic(state, object, mistake);
 }
 
+/* For the inline check, which finds no object of some engines' pools. */
+OBJPOOL_API bool objpool__handle_checked(const objpool *pool, objpool__describe *describe, const void *object) {
+  const objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (state && state->home == &objpool__process && objpool__word_before(object) == objpool__tag_of(state->key, object))
+    return true;
+  objpool__reject((objpool *)(uintptr_t)pool, describe, object);
+  return false;
+}
+
 /* After a panic that returned: the release did not happen. */
 static void objpool__undo_release(objpool__describe *describe, void *object) {
   objpool__description as;
   objpool__flip(object);
   describe(&as); /* a call without the type has found the state just before, and does not come here */
+  if (as.type.handles) OBJPOOL__STORE(objpool__place_of(object)->generation, objpool__place_of(object)->generation - 1);
   OBJPOOL__SHOW(object, as.type.size);
 }
 
@@ -5067,6 +5467,7 @@ OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *descr
   if (!state) { /* after a panic that returned: it goes back */
     state = pool->state;
     objpool__flip(invalid);
+    objpool__mark_use(state, invalid, false);
     OBJPOOL__HIDE(invalid, state->as.type.size);
     objpool__give(pool, invalid, state->as.type.local, state->describe);
     errno = EINVAL;
@@ -5111,7 +5512,7 @@ OBJPOOL_API void objpool__drop(objpool *pool, objpool__describe *describe, void 
     return;
   }
   objpool__attach_if_free(state);
-  state->engine->returned(state, OBJPOOL__RELEASES);
+  state->engine->returned(state, OBJPOOL__RELEASES, 1);
   objpool__take_down(state, object, OBJPOOL__INVALID);
   state->engine->settle(state);
   objpool__set_error(saved);
@@ -5126,7 +5527,7 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
     return;
   }
   objpool__attach_if_free(state);
-  state->engine->returned(state, OBJPOOL__EXTRACTED);
+  state->engine->returned(state, OBJPOOL__EXTRACTED, 1);
   objpool__let_go(state, object);
   objpool__unreserve(state);
   state->engine->settle(state);
@@ -5164,7 +5565,7 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
     OBJPOOL__HIDE(object, state->as.type.size);
     objpool__give(pool, object, state->as.type.local, describe);
   } else {
-    state->engine->returned(state, OBJPOOL__RELEASES);
+    state->engine->returned(state, OBJPOOL__RELEASES, 1);
     objpool__let_go(state, object);
     objpool__unreserve(state);
     state->engine->settle(state);
@@ -5175,6 +5576,7 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
 /* Marks an object of this pool that is in use as idle, decided by one atomic instruction (relaxed: it publishes nothing):
    of two threads that give it back at the same moment one wins. */
 OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
+  if (state->as.type.handles) return objpool__use_ends(state->key, object, state->alone);
   return state->alone ? objpool__take_back(state->pool, object) : objpool__take_back_once(state->key, object);
 }
 
@@ -5186,8 +5588,21 @@ OBJPOOL_API bool objpool__claim(objpool *pool, objpool__describe *describe, void
   return false;
 }
 
+/* The place of an object that comes back is used up, and the next one takes over; false: there was none at hand, and the
+   object is gone. */
+OBJPOOL_API bool objpool__retire(objpool *pool, objpool__describe *describe, void *object) {
+  objpool__state *state = objpool__state_of(pool, describe);
+  if (state && objpool__seat(state, object)) return true;
+  objpool__drop(pool, describe, object);
+  return false;
+}
+
 /* A release of an object that is marked idle already. */
 OBJPOOL__INLINE void objpool__release_claimed(objpool__state *state, objpool__describe *describe, void *object) {
+  if (!objpool__seat(state, object)) {
+    objpool__drop(state->pool, describe, object);
+    return;
+  }
   if (state->as.type.wipe) {
     objpool__release_wiping(state->pool, describe, object);
     return;
@@ -5217,6 +5632,143 @@ OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *desc
   else if (state) /* else after a panic that returned */
     objpool__reject(pool, describe, object);
   objpool__set_error(saved);
+}
+
+/* ---- room: walking >>walking
+   Loops over what is in use: block after block in the order in which they were made, or place after place. What another
+   thread changes meanwhile is seen or not; blocks stay, since `walks` says that someone reads them. */
+
+OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
+  objpool__walk walk;
+  memset((void *)&walk, 0, sizeof walk);
+  objpool__state *state = OBJPOOL__LOAD(pool->state) ? objpool__state_of(pool, NULL) : NULL;
+  if (!state) return walk; /* nothing was ever acquired */
+  if (!OBJPOOL__CHECKED && !state->as.type.handles) {
+    objpool__panic(state, NULL, "cannot be walked: with OBJPOOL_UNCHECKED only pools with handles know what is in use");
+    return walk;
+  }
+  objpool__lock(&state->memory.lock);
+  state->blocks.walks++;
+  walk.last = state->blocks.newest;
+  walk.places = state->placing.given;
+  objpool__unlock(&state->memory.lock);
+  walk.pool = pool;
+  walk.key = state->key;
+  walk.step = state->as.type.handles ? sizeof(objpool__place) : state->blocks.stride;
+  return walk;
+}
+
+/* To the cells that the next block has used so far; no block is gone while the walk lasts. */
+static bool objpool__walk_blocks(objpool__state *state, objpool__walk *walk) {
+  objpool__lock(&state->memory.lock);
+  const objpool__block *block = (const objpool__block *)walk->block;
+  bool more = walk->last && block != walk->last;
+  if (more) {
+    block = block ? block->later : state->blocks.oldest;
+    walk->block = block;
+    walk->at = block->first;
+    walk->end = objpool__block_fresh(&state->blocks, block);
+  }
+  objpool__unlock(&state->memory.lock);
+  return more;
+}
+
+OBJPOOL_API bool objpool__walk_on(objpool__walk *walk) {
+  if (!walk->pool) return false;
+  objpool__state *state = walk->pool->state;
+  if (!state->as.type.handles) return objpool__walk_blocks(state, walk);
+  size_t first = walk->chunk << OBJPOOL__PLACE_BITS, most = (size_t)1 << OBJPOOL__PLACE_BITS;
+  if (first >= walk->places) return false;
+  objpool__place *places = objpool__place_at(walk->pool, (uint32_t)first);
+  walk->at = (char *)places;
+  walk->end = (char *)(places + (walk->places - first < most ? walk->places - first : most));
+  walk->chunk++;
+  return true;
+}
+
+OBJPOOL_API void objpool__walk_end(objpool__walk *walk) {
+  if (!walk->pool) return;
+  objpool__state *state = walk->pool->state;
+  objpool__lock(&state->memory.lock);
+  OBJPOOL_ASSERT(state->blocks.walks > 0);
+  state->blocks.walks--;
+  objpool__unlock(&state->memory.lock);
+}
+
+/* The next object in use, or NULL. */
+static void *objpool__walk_next(objpool__walk *walk, bool handles) {
+  for (;; walk->at += walk->step) {
+    for (; walk->at != walk->end; walk->at += walk->step)
+      if (objpool__walk_sees(walk, handles)) {
+        void *object = objpool__walk_object(walk, handles);
+        walk->at += walk->step;
+        return object;
+      }
+    if (!objpool__walk_on(walk)) return NULL;
+    walk->at -= walk->step; /* the loop's own step */
+  }
+}
+
+/* Objects of a pool without hooks, in one go under the lock: they become idle as those that a trim puts back. Those that
+   there is no room for are returned, linked. */
+static void *objpool__release_plain(objpool__state *state, objpool__walk *walk, size_t *count) {
+  void *excess = NULL;
+  bool bounded = OBJPOOL__LOAD(state->limits.bounded); /* then open slots hold some of the room */
+  if (bounded) objpool__hold(state);
+  objpool__lock(&state->commons.lock);
+  for (void *object; (object = objpool__walk_next(walk, state->as.type.handles)) != NULL; ++*count) {
+    objpool__tag_idle(state, object);
+    OBJPOOL__HIDE(object, state->as.type.size);
+    if (state->engine->push(state, object)) continue;
+    *objpool__link(object) = excess;
+    excess = object;
+  }
+  objpool__unlock(&state->commons.lock);
+  if (bounded) objpool__unhold(&state->gate);
+  return excess;
+}
+
+/* Whether a release does no more than leave the object idle. */
+static bool objpool__releases_plainly(const objpool__state *state) {
+  const objpool__description *as = &state->as;
+  bool hooks = state->describe ? as->restore != NULL
+                               : as->type.reset || (as->type.validate && (as->type.validate_on & OBJPOOL_ON_RELEASE));
+  return !hooks && !as->type.wipe && !as->on_event && !OBJPOOL__LOAD(state->limits.surplus);
+}
+
+static size_t objpool__release_walked(objpool__state *state, objpool__walk *walk) {
+  size_t count = 0;
+  if (objpool__releases_plainly(state)) {
+    void *excess = objpool__release_plain(state, walk, &count);
+    if (count) state->engine->returned(state, OBJPOOL__RELEASES, count);
+    for (void *next; excess; excess = next) {
+      next = *objpool__link(excess);
+      objpool__overflow(state, excess);
+    }
+    state->engine->settle(state);
+    objpool__watch_mine(state);
+    return count;
+  }
+  for (void *object; (object = objpool__walk_next(walk, state->as.type.handles)) != NULL; count++)
+    if (objpool__claim_tag(state, object)) objpool__release_claimed(state, state->describe, object);
+  return count;
+}
+
+OBJPOOL_API size_t objpool__release_all(objpool *pool, objpool__describe *describe) {
+  int saved = errno;
+  if (!__atomic_load_n(&pool->state, __ATOMIC_ACQUIRE)) return 0; /* pairs with objpool__publish */
+  size_t count = 0;
+  objpool__state *state = objpool__state_of(pool, describe);
+  if (state && OBJPOOL__LOAD(state->queue.waiting)) {
+    objpool__panic(state, NULL, "released as a whole while threads wait for its objects");
+  } else if (state) {
+    objpool__attach_if_free(state);
+    objpool__walk walk = objpool__walk_begin(pool);
+    if (walk.pool) count = objpool__release_walked(state, &walk);
+    objpool__walk_end(&walk);
+  }
+  objpool__set_error(saved);
+  return count;
 }
 
 /* ---- room: registry >>registry
@@ -5437,7 +5989,7 @@ static size_t objpool__trim_as(objpool *pool, size_t keep, size_t most, objpool_
   objpool__attach_if_free(state);
   void *doomed = most == SIZE_MAX ? objpool__gather_held(state, keep) : objpool__gather_some(state, keep, most);
   size_t destroyed = objpool__take_down_all(state, doomed);
-  objpool__blocks_shrink(&state->blocks, &state->memory);
+  objpool__blocks_shrink(state);
   objpool__report_event(state, kind, NULL, destroyed);
   objpool__set_error(saved);
   return destroyed;
@@ -5620,7 +6172,7 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
   describe(&as);
   if (!objpool__verify(state, NULL) || as.type.size != state->as.type.size ||
       as.type.alignment != state->as.type.alignment || as.type.local != state->as.type.local ||
-      as.type.wipe != state->as.type.wipe) {
+      as.type.wipe != state->as.type.wipe || as.type.handles != state->as.type.handles) {
     errno = EINVAL;
     return false;
   }
@@ -5754,20 +6306,21 @@ typedef struct objpool__field {
 #define OBJPOOL__FIELD(name, counter) \
   { #name, offsetof(objpool_stats, name), counter }
 static const objpool__field objpool__fields[] = {
-    OBJPOOL__FIELD(acquires, OBJPOOL__ACQUIRES),    OBJPOOL__FIELD(releases, OBJPOOL__RELEASES),
-    OBJPOOL__FIELD(hits, OBJPOOL__COUNTERS),        OBJPOOL__FIELD(misses, OBJPOOL__MISSES),
-    OBJPOOL__FIELD(created, OBJPOOL__CREATED),      OBJPOOL__FIELD(destroyed, OBJPOOL__DESTROYED),
-    OBJPOOL__FIELD(extracted, OBJPOOL__EXTRACTED),  OBJPOOL__FIELD(overflowed, OBJPOOL__OVERFLOWED),
-    OBJPOOL__FIELD(invalid, OBJPOOL__INVALID),      OBJPOOL__FIELD(create_failures, OBJPOOL__FAILURES),
-    OBJPOOL__FIELD(exhausted, OBJPOOL__EXHAUSTED),  OBJPOOL__FIELD(timeouts, OBJPOOL__TIMEOUTS),
-    OBJPOOL__FIELD(waits, OBJPOOL__WAITS),          OBJPOOL__FIELD(wait_ns, OBJPOOL__WAIT_NS),
-    OBJPOOL__FIELD(waiting, OBJPOOL__COUNTERS),     OBJPOOL__FIELD(in_use, OBJPOOL__COUNTERS),
-    OBJPOOL__FIELD(idle, OBJPOOL__COUNTERS),        OBJPOOL__FIELD(peak_in_use, OBJPOOL__COUNTERS),
-    OBJPOOL__FIELD(peak_idle, OBJPOOL__COUNTERS),   OBJPOOL__FIELD(refills, OBJPOOL__REFILLS),
-    OBJPOOL__FIELD(flushes, OBJPOOL__FLUSHES),      OBJPOOL__FIELD(revocations, OBJPOOL__REVOCATIONS),
-    OBJPOOL__FIELD(object_size, OBJPOOL__COUNTERS), OBJPOOL__FIELD(memory_bytes, OBJPOOL__COUNTERS),
-    OBJPOOL__FIELD(max_idle, OBJPOOL__COUNTERS),    OBJPOOL__FIELD(max_objects, OBJPOOL__COUNTERS),
-    OBJPOOL__FIELD(since_ns, OBJPOOL__COUNTERS),    OBJPOOL__FIELD(now_ns, OBJPOOL__COUNTERS)};
+    OBJPOOL__FIELD(acquires, OBJPOOL__ACQUIRES),     OBJPOOL__FIELD(releases, OBJPOOL__RELEASES),
+    OBJPOOL__FIELD(hits, OBJPOOL__COUNTERS),         OBJPOOL__FIELD(misses, OBJPOOL__MISSES),
+    OBJPOOL__FIELD(created, OBJPOOL__CREATED),       OBJPOOL__FIELD(destroyed, OBJPOOL__DESTROYED),
+    OBJPOOL__FIELD(extracted, OBJPOOL__EXTRACTED),   OBJPOOL__FIELD(overflowed, OBJPOOL__OVERFLOWED),
+    OBJPOOL__FIELD(invalid, OBJPOOL__INVALID),       OBJPOOL__FIELD(create_failures, OBJPOOL__FAILURES),
+    OBJPOOL__FIELD(exhausted, OBJPOOL__EXHAUSTED),   OBJPOOL__FIELD(timeouts, OBJPOOL__TIMEOUTS),
+    OBJPOOL__FIELD(waits, OBJPOOL__WAITS),           OBJPOOL__FIELD(wait_ns, OBJPOOL__WAIT_NS),
+    OBJPOOL__FIELD(waiting, OBJPOOL__COUNTERS),      OBJPOOL__FIELD(in_use, OBJPOOL__COUNTERS),
+    OBJPOOL__FIELD(idle, OBJPOOL__COUNTERS),         OBJPOOL__FIELD(peak_in_use, OBJPOOL__COUNTERS),
+    OBJPOOL__FIELD(peak_idle, OBJPOOL__COUNTERS),    OBJPOOL__FIELD(refills, OBJPOOL__REFILLS),
+    OBJPOOL__FIELD(flushes, OBJPOOL__FLUSHES),       OBJPOOL__FIELD(revocations, OBJPOOL__REVOCATIONS),
+    OBJPOOL__FIELD(retired, OBJPOOL__COUNTERS),      OBJPOOL__FIELD(object_size, OBJPOOL__COUNTERS),
+    OBJPOOL__FIELD(memory_bytes, OBJPOOL__COUNTERS), OBJPOOL__FIELD(max_idle, OBJPOOL__COUNTERS),
+    OBJPOOL__FIELD(max_objects, OBJPOOL__COUNTERS),  OBJPOOL__FIELD(since_ns, OBJPOOL__COUNTERS),
+    OBJPOOL__FIELD(now_ns, OBJPOOL__COUNTERS)};
 #undef OBJPOOL__FIELD
 enum { OBJPOOL__FIELDS = sizeof objpool__fields / sizeof *objpool__fields };
 OBJPOOL__STATIC_ASSERT(OBJPOOL__FIELDS == sizeof(objpool_stats) / sizeof(uint64_t), "a field has no name");
@@ -5827,6 +6380,7 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
   if (stats.peak_idle < idle) stats.peak_idle = idle;
   stats.object_size = state->as.type.size;
   stats.memory_bytes = OBJPOOL__LOAD(state->memory.bytes);
+  stats.retired = OBJPOOL__LOAD(state->placing.retired);
   stats.max_idle = OBJPOOL__LOAD(state->limits.max_idle);
   stats.max_objects = OBJPOOL__LOAD(state->limits.max_objects);
   stats.since_ns = OBJPOOL__LOAD(counts->since_ns);

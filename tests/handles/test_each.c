@@ -1,0 +1,353 @@
+/* OBJPOOL_EACH and release_all: every object in use, once, in the order of their places, in every kind of pool. */
+#include "support.h"
+
+#define OBJPOOL_IMPLEMENTATION
+#define OBJPOOL_PANIC(message) panic_seen(message)
+#include "thing.h"
+
+enum { MANY = 500 };
+
+static long resets;
+
+static void is_reset(thing *object, void *context) {
+  (void)object, (void)context;
+  count_add(&resets, 1);
+}
+
+OBJPOOL_DEFINE(shared_pool, thing);
+OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
+OBJPOOL_DEFINE(handles_pool, thing, opt.handles = true);
+OBJPOOL_DEFINE(local_handles_pool, thing, opt.handles = true, opt.local = true);
+OBJPOOL_DEFINE(reset_pool, thing, opt.reset = is_reset);
+OBJPOOL_DEFINE(reset_handles_pool, thing, opt.reset = is_reset, opt.handles = true);
+
+static long allocations;
+static void *allocate_dirty(size_t size, size_t alignment, void *context) {
+  void *memory = NULL;
+  (void)context;
+  if (posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size)) return NULL;
+  count_add(&allocations, 1);
+  return memset(memory, 0xa5, size);
+}
+
+static void deallocate(void *memory, size_t size, size_t alignment, void *context) {
+  (void)size, (void)alignment, (void)context;
+  count_add(&allocations, -1);
+  free(memory);
+}
+
+static objpool_config config_of(int variant) {
+  objpool_config config = defaults();
+  config.allocator.allocate = allocate_dirty;
+  config.allocator.deallocate = deallocate;
+  if (variant == 1) config.cache_size = OBJPOOL_NO_CACHE;
+  if (variant == 2) config.max_objects = MANY;
+  if (variant == 3) config.max_objects = MANY, config.cache_size = OBJPOOL_NO_CACHE;
+  if (variant == 4) config.growth_factor = 1.0;
+  return config;
+}
+enum { VARIANTS = 5 };
+
+/* The same for a pool type P. */
+#define EACH_TESTS(P)                                                                                            \
+  static void P##_visits_in_the_order_of_places(void **state) {                                                  \
+    (void)state;                                                                                                 \
+    for (int variant = 0; variant < VARIANTS; variant++) {                                                       \
+      static P pool;                                                                                             \
+      static thing *objects[MANY];                                                                               \
+      objpool_config config = config_of(variant);                                                                \
+      assert_true(P##_init(&pool, &config));                                                                     \
+      long n = 0;                                                                                                \
+      OBJPOOL_EACH(P, object, &pool) n += object->owner;                                                         \
+      assert_int_equal(n, 0);                                                                                    \
+      for (long i = 0; i < MANY; i++) {                                                                          \
+        objects[i] = P##_acquire(&pool);                                                                         \
+        assert_non_null(objects[i]);                                                                             \
+        objects[i]->owner = i;                                                                                   \
+      }                                                                                                          \
+      OBJPOOL_EACH(P, object, &pool) {                                                                           \
+        assert_ptr_equal(object, objects[n]);                                                                    \
+        n++;                                                                                                     \
+      }                                                                                                          \
+      assert_int_equal(n, MANY);                                                                                 \
+      for (long i = 0; i < MANY; i += 3) P##_release(&pool, objects[i]);                                         \
+      long last = -1;                                                                                            \
+      n = 0;                                                                                                     \
+      OBJPOOL_EACH(P, object, &pool) {                                                                           \
+        assert_true(object->owner > last && object->owner % 3);                                                  \
+        last = object->owner;                                                                                    \
+        n++;                                                                                                     \
+      }                                                                                                          \
+      assert_int_equal(n, MANY - (MANY + 2) / 3);                                                                \
+      for (long i = 0; i < MANY; i += 3) assert_non_null(objects[i] = P##_acquire(&pool));                       \
+      n = 0;                                                                                                     \
+      OBJPOOL_EACH(P, object, &pool) n++; /* and places used again keep theirs: all of before are there */       \
+      assert_int_equal(n, MANY);                                                                                 \
+      assert_int_equal(P##_release_all(&pool), MANY);                                                            \
+      P##_destroy(&pool);                                                                                        \
+      assert_int_equal(count_read(&allocations), 0);                                                             \
+    }                                                                                                            \
+  }                                                                                                              \
+  static void P##_body_may_do_what_it_likes(void **state) {                                                      \
+    (void)state;                                                                                                 \
+    for (int variant = 0; variant < VARIANTS; variant++) {                                                       \
+      static P pool;                                                                                             \
+      static thing *objects[MANY];                                                                               \
+      objpool_config config = config_of(variant);                                                                \
+      size_t n = 0, began;                                                                                       \
+      assert_true(P##_init(&pool, &config));                                                                     \
+      for (long i = 0; i < MANY / 2; i++) {                                                                      \
+        assert_non_null(objects[i] = P##_acquire(&pool));                                                        \
+        objects[i]->owner = i;                                                                                   \
+      }                                                                                                          \
+      OBJPOOL_EACH(P, object, &pool) { /* gives itself back, and the one after it */                             \
+        long own = object->owner;                                                                                \
+        assert_int_equal(own % 2, 0);                                                                            \
+        P##_release(&pool, object);                                                                              \
+        P##_release(&pool, objects[own + 1]);                                                                    \
+        n++;                                                                                                     \
+      }                                                                                                          \
+      assert_int_equal(n, MANY / 4);                                                                             \
+      assert_int_equal(P##_stats(&pool).in_use, 0);                                                              \
+      for (long i = 0; i < MANY / 2; i++) assert_non_null(objects[i] = P##_acquire(&pool));                      \
+      began = n = 0;                                                                                             \
+      OBJPOOL_EACH(P, object, &pool) { /* one more for each that it sees */                                      \
+        (void)object;                                                                                            \
+        n++;                                                                                                     \
+        if (began < MANY / 2 && P##_acquire(&pool)) began++;                                                     \
+      }                                                                                                          \
+      assert_true(n >= MANY / 2 && n <= MANY);                                                                   \
+      n = 0;                                                                                                     \
+      OBJPOOL_EACH(P, object, &pool) {                                                                           \
+        (void)object;                                                                                            \
+        if (n++ == 7) break;                                                                                     \
+      }                                                                                                          \
+      assert_int_equal(n, 8);                                                                                    \
+      size_t inner = 0, outer = 0, seen = 0;                                                                     \
+      OBJPOOL_EACH(P, one, &pool) {                                                                              \
+        if (outer++ == 3) break;                                                                                 \
+        OBJPOOL_EACH(P, two, &pool) {                                                                            \
+          if (one == two) continue;                                                                              \
+          inner++;                                                                                               \
+        }                                                                                                        \
+        seen++;                                                                                                  \
+      }                                                                                                          \
+      assert_int_equal(seen, 3);                                                                                 \
+      assert_int_equal(inner, 3 * (P##_stats(&pool).in_use - 1));                                                \
+      if (n)                                                                                                     \
+        OBJPOOL_EACH(P, object, &pool) P##_release(&pool, object);                                               \
+      else                                                                                                       \
+        assert_true(false); /* an else of its own */                                                             \
+      assert_int_equal(P##_stats(&pool).in_use, 0);                                                              \
+      P##_destroy(&pool);                                                                                        \
+    }                                                                                                            \
+  }                                                                                                              \
+  static bool P##_finds(P *pool, long owner) {                                                                   \
+    OBJPOOL_EACH(P, object, pool) {                                                                              \
+      if (object->owner == owner) return true;                                                                   \
+    }                                                                                                            \
+    return false;                                                                                                \
+  }                                                                                                              \
+  static void P##_keeps_blocks_while_a_loop_runs(void **state) {                                                 \
+    (void)state;                                                                                                 \
+    static P pool;                                                                                               \
+    objpool_config config = config_of(0);                                                                        \
+    assert_true(P##_init(&pool, &config));                                                                       \
+    for (long i = 0; i < MANY; i++) {                                                                            \
+      thing *object = P##_acquire(&pool);                                                                        \
+      assert_non_null(object);                                                                                   \
+      object->owner = i;                                                                                         \
+    }                                                                                                            \
+    assert_true(P##_finds(&pool, 77)); /* leaves the loop by return */                                           \
+    assert_false(P##_finds(&pool, -1));                                                                          \
+    long before = count_read(&allocations), n = 0;                                                               \
+    OBJPOOL_EACH(P, object, &pool) {                                                                             \
+      P##_release(&pool, object);                                                                                \
+      P##_clear(&pool);                                                                                          \
+      assert_int_equal(count_read(&allocations), before);                                                        \
+      n++;                                                                                                       \
+    }                                                                                                            \
+    assert_int_equal(n, MANY);                                                                                   \
+    P##_clear(&pool);                                                                                            \
+    assert_true(count_read(&allocations) < before);                                                              \
+    P##_destroy(&pool);                                                                                          \
+  }                                                                                                              \
+  static void P##_releases_all(void **state) {                                                                   \
+    (void)state;                                                                                                 \
+    for (int variant = 0; variant < VARIANTS; variant++) {                                                       \
+      static P pool, unused;                                                                                     \
+      objpool_config config = config_of(variant);                                                                \
+      errno = EDOM;                                                                                              \
+      assert_int_equal(P##_release_all(&unused), 0);                                                             \
+      OBJPOOL_EACH(P, object, &unused) assert_null(object);                                                      \
+      assert_true(all_zero(&unused, sizeof unused));                                                             \
+      assert_int_equal(errno, EDOM);                                                                             \
+      config.max_idle = 100;                                                                                     \
+      assert_true(P##_init(&pool, &config));                                                                     \
+      for (unsigned round = 0; round < 3; round++) {                                                             \
+        for (long i = 0; i < MANY; i++) assert_non_null(P##_acquire(&pool));                                     \
+        assert_int_equal(P##_release_all(&pool), MANY);                                                          \
+        assert_int_equal(P##_release_all(&pool), 0);                                                             \
+        objpool_stats stats = P##_stats(&pool);                                                                  \
+        counts_add_up(&stats);                                                                                   \
+        assert_int_equal(stats.in_use, 0);                                                                       \
+        assert_int_equal(stats.idle, 100);                                                                       \
+        assert_int_equal(stats.peak_in_use, MANY);                                                               \
+        assert_int_equal(stats.overflowed, (round + 1) * (MANY - 100));                                          \
+        assert_int_equal(stats.releases, (round + 1) * MANY);                                                    \
+      }                                                                                                          \
+      thing *object = P##_acquire(&pool);                                                                        \
+      assert_non_null(object);                                                                                   \
+      OBJPOOL_EACH(P, one, &pool) { /* from within a loop, which then ends */                                    \
+        assert_ptr_equal(one, object);                                                                           \
+        assert_int_equal(P##_release_all(&pool), 1);                                                             \
+      }                                                                                                          \
+      P##_destroy(&pool);                                                                                        \
+    }                                                                                                            \
+  }
+
+EACH_TESTS(shared_pool)
+EACH_TESTS(local_pool)
+EACH_TESTS(handles_pool)
+EACH_TESTS(local_handles_pool)
+EACH_TESTS(reset_pool)
+EACH_TESTS(reset_handles_pool)
+
+static void hooks_run_for_each_that_is_released(void **state) {
+  (void)state;
+  static reset_pool pool;
+  for (int i = 0; i < 40; i++) assert_non_null(reset_pool_acquire(&pool));
+  count_set(&resets, 0);
+  assert_int_equal(reset_pool_release_all(&pool), 40);
+  assert_int_equal(count_read(&resets), 40);
+  reset_pool_destroy(&pool);
+}
+
+static shared_pool crowded;
+
+static void *wait_for_one(void *got) {
+  *(thing **)got = shared_pool_acquire_for(&crowded, -1);
+  return NULL;
+}
+
+static void release_them(void *pool, void *unused) {
+  (void)unused;
+  (void)shared_pool_release_all((shared_pool *)pool);
+}
+
+static void release_all_with_waiters_panics(void **state) {
+  (void)state;
+  objpool_config config = defaults();
+  thing *got = NULL;
+  config.max_objects = 1;
+  assert_true(shared_pool_init(&crowded, &config));
+  thing *object = shared_pool_acquire(&crowded);
+  assert_non_null(object);
+  pthread_t thread = start_thread(wait_for_one, &got);
+  WAIT_UNTIL(shared_pool_stats(&crowded).waiting == 1);
+  assert_true(panics(release_them, &crowded, NULL));
+  assert_non_null(strstr(panic_message, "wait"));
+  shared_pool_release(&crowded, object); /* nothing was done */
+  join_thread(thread);
+  assert_non_null(got);
+  shared_pool_release(&crowded, got);
+  shared_pool_destroy(&crowded);
+}
+
+static handles_pool busy;
+static shared_pool busy_plain;
+static long stop;
+
+static void *come_and_go(void *unused) {
+  thing *objects[40];
+  (void)unused;
+  while (!count_read(&stop)) {
+    for (int i = 0; i < 40; i++) CHECK((objects[i] = i % 2 ? handles_pool_acquire(&busy) : shared_pool_acquire(&busy_plain)));
+    for (int i = 0; i < 40; i++)
+      if (i % 2)
+        handles_pool_release(&busy, objects[i]);
+      else
+        shared_pool_release(&busy_plain, objects[i]);
+    handles_pool_trim(&busy, 10);
+    shared_pool_trim(&busy_plain, 10);
+  }
+  return NULL;
+}
+
+static void other_threads_may_use_the_pool_meanwhile(void **state) {
+  (void)state;
+  thing *mine[10], *plain[10];
+  pthread_t threads[2];
+  count_set(&stop, 0);
+  for (int i = 0; i < 10; i++) {
+    assert_non_null(mine[i] = handles_pool_acquire(&busy));
+    assert_non_null(plain[i] = shared_pool_acquire(&busy_plain));
+  }
+  for (unsigned i = 0; i < 2; i++) threads[i] = start_thread(come_and_go, NULL);
+  for (int round = 0; round < SCALED(2000, 300, 100); round++) {
+    int seen = 0;
+    OBJPOOL_EACH(handles_pool, object, &busy)
+      for (int i = 0; i < 10; i++) seen += object == mine[i];
+    CHECK(seen == 10); /* each of one's own exactly once */
+    OBJPOOL_EACH(shared_pool, object, &busy_plain)
+      for (int i = 0; i < 10; i++) seen += object == plain[i];
+    CHECK(seen == 20);
+  }
+  count_set(&stop, 1);
+  for (unsigned i = 0; i < 2; i++) join_thread(threads[i]);
+  assert_int_equal(handles_pool_release_all(&busy), 10);
+  assert_int_equal(shared_pool_release_all(&busy_plain), 10);
+  handles_pool_destroy(&busy);
+  shared_pool_destroy(&busy_plain);
+}
+
+#ifdef __cplusplus
+static void range_is_the_same_loop(void **state) {
+  (void)state;
+  static handles_pool pool;
+  static local_pool local, unused;
+  long n = 0;
+  for (long i = 0; i < MANY; i++) {
+    handles_pool_acquire(&pool)->owner = i;
+    local_pool_acquire(&local)->owner = i;
+  }
+  for (thing &object : objpool_each(pool)) {
+    CHECK(object.owner == n);
+    n++;
+    if (object.owner % 2) handles_pool_release(&pool, &object);
+    if (n == MANY - 2) break;
+  }
+  CHECK(n == MANY - 2);
+  n = 0;
+  for (thing &object : objpool_each(local)) CHECK(object.owner == n++);
+  CHECK(n == MANY);
+  for (thing &object : objpool_each(unused)) CHECK(!&object);
+  assert_int_equal(handles_pool_release_all(&pool), MANY / 2 + 1);
+  assert_int_equal(handles_pool_clear(&pool), MANY);
+  local_pool_release_all(&local);
+  handles_pool_destroy(&pool);
+  local_pool_destroy(&local);
+}
+#endif
+
+#define TESTS_OF(P)                                                                                             \
+  cmocka_unit_test(P##_visits_in_the_order_of_places), cmocka_unit_test(P##_body_may_do_what_it_likes),         \
+      cmocka_unit_test(P##_keeps_blocks_while_a_loop_runs), cmocka_unit_test(P##_releases_all)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TESTS_OF(shared_pool),
+      TESTS_OF(local_pool),
+      TESTS_OF(handles_pool),
+      TESTS_OF(local_handles_pool),
+      TESTS_OF(reset_pool),
+      TESTS_OF(reset_handles_pool),
+      cmocka_unit_test(hooks_run_for_each_that_is_released),
+      cmocka_unit_test(release_all_with_waiters_panics),
+#ifdef __cplusplus
+      cmocka_unit_test(range_is_the_same_loop),
+#endif
+      cmocka_unit_test(other_threads_may_use_the_pool_meanwhile),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

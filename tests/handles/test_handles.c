@@ -1,0 +1,308 @@
+/* Handles: a use is named once and for all. Neither what was given back, nor what never was, nor what another pool handed out is
+   found, whatever is trimmed, and of two who end a use one wins. */
+#include "support.h"
+
+#include <sched.h>
+
+#define OBJPOOL_IMPLEMENTATION
+#define OBJPOOL_PANIC(message) panic_seen(message)
+#include "thing.h"
+
+enum { MANY = 400 };
+
+OBJPOOL_DEFINE(shared_pool, thing, opt.handles = true);
+OBJPOOL_DEFINE(local_pool, thing, opt.handles = true, opt.local = true);
+OBJPOOL_DEFINE(plain_pool, thing);
+
+static bool is_valid = true;
+static bool validate(thing *object, void *context) {
+  (void)object, (void)context;
+  return is_valid;
+}
+static void reset(thing *object, void *context) {
+  (void)context;
+  object->owner = 0;
+}
+OBJPOOL_DEFINE(hooked_pool, thing, opt.handles = true, opt.validate = validate, opt.reset = reset);
+OBJPOOL_DEFINE(wiping_pool, thing, opt.handles = true, opt.wipe = true);
+
+static objpool_config config_of(int variant) {
+  objpool_config config = defaults();
+  if (variant == 1) config.cache_size = OBJPOOL_NO_CACHE;
+  if (variant == 2) config.max_objects = 40;
+  if (variant == 3) config.growth_factor = 1.0;
+  return config;
+}
+enum { VARIANTS = 4 };
+
+#define HANDLE_TESTS(P)                                                                                       \
+  static void P##_finds_a_use_while_it_lasts(void **state) {                                                  \
+    (void)state;                                                                                              \
+    for (int variant = 0; variant < VARIANTS; variant++) {                                                    \
+      static P pool;                                                                                          \
+      static P##_handle handles[MANY];                                                                        \
+      static thing *objects[MANY];                                                                            \
+      const P##_handle zero = {0, 0};                                                                         \
+      objpool_config config = config_of(variant);                                                             \
+      size_t many = config.max_objects ? config.max_objects : MANY;                                           \
+      assert_null(P##_get(&pool, zero));                                                                      \
+      assert_false(P##_release_handle(&pool, zero));                                                          \
+      assert_true(P##_init(&pool, &config));                                                                  \
+      assert_null(P##_get(&pool, zero));                                                                      \
+      for (unsigned round = 0; round < 5; round++) {                                                          \
+        for (size_t i = 0; i < many; i++) {                                                                   \
+          assert_non_null(objects[i] = P##_acquire(&pool));                                                   \
+          P##_handle handle = P##_handle_of(&pool, objects[i]);                                               \
+          assert_null(P##_get(&pool, handles[i])); /* of the round before */                                  \
+          assert_true(handle.generation != 0);                                                                \
+          assert_true(handle.index < 2 * many + 64);                                                          \
+          handles[i] = handle;                                                                                \
+        }                                                                                                     \
+        assert_null(P##_get(&pool, zero));                                                                    \
+        for (size_t i = 0; i < many; i++) {                                                                   \
+          assert_ptr_equal(P##_get(&pool, handles[i]), objects[i]);                                           \
+          for (uint32_t near = 1; near < 5; near++) {                                                         \
+            P##_handle other = handles[i];                                                                    \
+            other.generation += near;                                                                         \
+            assert_null(P##_get(&pool, other));                                                               \
+            other.generation -= 2 * near;                                                                     \
+            assert_null(P##_get(&pool, other));                                                               \
+            assert_false(P##_release_handle(&pool, other));                                                   \
+          }                                                                                                   \
+        }                                                                                                     \
+        for (size_t i = 0; i < many; i++) {                                                                   \
+          if (i % 3 == 0)                                                                                     \
+            P##_release(&pool, objects[i]);                                                                   \
+          else if (i % 3 == 1)                                                                                \
+            assert_true(P##_release_handle(&pool, handles[i]));                                               \
+          else                                                                                                \
+            P##_discard(&pool, objects[i]);                                                                   \
+          for (uint32_t near = 0; near < 5; near++) {                                                         \
+            P##_handle other = handles[i];                                                                    \
+            other.generation += near;                                                                         \
+            assert_null(P##_get(&pool, other)); /* what will be is not yet */                                 \
+            assert_false(P##_release_handle(&pool, other));                                                   \
+          }                                                                                                   \
+        }                                                                                                     \
+        objpool_stats stats = P##_stats(&pool);                                                               \
+        counts_add_up(&stats);                                                                                \
+        assert_int_equal(stats.in_use, 0);                                                                    \
+        if (round % 2) P##_clear(&pool);                                                                      \
+        for (size_t i = 0; i < many; i++) assert_null(P##_get(&pool, handles[i]));                            \
+      }                                                                                                       \
+      P##_destroy(&pool);                                                                                     \
+      assert_null(P##_get(&pool, handles[0]));                                                                \
+    }                                                                                                         \
+  }                                                                                                           \
+  static void P##_random_handles_name_nothing(void **state) {                                                 \
+    (void)state;                                                                                              \
+    static P pool, other;                                                                                     \
+    static thing *objects[MANY];                                                                              \
+    uint64_t seed = 7;                                                                                        \
+    for (size_t i = 0; i < MANY; i++) {                                                                       \
+      assert_non_null(objects[i] = P##_acquire(&pool));                                                       \
+      if (i % 4) assert_non_null(P##_acquire(&other));                                                        \
+    }                                                                                                         \
+    for (size_t i = 0; i < MANY; i += 2) P##_release(&pool, objects[i]);                                      \
+    for (long i = 0; i < SCALED(2000000, 300000, 100000); i++) {                                              \
+      uint64_t bits = random_next(&seed);                                                                     \
+      P##_handle handle = {(uint32_t)bits, (uint32_t)(bits >> 32)};                                           \
+      if (i % 2) handle.index %= 1024;                                                                        \
+      if (i % 4 == 3) handle.generation %= 8;                                                                 \
+      thing *object = P##_get(&pool, handle);                                                                 \
+      if (object) { /* then it is just that one's */                                                          \
+        P##_handle own = P##_handle_of(&pool, object);                                                        \
+        assert_true(own.index == handle.index && own.generation == handle.generation);                        \
+      }                                                                                                       \
+    }                                                                                                         \
+    assert_int_equal(P##_stats(&pool).in_use, MANY / 2);                                                      \
+    P##_release_all(&pool);                                                                                   \
+    P##_release_all(&other);                                                                                  \
+    P##_destroy(&pool);                                                                                       \
+    P##_destroy(&other);                                                                                      \
+  }                                                                                                           \
+  static void P##_places_retire_when_they_are_used_up(void **state) {                                         \
+    (void)state;                                                                                              \
+    static P pool;                                                                                            \
+    thing *object = P##_acquire(&pool);                                                                       \
+    assert_non_null(object);                                                                                  \
+    P##_handle first = P##_handle_of(&pool, object);                                                          \
+    objpool__place_of(object)->generation = UINT32_MAX - 4; /* as after almost 2^31 uses */                   \
+    P##_handle late = P##_handle_of(&pool, object);                                                           \
+    assert_ptr_equal(P##_get(&pool, late), object);                                                           \
+    P##_release(&pool, object);                                                                               \
+    assert_int_equal(P##_stats(&pool).retired, 0);                                                            \
+    assert_ptr_equal(P##_acquire(&pool), object); /* the last use */                                          \
+    P##_handle last = P##_handle_of(&pool, object);                                                           \
+    assert_int_equal(last.index, first.index);                                                                \
+    assert_true(P##_release_handle(&pool, last));                                                             \
+    assert_int_equal(P##_stats(&pool).retired, 1);                                                            \
+    assert_ptr_equal(P##_acquire(&pool), object); /* the same object, at another place */                     \
+    P##_handle next = P##_handle_of(&pool, object);                                                           \
+    assert_int_not_equal(next.index, first.index);                                                            \
+    assert_null(P##_get(&pool, first));                                                                       \
+    assert_null(P##_get(&pool, late));                                                                        \
+    assert_null(P##_get(&pool, last));                                                                        \
+    assert_ptr_equal(P##_get(&pool, next), object);                                                           \
+    objpool__place_of(object)->generation = UINT32_MAX - 2; /* the last use again, ended by a discard */      \
+    P##_discard(&pool, object);                                                                               \
+    object = P##_acquire(&pool);                                                                              \
+    assert_non_null(object);                                                                                  \
+    assert_int_equal(P##_stats(&pool).retired, 2);                                                            \
+    assert_true(P##_handle_of(&pool, object).index != next.index);                                            \
+    P##_release(&pool, object);                                                                               \
+    P##_destroy(&pool);                                                                                       \
+  }
+
+HANDLE_TESTS(shared_pool)
+HANDLE_TESTS(local_pool)
+HANDLE_TESTS(hooked_pool)
+HANDLE_TESTS(wiping_pool)
+
+static void ask_for_a_handle(void *pool, void *object) {
+  (void)shared_pool_handle_of((const shared_pool *)pool, (const thing *)object);
+}
+
+static void give_back(void *pool, void *object) { shared_pool_release((shared_pool *)pool, (thing *)object); }
+
+static void handle_of_an_idle_object_panics(void **state) {
+  (void)state;
+  static shared_pool pool;
+  thing *object = shared_pool_acquire(&pool);
+  assert_non_null(object);
+  shared_pool_release(&pool, object);
+  assert_true(panics(ask_for_a_handle, &pool, object));
+  assert_non_null(strstr(panic_message, "idle"));
+  assert_true(panics(give_back, &pool, object)); /* a second release, too */
+  assert_int_equal(shared_pool_stats(&pool).idle, 1);
+  object = shared_pool_acquire(&pool);
+  shared_pool_handle handle = shared_pool_handle_of(&pool, object);
+  assert_ptr_equal(shared_pool_get(&pool, handle), object);
+  shared_pool_release(&pool, object);
+  shared_pool_destroy(&pool);
+  plain_pool none; /* without opt.handles nothing has a handle */
+  memset(&none, 0, sizeof none);
+  object = plain_pool_acquire(&none);
+  assert_int_equal(plain_pool_handle_of(&none, object).generation, 0);
+  plain_pool_release(&none, object);
+  plain_pool_destroy(&none);
+}
+
+static void object_found_invalid_has_no_use(void **state) {
+  (void)state;
+  static hooked_pool pool;
+  thing *object = hooked_pool_acquire(&pool);
+  hooked_pool_handle handle = hooked_pool_handle_of(&pool, object);
+  hooked_pool_release(&pool, object);
+  handle.generation += 2;
+  is_valid = false;
+  thing *next = hooked_pool_acquire(&pool); /* the idle one is destroyed, and built anew in its place */
+  is_valid = true;
+  assert_non_null(next);
+  assert_int_equal(hooked_pool_stats(&pool).invalid, 1);
+  assert_null(hooked_pool_get(&pool, handle));
+  assert_ptr_equal(hooked_pool_get(&pool, hooked_pool_handle_of(&pool, next)), next);
+  hooked_pool_release(&pool, next);
+  hooked_pool_destroy(&pool);
+}
+
+/* Two threads end the same uses, by handle or by object: each use ends once. */
+enum { USES = 2000 };
+static shared_pool contested;
+static shared_pool_handle uses[USES];
+static long won, ready;
+
+static void *end_them(void *unused) {
+  long mine = 0;
+  (void)unused;
+  count_add(&ready, 1);
+  while (count_read(&ready) < 2) sched_yield();
+  for (int i = 0; i < USES; i++) mine += shared_pool_release_handle(&contested, uses[i]);
+  count_add(&won, mine);
+  return NULL;
+}
+
+static void of_two_who_end_a_use_one_wins(void **state) {
+  (void)state;
+  for (int round = 0; round < SCALED(50, 10, 5); round++) {
+    pthread_t threads[2];
+    count_set(&won, 0);
+    count_set(&ready, 0);
+    for (int i = 0; i < USES; i++) {
+      thing *object = shared_pool_acquire(&contested);
+      CHECK(object);
+      uses[i] = shared_pool_handle_of(&contested, object);
+    }
+    for (unsigned i = 0; i < 2; i++) threads[i] = start_thread(end_them, NULL);
+    for (unsigned i = 0; i < 2; i++) join_thread(threads[i]);
+    assert_int_equal(count_read(&won), USES);
+    objpool_stats stats = shared_pool_stats(&contested);
+    counts_add_up(&stats);
+    assert_int_equal(stats.in_use, 0);
+  }
+  shared_pool_destroy(&contested);
+}
+
+/* Handles that are remembered while others trim: none is ever valid again. */
+enum { REMEMBERED = 256 };
+static shared_pool lively;
+static shared_pool_handle remembered[REMEMBERED]; /* of uses that have ended; both halves in one word for the readers */
+static uint64_t published[REMEMBERED];
+static long stop, looks;
+
+static void *look_them_up(void *unused) {
+  long own = 0;
+  (void)unused;
+  while (!count_read(&stop))
+    for (int i = 0; i < REMEMBERED; i++, own++) {
+      uint64_t bits = __atomic_load_n(&published[i], __ATOMIC_ACQUIRE);
+      shared_pool_handle handle = {(uint32_t)bits, (uint32_t)(bits >> 32)};
+      CHECK(!shared_pool_get(&lively, handle));
+      CHECK(!shared_pool_release_handle(&lively, handle));
+    }
+  count_add(&looks, own);
+  return NULL;
+}
+
+static void stale_handle_is_never_valid_beside_any_trim(void **state) {
+  (void)state;
+  pthread_t reader = start_thread(look_them_up, NULL);
+  uint64_t seed = 99;
+  for (int round = 0; round < SCALED(3000, 600, 300); round++) {
+    thing *objects[64];
+    size_t count = 1 + random_below(&seed, 64);
+    for (size_t i = 0; i < count; i++) CHECK((objects[i] = shared_pool_acquire(&lively)));
+    for (size_t i = 0; i < count; i++) {
+      shared_pool_handle handle = shared_pool_handle_of(&lively, objects[i]);
+      CHECK(shared_pool_get(&lively, handle) == objects[i]);
+      shared_pool_release(&lively, objects[i]);
+      remembered[i] = handle;
+      __atomic_store_n(&published[random_below(&seed, REMEMBERED)], (uint64_t)handle.generation << 32 | handle.index,
+                       __ATOMIC_RELEASE);
+    }
+    if (round % 3 == 0) shared_pool_clear(&lively);
+    if (round % 3 == 1) shared_pool_trim(&lively, 20);
+  }
+  count_set(&stop, 1);
+  join_thread(reader);
+  assert_true(count_read(&looks) > 0);
+  shared_pool_destroy(&lively);
+}
+
+#define TESTS_OF(P)                                                                                     \
+  cmocka_unit_test(P##_finds_a_use_while_it_lasts), cmocka_unit_test(P##_random_handles_name_nothing),  \
+      cmocka_unit_test(P##_places_retire_when_they_are_used_up)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TESTS_OF(shared_pool),
+      TESTS_OF(local_pool),
+      TESTS_OF(hooked_pool),
+      TESTS_OF(wiping_pool),
+      cmocka_unit_test(handle_of_an_idle_object_panics),
+      cmocka_unit_test(object_found_invalid_has_no_use),
+      cmocka_unit_test(of_two_who_end_a_use_one_wins),
+      cmocka_unit_test(stale_handle_is_never_valid_beside_any_trim),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
