@@ -1614,7 +1614,7 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
 #define OBJPOOL__JOIN2(a, b) a##b
 #define OBJPOOL__JOIN(a, b) OBJPOOL__JOIN2(a, b)
 
-/* OBJPOOL_EACH(bullet_pool, bullet, &pool) { bullet is a struct bullet *, each one in use in turn } */
+/* OBJPOOL_EACH(conn_pool, conn, &pool) { conn is a struct conn *, each one in use in turn } */
 #define OBJPOOL_EACH(P, variable, pool) OBJPOOL__EACH_AT(P, variable, pool, __COUNTER__)
 #define OBJPOOL__EACH_AT(P, variable, pool, at) OBJPOOL__EACH(P, variable, pool, OBJPOOL__JOIN(objpool__walk_, at))
 

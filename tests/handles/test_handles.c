@@ -44,7 +44,7 @@ enum { VARIANTS = 4 };
       static thing *objects[MANY];                                                                            \
       const P##_handle zero = {0, 0};                                                                         \
       objpool_config config = config_of(variant);                                                             \
-      size_t many = config.max_objects ? config.max_objects : MANY;                                           \
+      size_t many = config.max_objects ? config.max_objects : (size_t)MANY;                                           \
       assert_null(P##_get(&pool, zero));                                                                      \
       assert_false(P##_release_handle(&pool, zero));                                                          \
       assert_true(P##_init(&pool, &config));                                                                  \
