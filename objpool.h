@@ -533,7 +533,7 @@ typedef struct objpool__slot {
 typedef enum objpool__plainness { OBJPOOL__NOT_PLAIN, OBJPOOL__PLAIN_SHARED, OBJPOOL__PLAIN_ALONE } objpool__plainness;
 
 /* In pools with handles each object has a place, which outlives it; the word before its tag says which. The generation is odd
-   while the object is in use; it grows with each use and each end of one, and never repeats. */
+   while the object is in use; it grows with each use and each end of one, and when it is 0 again the place is retired. */
 typedef struct objpool__place {
   void *object; /* whose place it is; written under the memory lock */
   uint32_t generation, index;
@@ -546,7 +546,6 @@ typedef struct objpool__places {
 } objpool__places;
 
 enum { OBJPOOL__PLACE_BITS = 8, OBJPOOL__PLACE_MASK = (1 << OBJPOOL__PLACE_BITS) - 1 };
-#define OBJPOOL__LAST_GENERATION (UINT32_MAX - 1) /* a place that has come so far is retired */
 
 /* A loop over the objects in use (OBJPOOL_EACH). */
 typedef struct objpool__walk {
@@ -748,7 +747,7 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__bind OBJPOOL__LINKED(objpool__bind)
 #define objpool__attach OBJPOOL__LINKED(objpool__attach)
 #define objpool__rebind OBJPOOL__LINKED(objpool__rebind)
-#define objpool__retire OBJPOOL__LINKED(objpool__retire)
+#define objpool__release_retiring OBJPOOL__LINKED(objpool__release_retiring)
 #define objpool__handle_checked OBJPOOL__LINKED(objpool__handle_checked)
 #define objpool__walk_begin OBJPOOL__LINKED(objpool__walk_begin)
 #define objpool__walk_on OBJPOOL__LINKED(objpool__walk_on)
@@ -778,7 +777,7 @@ OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const
 OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe);
-OBJPOOL__SLOW bool objpool__retire(objpool *pool, objpool__describe *describe, void *object);
+OBJPOOL__SLOW void objpool__release_retiring(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL__SLOW bool objpool__handle_checked(const objpool *pool, objpool__describe *describe, const void *object);
 OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool);
 OBJPOOL_API bool objpool__walk_on(objpool__walk *walk);
@@ -798,7 +797,8 @@ OBJPOOL__INLINE uintptr_t objpool__tag_of(uintptr_t key, const void *object) { r
 
 /* The steps that the processor decides:
    objpool__count      one more. The owner of the slot alone writes, any thread may read. Not a locked instruction.
-   objpool__increment_use  the same for a generation: a handle is handed on by whoever has it, which orders what it reads.
+   objpool__increment_use  the same for a generation: a handle is handed on by whoever has it, which orders what it reads. True:
+                       all are used up.
    objpool__below …    a value against a word that others may write.
    objpool__reads      whether such a word has this value; acquire: what is read next was there when it got it.
    objpool__flip_bit       an object in use is idle now, or the other way round. Relaxed at most: who gives it back at the same
@@ -810,7 +810,11 @@ OBJPOOL__INLINE uintptr_t objpool__tag_of(uintptr_t key, const void *object) { r
 /* Single instructions stand for relaxed accesses, of which gcc makes three. (The sanitizers should see the accesses.) */
 #define OBJPOOL__X86_64
 OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) { __asm__("incq %0" : "+m"(*counter)); }
-OBJPOOL__INLINE void objpool__increment_use(uint32_t *generation) { __asm__("incl %0" : "+m"(*generation)); }
+OBJPOOL__INLINE bool objpool__increment_use(uint32_t *generation) {
+  bool is_zero;
+  __asm__("incl %0" : "+m"(*generation), "=@ccz"(is_zero));
+  return is_zero;
+}
 #define OBJPOOL__COMPARE(name, operator, flag)                                                        \
   OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) {                                 \
     bool holds;                                                                                       \
@@ -832,8 +836,10 @@ OBJPOOL__INLINE bool objpool__mark_once(void *object) {
   return was_in_use;
 }
 #else
-OBJPOOL__INLINE void objpool__increment_use(uint32_t *generation) {
-  OBJPOOL__STORE(*generation, OBJPOOL__LOAD(*generation) + 1);
+OBJPOOL__INLINE bool objpool__increment_use(uint32_t *generation) {
+  uint32_t next = OBJPOOL__LOAD(*generation) + 1;
+  OBJPOOL__STORE(*generation, next);
+  return !next;
 }
 OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) {
   if (sizeof(uintptr_t) == sizeof *counter) {
@@ -913,19 +919,21 @@ OBJPOOL__INLINE bool objpool__take_back_once(uintptr_t key, void *object) {
 OBJPOOL__INLINE objpool__place *objpool__place_of(const void *object) { return ((objpool__place *const *)object)[-2]; }
 
 /* The end of a use in a pool with handles: as objpool__take_back, but the generation decides, so that of a release and a
-   release by handle in two threads one wins. */
-OBJPOOL__INLINE bool objpool__use_ends(uintptr_t key, void *object, bool local) {
+   release by handle in two threads one wins. *used_up: the place is. */
+OBJPOOL__INLINE bool objpool__use_ends(uintptr_t key, void *object, bool local, bool *used_up) {
   if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object))))
     return false;
   objpool__place *place = objpool__place_of(object);
   if (local || !OBJPOOL__THREADED) {
-    objpool__increment_use(&place->generation);
-  } else {
-    uint32_t generation = OBJPOOL__LOAD(place->generation); /* the compare-and-swap decides, and publishes nothing */
-    if (!(generation & 1) || !__atomic_compare_exchange_n(&place->generation, &generation, generation + 1, false,
-                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-      return false;
+    objpool__flip(object);
+    *used_up = objpool__increment_use(&place->generation); /* last: its flag is what the caller looks at */
+    return true;
   }
+  uint32_t generation = OBJPOOL__LOAD(place->generation); /* the compare-and-swap decides, and publishes nothing */
+  *used_up = generation == UINT32_MAX;
+  if (!(generation & 1) || !__atomic_compare_exchange_n(&place->generation, &generation, generation + 1, false,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    return false;
   objpool__flip(object);
   return true;
 }
@@ -1012,7 +1020,7 @@ OBJPOOL__INLINE void *objpool__acquire_by(objpool *pool, const objpool__descript
                                           objpool__how how, int64_t timeout_ns) {
   void *object = objpool__take(pool, as->type.local);
   if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, describe, how, timeout_ns);
-  if (as->type.handles) objpool__increment_use(&objpool__place_of(object)->generation);
+  if (as->type.handles) (void)objpool__increment_use(&objpool__place_of(object)->generation);
   OBJPOOL__SHOW(object, as->type.size);
   if (as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE) &&
       OBJPOOL__UNLIKELY(!as->type.validate(object, pool->context)))
@@ -1023,11 +1031,11 @@ OBJPOOL__INLINE void *objpool__acquire_by(objpool *pool, const objpool__descript
 
 /* The rest of a release, when the object is the caller's alone. */
 OBJPOOL__INLINE void objpool__release_rest(objpool *pool, void *object, const objpool__description *as,
-                                           objpool__describe *describe) {
-  if (as->type.handles &&
-      OBJPOOL__UNLIKELY(OBJPOOL__LOAD(objpool__place_of(object)->generation) >= OBJPOOL__LAST_GENERATION) &&
-      !objpool__retire(pool, describe, object))
+                                           objpool__describe *describe, bool used_up) {
+  if (OBJPOOL__UNLIKELY(used_up)) {
+    objpool__release_retiring(pool, describe, object);
     return;
+  }
   if (as->type.wipe) {
     objpool__release_wiping(pool, describe, object);
     return;
@@ -1050,14 +1058,14 @@ OBJPOOL__INLINE void objpool__release_rest(objpool *pool, void *object, const ob
 OBJPOOL__INLINE void objpool__release_by(objpool *pool, void *object, const objpool__description *as,
                                          objpool__describe *describe) {
   if (!object) return;
-  bool once = !as->type.local && (as->type.wipe || as->restore);
-  if (OBJPOOL__UNLIKELY(!(as->type.handles ? objpool__use_ends(pool->key, object, as->type.local)
+  bool once = !as->type.local && (as->type.wipe || as->restore), used_up = false;
+  if (OBJPOOL__UNLIKELY(!(as->type.handles ? objpool__use_ends(pool->key, object, as->type.local, &used_up)
                           : once           ? objpool__take_back_once(pool->key, object)
                                            : objpool__take_back(pool, object)))) {
     objpool__release_checked(pool, describe, object);
     return;
   }
-  objpool__release_rest(pool, object, as, describe);
+  objpool__release_rest(pool, object, as, describe, used_up);
 }
 
 OBJPOOL__INLINE void objpool__discard_by(objpool *pool, void *object, const objpool__description *as,
@@ -1086,13 +1094,13 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, uint32_t index, u
   void *object = __atomic_load_n(&place->object, __ATOMIC_ACQUIRE); /* as in objpool__get */
   if (as.type.local || !OBJPOOL__THREADED) {
     if (place->generation != generation) return false;
-    objpool__increment_use(&place->generation);
+    (void)objpool__increment_use(&place->generation);
   } else if (!__atomic_compare_exchange_n(&place->generation, &generation, generation + 1, false, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED)) { /* as in objpool__use_ends */
     return false;
   }
   objpool__flip(object);
-  objpool__release_rest(pool, object, &as, describe);
+  objpool__release_rest(pool, object, &as, describe, generation == UINT32_MAX);
   return true;
 }
 
@@ -2215,6 +2223,7 @@ typedef struct objpool__engine {
   bool (*put)(objpool__state *state, void *object);
   bool (*give)(objpool__state *state, void *object, objpool__given given);
   bool (*push)(objpool__state *state, void *object);
+  size_t (*push_some)(objpool__state *state, void *const *objects, size_t count); /* how many there was room for */
   /* settle: an object left the pool, or comes back before others can get it; and where the inline paths must ask next */
   void (*taken)(objpool__state *state, bool from_own_slot);
   void (*returned)(objpool__state *state, objpool__counter how, size_t objects);
@@ -2461,21 +2470,22 @@ static OBJPOOL__UNUSED bool objpool__is_idle(const objpool__state *state, void *
 }
 
 /* In a pool with handles: a use begins or ends, unless it has already. By whoever has the object alone; relaxed: see
-   objpool__increment_use. */
-static void objpool__mark_use(const objpool__state *state, void *object, bool in_use) {
-  if (!state->as.type.handles) return;
+   objpool__increment_use. True: its place is used up. */
+static bool objpool__mark_use(const objpool__state *state, void *object, bool in_use) {
+  if (!state->as.type.handles) return false;
   objpool__place *place = objpool__place_of(object);
-  if ((OBJPOOL__LOAD(place->generation) & 1) != in_use) objpool__increment_use(&place->generation);
+  if (!place) return false; /* it was used up, and no other was at hand: the object goes */
+  return (OBJPOOL__LOAD(place->generation) & 1) != in_use && objpool__increment_use(&place->generation);
 }
 
 static void objpool__tag_idle(const objpool__state *state, void *object) {
-  objpool__mark_use(state, object, false);
+  (void)objpool__mark_use(state, object, false); /* not used up: the last use is an acquirer's */
   OBJPOOL__STORE(*objpool__tag(object),
                  objpool__tag_of(state->key, object) - 1); /* relaxed, here and below: see objpool__flip */
 }
 
 static void objpool__tag_in_use(const objpool__state *state, void *object) {
-  objpool__mark_use(state, object, true);
+  (void)objpool__mark_use(state, object, true);
   OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(state->key, object));
 }
 
@@ -2851,7 +2861,7 @@ static bool objpool__has_indices(const objpool__placing *placing, size_t cells) 
 }
 
 static bool objpool__places_suffice(const objpool__placing *placing, size_t cells) {
-  return placing->capacity > cells + placing->retired; /* one more than there are cells: see objpool__retire */
+  return placing->capacity > cells + placing->retired; /* one more than there are cells: see objpool__reseat */
 }
 
 /* Gives the cell a place; NULL: there is none. Under the memory lock. */
@@ -2870,12 +2880,8 @@ static objpool__place *objpool__place_give(const objpool *pool, objpool__placing
   return place;
 }
 
-/* The cell's place is another's from now on, or nobody's if it is used up. Under the memory lock. */
+/* The cell's place is another's from now on. Under the memory lock. */
 static void objpool__place_free(objpool__placing *placing, objpool__place *place) {
-  if (OBJPOOL__LOAD(place->generation) >= OBJPOOL__LAST_GENERATION) {
-    OBJPOOL__STORE(placing->retired, placing->retired + 1); /* read without the lock */
-    return;
-  }
   OBJPOOL__STORE(place->object,
                  (void *)placing->free); /* read by a get with an old handle, which then sees the generation */
   placing->free = place;
@@ -3126,16 +3132,29 @@ static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__s
   return cell ? objpool__cell_ready(blocks, cell, clear) : NULL;
 }
 
-/* In a pool with handles: a cell that is used for the first time, or whose place is used up, gets another; false with
-   ENOMEM. */
+/* In a pool with handles: a cell that has no place gets one; false: there is none. */
 static bool objpool__seat(objpool__state *state, void *cell) {
-  objpool__place *place = state->as.type.handles ? objpool__place_of(cell) : NULL;
-  if (!state->as.type.handles || (place && OBJPOOL__LOAD(place->generation) < OBJPOOL__LAST_GENERATION)) return true;
+  if (!state->as.type.handles || objpool__place_of(cell)) return true;
   objpool__lock(&state->memory.lock);
-  objpool__place *next = objpool__place_give(state->pool, &state->placing, cell);
-  if (next && place) objpool__place_free(&state->placing, place);
+  bool seated = objpool__place_give(state->pool, &state->placing, cell) != NULL;
   objpool__unlock(&state->memory.lock);
-  return next != NULL;
+  return seated;
+}
+
+/* Its place is used up, and never anybody's again; it gets another if one is at hand, which one is unless two or more were used
+   up since the pool grew. */
+static bool objpool__reseat(objpool__state *state, void *cell) {
+  objpool__lock(&state->memory.lock);
+  OBJPOOL__STORE(state->placing.retired, state->placing.retired + 1); /* read without the lock */
+  ((objpool__place **)cell)[-2] = NULL;
+  objpool__unlock(&state->memory.lock);
+  return objpool__seat(state, cell);
+}
+
+/* Whether the place of an object is used up. */
+static bool objpool__is_used_up(const objpool__state *state, const void *object) {
+  const objpool__place *place = state->as.type.handles ? objpool__place_of(object) : NULL;
+  return place && !OBJPOOL__LOAD(place->generation);
 }
 
 /* Gives a cell back; its tag word becomes a link, which is no tag. */
@@ -4270,6 +4289,16 @@ static bool objpool__local_push(objpool__state *state, void *object) {
   return true;
 }
 
+static size_t objpool__local_push_some(objpool__state *state, void *const *objects, size_t count) {
+  objpool__slot *own = &state->pool->own;
+  size_t idle = objpool__local_idle(state), most = state->limits.max_idle;
+  if (most && count > most - (idle < most ? idle : most)) count = most - (idle < most ? idle : most);
+  OBJPOOL_ASSERT(objpool__array_idle(state) + count <= state->array.capacity);
+  memcpy((void *)own->top, objects, count * sizeof *objects);
+  OBJPOOL__STORE(own->top, own->top + count * sizeof *objects);
+  return count;
+}
+
 static bool objpool__local_put(objpool__state *state, void *object) {
   bool kept = !objpool__has_surplus(&state->limits) && objpool__local_push(state, object);
   objpool__local_settle(state);
@@ -4349,6 +4378,7 @@ static const objpool__engine objpool__local_engine = {0,
                                                       objpool__local_put,
                                                       objpool__local_give,
                                                       objpool__local_push,
+                                                      objpool__local_push_some,
                                                       objpool__local_taken,
                                                       objpool__add_objects,
                                                       objpool__local_settle,
@@ -4383,6 +4413,12 @@ static bool objpool__threaded_make_places(objpool__state *state, size_t cells) {
 }
 
 static void objpool__settle_nothing(objpool__state *state) { (void)state; }
+
+static size_t objpool__push_each(objpool__state *state, void *const *objects, size_t count) {
+  size_t kept = 0;
+  while (kept < count && state->engine->push(state, objects[kept])) kept++;
+  return kept;
+}
 
 static void *objpool__stack_pop(objpool__depot *depot) {
   objpool__magazine *node = objpool__depot_pop(depot, &depot->full);
@@ -4500,6 +4536,7 @@ static const objpool__engine objpool__uncached_engine = {2,
                                                          objpool__uncached_put,
                                                          objpool__uncached_give,
                                                          objpool__uncached_push,
+                                                         objpool__push_each,
                                                          objpool__uncached_taken,
                                                          objpool__uncached_returned,
                                                          objpool__settle_nothing,
@@ -4687,6 +4724,7 @@ static const objpool__engine objpool__cached_engine = {0,
                                                        objpool__cached_put,
                                                        objpool__cached_give,
                                                        objpool__cached_push,
+                                                       objpool__push_each,
                                                        objpool__cached_taken,
                                                        objpool__cached_returned,
                                                        objpool__settle_nothing,
@@ -4728,8 +4766,8 @@ static void *objpool__build(objpool__state *state, void *cell) {
 
 /* Lets the cell of an object go that nobody can reach. */
 static void objpool__let_go(objpool__state *state, void *object) {
-  objpool__mark_use(state, object, false);
-  (void)objpool__seat(state, object); /* else when the cell is used again */
+  (void)objpool__mark_use(state, object, false);
+  if (objpool__is_used_up(state, object)) (void)objpool__reseat(state, object); /* or when the cell is used again */
   if (state->as.type.wipe) objpool__wipe(object, state->blocks.object_bytes);
   objpool__cell_give(&state->blocks, &state->memory, object);
 }
@@ -5467,7 +5505,7 @@ OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *descr
   if (!state) { /* after a panic that returned: it goes back */
     state = pool->state;
     objpool__flip(invalid);
-    objpool__mark_use(state, invalid, false);
+    (void)objpool__mark_use(state, invalid, false);
     OBJPOOL__HIDE(invalid, state->as.type.size);
     objpool__give(pool, invalid, state->as.type.local, state->describe);
     errno = EINVAL;
@@ -5576,7 +5614,8 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
 /* Marks an object of this pool that is in use as idle, decided by one atomic instruction (relaxed: it publishes nothing):
    of two threads that give it back at the same moment one wins. */
 OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
-  if (state->as.type.handles) return objpool__use_ends(state->key, object, state->alone);
+  bool used_up; /* whoever goes on sees it by the generation */
+  if (state->as.type.handles) return objpool__use_ends(state->key, object, state->alone, &used_up);
   return state->alone ? objpool__take_back(state->pool, object) : objpool__take_back_once(state->key, object);
 }
 
@@ -5588,18 +5627,9 @@ OBJPOOL_API bool objpool__claim(objpool *pool, objpool__describe *describe, void
   return false;
 }
 
-/* The place of an object that comes back is used up, and the next one takes over; false: there was none at hand, and the
-   object is gone. */
-OBJPOOL_API bool objpool__retire(objpool *pool, objpool__describe *describe, void *object) {
-  objpool__state *state = objpool__state_of(pool, describe);
-  if (state && objpool__seat(state, object)) return true;
-  objpool__drop(pool, describe, object);
-  return false;
-}
-
 /* A release of an object that is marked idle already. */
 OBJPOOL__INLINE void objpool__release_claimed(objpool__state *state, objpool__describe *describe, void *object) {
-  if (!objpool__seat(state, object)) {
+  if (objpool__is_used_up(state, object) && !objpool__reseat(state, object)) {
     objpool__drop(state->pool, describe, object);
     return;
   }
@@ -5615,6 +5645,17 @@ OBJPOOL__INLINE void objpool__release_claimed(objpool__state *state, objpool__de
   }
   OBJPOOL__HIDE(object, state->as.type.size);
   objpool__give(state->pool, object, state->as.type.local, describe);
+}
+
+/* A release of an object whose place is used up: the next one takes over. The object is marked idle. */
+OBJPOOL_API void objpool__release_retiring(objpool *pool, objpool__describe *describe, void *object) {
+  int saved = errno;
+  objpool__state *state = objpool__state_of(pool, describe);
+  if (state)
+    objpool__release_claimed(state, describe, object);
+  else
+    objpool__undo_release(describe, object);
+  objpool__set_error(saved);
 }
 
 /* A release that the inline check did not let pass: a mistake, or a pool whose engine has each decided by one atomic
@@ -5695,33 +5736,46 @@ OBJPOOL_API void objpool__walk_end(objpool__walk *walk) {
   objpool__unlock(&state->memory.lock);
 }
 
-/* The next object in use, or NULL. */
-static void *objpool__walk_next(objpool__walk *walk, bool handles) {
-  for (;; walk->at += walk->step) {
-    for (; walk->at != walk->end; walk->at += walk->step)
-      if (objpool__walk_sees(walk, handles)) {
-        void *object = objpool__walk_object(walk, handles);
-        walk->at += walk->step;
-        return object;
-      }
-    if (!objpool__walk_on(walk)) return NULL;
-    walk->at -= walk->step; /* the loop's own step */
-  }
+/* The next objects in use; how many, at most `most`, 0: there are no more. */
+OBJPOOL__INLINE size_t objpool__walk_some(objpool__walk *walk, bool handles, void **objects, size_t most) {
+  size_t count = 0;
+  do
+    for (; count < most && walk->at != walk->end; walk->at += walk->step)
+      if (objpool__walk_sees(walk, handles)) objects[count++] = objpool__walk_object(walk, handles);
+  while (count < most && objpool__walk_on(walk));
+  return count;
 }
 
-/* Objects of a pool without hooks, in one go under the lock: they become idle as those that a trim puts back. Those that
+enum { OBJPOOL__AT_ONCE = 64 };
+
+/* Objects of a pool without hooks, many at once under the lock: they become idle as those that a trim puts back. Those that
    there is no room for are returned, linked. */
-static void *objpool__release_plain(objpool__state *state, objpool__walk *walk, size_t *count) {
-  void *excess = NULL;
+OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__walk *walk, bool handles,
+                                             size_t *released) {
+  void *excess = NULL, *objects[OBJPOOL__AT_ONCE];
+  uintptr_t key = state->key;
   bool bounded = OBJPOOL__LOAD(state->limits.bounded); /* then open slots hold some of the room */
   if (bounded) objpool__hold(state);
   objpool__lock(&state->commons.lock);
-  for (void *object; (object = objpool__walk_next(walk, state->as.type.handles)) != NULL; ++*count) {
-    objpool__tag_idle(state, object);
-    OBJPOOL__HIDE(object, state->as.type.size);
-    if (state->engine->push(state, object)) continue;
-    *objpool__link(object) = excess;
-    excess = object;
+  for (size_t count; (count = objpool__walk_some(walk, handles, objects, OBJPOOL__AT_ONCE)) > 0; *released += count) {
+    size_t idle = 0;
+    for (size_t i = 0; i < count; i++) {
+      void *object = objects[i];
+      OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(key, object) - 1); /* as objpool__tag_idle */
+      OBJPOOL__HIDE(object, state->as.type.size);
+      objects[idle] = object;
+      if (handles && objpool__increment_use(&objpool__place_of(object)->generation) &&
+          !objpool__reseat(state, object)) {
+        *objpool__link(object) = excess;
+        excess = object;
+      } else {
+        idle++;
+      }
+    }
+    for (size_t kept = state->engine->push_some(state, objects, idle); kept < idle; kept++) {
+      *objpool__link(objects[kept]) = excess;
+      excess = objects[kept];
+    }
   }
   objpool__unlock(&state->commons.lock);
   if (bounded) objpool__unhold(&state->gate);
@@ -5739,7 +5793,8 @@ static bool objpool__releases_plainly(const objpool__state *state) {
 static size_t objpool__release_walked(objpool__state *state, objpool__walk *walk) {
   size_t count = 0;
   if (objpool__releases_plainly(state)) {
-    void *excess = objpool__release_plain(state, walk, &count);
+    void *excess = state->as.type.handles ? objpool__release_plain(state, walk, true, &count)
+                                          : objpool__release_plain(state, walk, false, &count);
     if (count) state->engine->returned(state, OBJPOOL__RELEASES, count);
     for (void *next; excess; excess = next) {
       next = *objpool__link(excess);
@@ -5749,7 +5804,7 @@ static size_t objpool__release_walked(objpool__state *state, objpool__walk *walk
     objpool__watch_mine(state);
     return count;
   }
-  for (void *object; (object = objpool__walk_next(walk, state->as.type.handles)) != NULL; count++)
+  for (void *object = NULL; objpool__walk_some(walk, state->as.type.handles, &object, 1) > 0; count++)
     if (objpool__claim_tag(state, object)) objpool__release_claimed(state, state->describe, object);
   return count;
 }

@@ -127,7 +127,7 @@ enum { VARIANTS = 4 };
     thing *object = P##_acquire(&pool);                                                                       \
     assert_non_null(object);                                                                                  \
     P##_handle first = P##_handle_of(&pool, object);                                                          \
-    objpool__place_of(object)->generation = UINT32_MAX - 4; /* as after almost 2^31 uses */                   \
+    objpool__place_of(object)->generation = UINT32_MAX - 2; /* as after almost 2^31 uses */                   \
     P##_handle late = P##_handle_of(&pool, object);                                                           \
     assert_ptr_equal(P##_get(&pool, late), object);                                                           \
     P##_release(&pool, object);                                                                               \
@@ -144,7 +144,7 @@ enum { VARIANTS = 4 };
     assert_null(P##_get(&pool, late));                                                                        \
     assert_null(P##_get(&pool, last));                                                                        \
     assert_ptr_equal(P##_get(&pool, next), object);                                                           \
-    objpool__place_of(object)->generation = UINT32_MAX - 2; /* the last use again, ended by a discard */      \
+    objpool__place_of(object)->generation = UINT32_MAX; /* the last use again, ended by a discard */          \
     P##_discard(&pool, object);                                                                               \
     object = P##_acquire(&pool);                                                                              \
     assert_non_null(object);                                                                                  \
