@@ -58,6 +58,7 @@
         >>cached        engine of pools with caches
         >>objects       building and taking down
         >>trimming      gathering idle objects, and taking some down
+        >>reserve       memory that init takes for all that is to come
         >>binding       the state of a pool: found, verified or made
         >>misuse        what is wrong with an object
         >>acquiring     the slow half of an acquire
@@ -150,6 +151,10 @@
       bool conn_pool_resize(conn_pool *pool, size_t max_idle, size_t max_objects);
       // Prepares the calling thread: its next calls need no allocation. false with ENOMEM.
       bool conn_pool_attach(conn_pool *pool);
+      // Bytes that are enough for a pool with reserve = max_objects = objects (and a cache_size of at most 128, or none at
+      // all), used by so many threads, that of init included, for good: for an arena that is aligned to 16 and takes nothing
+      // back. A name comes on top. SIZE_MAX: more than there can be.
+      size_t conn_pool_memory_for(size_t objects, size_t threads);
       // With opt.handles: names one use of an object, from its acquire to its release; all-zero names nothing.
       typedef struct conn_pool_handle { uint32_t index, generation; } conn_pool_handle;
       conn_pool_handle conn_pool_handle_of(const conn_pool *pool, const struct conn *conn);
@@ -203,6 +208,10 @@
       │ current ───▶ magazine of 64     │
       │ previous ──▶ magazine           │   A thread touches its own slot with plain loads and stores. Whoever must see
       └──────────────┘   └──────────────┘   every idle object (at a cap, in trim) revokes all slots first.
+
+   With config.reserve init asks the allocator once, for the memory of so many objects and of all that a pool needs beside
+   them; until more are alive at once, nothing is asked for but a slot for each further thread. It stays the pool's until
+   destroy: trim gives back only blocks that came later.
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
    tells an object in use from an idle one. A release checks it.
@@ -453,6 +462,7 @@ typedef struct objpool_config {
   const char *name OBJPOOL__0;        /* copied; shown in reports and registered [not registered] */
   void *context OBJPOOL__0;           /* handed to every hook */
   size_t warmup OBJPOOL__0;           /* objects created by init [0] */
+  size_t reserve OBJPOOL__0;          /* memory for this many objects is taken by init, in one block, and kept [0] */
   size_t min_idle OBJPOOL__0;         /* maintenance keeps at least this many idle [warmup]; OBJPOOL_NONE: none */
   size_t max_idle OBJPOOL__0;         /* idle objects kept; a release beyond it destroys [no limit] */
   size_t max_objects OBJPOOL__0;      /* objects alive at once, in use or idle: never exceeded [no limit] */
@@ -595,6 +605,7 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size);
 /* The same operations without the type: for managers and bindings. On an all-zero pool that no typed call has touched
    they return NULL or 0 with errno EINVAL. */
 OBJPOOL_API bool objpool_init(objpool *pool, const objpool_type *type, const objpool_config *config) OBJPOOL__MUST_USE;
+OBJPOOL_API size_t objpool_memory_for(const objpool_type *type, size_t objects, size_t threads); /* 0: no such type */
 OBJPOOL_API void objpool_destroy(objpool *pool);
 OBJPOOL_API void *objpool_acquire(objpool *pool) OBJPOOL__MUST_USE;
 OBJPOOL_API void *objpool_try_acquire(objpool *pool) OBJPOOL__MUST_USE;
@@ -744,6 +755,7 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__errno_of OBJPOOL__LINKED(objpool__errno_of)
 #define objpool__empty_guard OBJPOOL__LINKED(objpool__empty_guard)
 #define objpool__init OBJPOOL__LINKED(objpool__init)
+#define objpool__memory_for OBJPOOL__LINKED(objpool__memory_for)
 #define objpool__bind OBJPOOL__LINKED(objpool__bind)
 #define objpool__attach OBJPOOL__LINKED(objpool__attach)
 #define objpool__rebind OBJPOOL__LINKED(objpool__rebind)
@@ -774,6 +786,7 @@ OBJPOOL_API void objpool__emit(const objpool *pool, void (*on_event)(const objpo
 OBJPOOL_API int *objpool__errno_of(void) __attribute__((__noinline__)); /* the calling thread */
 OBJPOOL__SLOW void objpool__empty_guard(const objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const objpool_config *config);
+OBJPOOL_API size_t objpool__memory_for(objpool__describe *describe, size_t objects, size_t threads);
 OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe);
 OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe);
@@ -1533,6 +1546,9 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_attach(name##_objpool_pool *objpool__p) {               \
     return objpool__attach(&objpool__p->base, name##_objpool_describe);                                                \
   }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_memory_for(size_t objpool__n, size_t objpool__i) {                      \
+    return objpool__memory_for(name##_objpool_describe, objpool__n, objpool__i);                                       \
+  }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_rebind(name##_objpool_pool *objpool__p) {               \
     return objpool__rebind(&objpool__p->base, name##_objpool_describe);                                                \
   }                                                                                                                    \
@@ -2240,6 +2256,15 @@ typedef struct objpool__kept { /* heads memory that is kept while the pool lives
   size_t bytes;
 } objpool__kept;
 
+/* Heads the memory that init took for config.reserve. Owner: the pool; `used` grows under growth_lock, `handed` is by atomic
+   add, the rest is fixed. */
+typedef struct objpool__reserved {
+  objpool_allocator source; /* of this, and of what it has no room for */
+  size_t bytes, alignment;  /* of all */
+  size_t used;              /* up to here it was handed out */
+  size_t handed;            /* bytes that others have of it now, and account for */
+} objpool__reserved;
+
 /* Owner: the pool; guarded by `lock`. */
 typedef struct objpool__memory {
   objpool__mutex growth_lock; /* one grower at a time, without a lock while it asks the allocator */
@@ -2277,8 +2302,9 @@ typedef struct objpool__block {           /* memory of `cells` cells, the first 
   struct objpool__block *later, *earlier; /* in the order in which they were made */
   struct objpool__block *next;            /* of those to be freed */
   char *first;
-  void *free; /* cells given back, linked through their tag words */
-  bool clear; /* fresh cells are known to be zero */
+  void *free;    /* cells given back, linked through their tag words */
+  bool clear;    /* fresh cells are known to be zero */
+  bool reserved; /* it stays, also without an object: config.reserve */
 } objpool__block;
 
 typedef struct objpool__strip { /* fresh cells set aside for one thread: they count as used in their block */
@@ -2585,6 +2611,30 @@ static void objpool__default_deallocate(void *memory, size_t size, size_t alignm
   free(alignment > sizeof(void *) * 2 ? ((void **)memory)[-1] : memory);
 }
 
+static void *objpool__reserved_allocate(size_t size, size_t alignment, void *context) {
+  objpool__reserved *reserved = (objpool__reserved *)context;
+  size_t slack = (0 - ((uintptr_t)reserved + reserved->used)) & (alignment - 1),
+         left = reserved->bytes - reserved->used;
+  if (slack > left || size > left - slack) return reserved->source.allocate(size, alignment, reserved->source.context);
+  void *piece = (char *)reserved + reserved->used + slack;
+  reserved->used += slack + size;
+  __atomic_fetch_add(&reserved->handed, size, __ATOMIC_RELAXED); /* relaxed, here and below: a count */
+  return piece;
+}
+
+static void objpool__reserved_deallocate(void *memory, size_t size, size_t alignment, void *context) {
+  objpool__reserved *reserved = (objpool__reserved *)context;
+  if ((uintptr_t)memory - (uintptr_t)reserved < reserved->bytes)
+    __atomic_fetch_sub(&reserved->handed, size, __ATOMIC_RELAXED);
+  else
+    reserved->source.deallocate(memory, size, alignment, reserved->source.context);
+}
+
+/* What stands in front of a pool's memory; NULL: it has no reserve. */
+static objpool__reserved *objpool__reserved_of(objpool_allocator allocator) {
+  return allocator.allocate == objpool__reserved_allocate ? (objpool__reserved *)allocator.context : NULL;
+}
+
 /* Zeroed memory (or, for blocks, memory whose `clear` says whether it is), or NULL with errno ENOMEM. */
 static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t alignment, bool *clear) {
   void *memory;
@@ -2597,7 +2647,8 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
     errno = ENOMEM;
     return NULL;
   }
-  bool is_clear = allocator.allocate == objpool__default_allocate;
+  const objpool__reserved *reserved = objpool__reserved_of(allocator); /* which hands nothing out twice */
+  bool is_clear = (reserved ? reserved->source : allocator).allocate == objpool__default_allocate;
   if (clear)
     *clear = is_clear;
   else if (!is_clear)
@@ -3125,7 +3176,8 @@ static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__s
     if (block) {
       bool reused = block->free != NULL;
       cell = objpool__cell_of(blocks, block, &clear);
-      if (strip && !reused) objpool__strip_cut(blocks, block, strip);
+      /* not of a reserve, where each cell may be the last of those that were promised */
+      if (strip && !reused && !block->reserved) objpool__strip_cut(blocks, block, strip);
     }
     objpool__unlock(&state->memory.lock);
   } while (!cell && objpool__grow(state, grown));
@@ -3187,7 +3239,7 @@ static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
   blocks->emptied = false;
   for (size_t i = 0; i < blocks->count; i++) {
     objpool__block *block = blocks->sorted[i];
-    if (block->used) {
+    if (block->used || block->reserved) {
       blocks->sorted[kept++] = block;
       if (block->cells > largest) largest = block->cells;
     } else {
@@ -4951,6 +5003,135 @@ static bool objpool__put(objpool__state *state, void *object) {
   return kept;
 }
 
+/* ---- room: reserve >>reserve
+   How much memory a pool of so many objects needs, taken in one piece by init and handed out from there. What is said of it is
+   what the rooms above ask for, added up. */
+
+/* Adds a piece to what is needed; SIZE_MAX: more than there can be. Each piece may have to start at a multiple of its
+   alignment, and begins at one of 16. */
+static void objpool__need(size_t *bytes, size_t size, size_t alignment) {
+  enum { OBJPOOL__GRAIN = 16 };
+  size_t slack = alignment > OBJPOOL__GRAIN ? alignment - OBJPOOL__GRAIN : 0;
+  if (!objpool__round_up(size, OBJPOOL__GRAIN, &size) || __builtin_add_overflow(size, slack, &size) ||
+      __builtin_add_overflow(*bytes, size, bytes))
+    *bytes = SIZE_MAX;
+}
+
+/* The magazines for so many cells, made as objpool__provide makes them: for two slots at once, and then for one more with each
+   thread. */
+static void objpool__need_magazines(size_t *bytes, size_t rounds, size_t cells, size_t threads) {
+  objpool__depot depot;
+  memset(&depot, 0, sizeof depot);
+  objpool__depot_plan(&depot, rounds);
+  size_t segment = (size_t)1 << depot.segment_bits, segments = 0, places = depot.directory_capacity;
+  for (size_t caches = 2; caches <= threads + 1; caches++) {
+    size_t wanted = objpool__magazines_for(&depot, cells, caches), piece = segments / 2;
+    if (wanted > OBJPOOL__NUMBER_MAX - segment) {
+      *bytes = SIZE_MAX;
+      return;
+    }
+    while (segments * segment < wanted) {
+      size_t most = OBJPOOL__NUMBER_MAX / segment - segments;
+      if (piece == 0) piece = (wanted - segments * segment + segment - 1) / segment;
+      if (piece > most) piece = most;
+      segments += piece;
+      objpool__need(bytes, sizeof(objpool__kept) + piece * segment * depot.magazine_bytes, OBJPOOL__NATURAL);
+      if (segments <= places) continue;
+      places = 2 * places > segments ? 2 * places : segments;
+      objpool__need(bytes, sizeof(objpool__kept) + places * sizeof(char *), OBJPOOL__NATURAL);
+    }
+  }
+}
+
+/* The places for so many cells, made as objpool__make_places has them made. */
+static void objpool__need_places(size_t *bytes, size_t cells) {
+  const size_t each = (size_t)1 << OBJPOOL__PLACE_BITS;
+  for (size_t chunks = 0, more = 1; chunks * each <= cells && *bytes != SIZE_MAX; more = chunks) {
+    chunks += more;
+    objpool__need(bytes, sizeof(objpool__kept) + more * each * sizeof(objpool__place), OBJPOOL__NATURAL);
+    objpool__need(bytes, sizeof(objpool__kept) + sizeof(objpool__places) + chunks * sizeof(objpool__place *),
+                  OBJPOOL__NATURAL);
+  }
+}
+
+static size_t objpool__state_bytes(bool alone) {
+  return sizeof(objpool__state) + (alone ? 0 : sizeof(objpool__slot *) * OBJPOOL__ROWS);
+}
+
+/* All that a pool asks for until so many objects are alive and so many threads have used it. rounds 0: a local pool. */
+static size_t objpool__reserve_bytes(const objpool__blocks *blocks, bool handles, size_t rounds, size_t objects,
+                                     size_t threads) {
+  size_t bytes = 0, cells, array = objects + 2; /* as objpool__reserve_fill makes it */
+  objpool__need(&bytes, sizeof(objpool__reserved), OBJPOOL__NATURAL);
+  objpool__need(&bytes, objpool__state_bytes(!rounds), OBJPOOL_CACHE_LINE);
+  if (!objpool__multiply(objects, blocks->stride, &cells) || cells > PTRDIFF_MAX - blocks->offset) return SIZE_MAX;
+  objpool__need(&bytes, cells + blocks->offset, blocks->alignment);
+  objpool__need(&bytes, 8 * sizeof(objpool__block *), OBJPOOL__NATURAL); /* see objpool__blocks_widen */
+  if (handles) objpool__need_places(&bytes, objects);
+  if (!rounds) {
+    objpool__need(&bytes, array * sizeof(void *), OBJPOOL__NATURAL); /* no overflow: a cell is larger than a pointer */
+    return bytes;
+  }
+  if (threads < 1) threads = 1;
+  if (threads > OBJPOOL__INDICES) threads = OBJPOOL__INDICES; /* the others have no slot */
+  for (size_t slots = 0; slots <= threads; slots++)           /* one in reserve */
+    objpool__need(&bytes, sizeof(objpool__cache), OBJPOOL_CACHE_LINE);
+  objpool__need_magazines(&bytes, rounds, objects, threads);
+  return bytes;
+}
+
+/* Takes the memory, and has *allocator hand it out. False with ENOMEM. */
+static bool objpool__reserve_begin(objpool_allocator *allocator, size_t bytes, size_t alignment) {
+  bool clear;
+  if (alignment < OBJPOOL_CACHE_LINE) alignment = OBJPOOL_CACHE_LINE;
+  objpool__reserved *reserved = (objpool__reserved *)objpool__allocate(*allocator, bytes, alignment, &clear);
+  if (!reserved) return false;
+  reserved->source = *allocator;
+  reserved->bytes = bytes;
+  reserved->alignment = alignment;
+  reserved->used = sizeof *reserved;
+  reserved->handed = 0;
+  allocator->allocate = objpool__reserved_allocate;
+  allocator->deallocate = objpool__reserved_deallocate;
+  allocator->context = reserved;
+  return true;
+}
+
+/* When all that was handed out is back. */
+static void objpool__reserve_end(objpool_allocator allocator) {
+  objpool__reserved *reserved = objpool__reserved_of(allocator);
+  if (!reserved) return;
+  objpool_allocator source = reserved->source;
+  source.deallocate(reserved, reserved->bytes, reserved->alignment, source.context);
+}
+
+/* What it holds beside what was handed out. */
+static size_t objpool__reserve_left(objpool_allocator allocator) {
+  const objpool__reserved *reserved = objpool__reserved_of(allocator);
+  return reserved ? reserved->bytes - OBJPOOL__LOAD(reserved->handed) : 0;
+}
+
+/* Makes the one block, a place for each of its objects, and the calling thread's slot. False with ENOMEM. */
+static bool objpool__reserve_fill(objpool__state *state, size_t objects) {
+  objpool__blocks *blocks = &state->blocks;
+  objpool__lock(&state->memory.growth_lock);
+  objpool__lock(&state->memory.lock);
+  /* the magazines of two slots: this thread's, and the one in reserve */
+  bool made = state->engine->make_places(state, objects + 2 * state->depot.rounds);
+  objpool__block *block = made ? objpool__block_add(state, objects) : NULL;
+  if (block) {
+    block->reserved = true;
+    blocks->filling = block;
+    blocks->next_cells = objpool__cells_after(blocks, objects);
+  }
+  objpool__unlock(&state->memory.lock);
+  objpool__unlock(&state->memory.growth_lock);
+  if (!block) return false;
+  (void)objpool__cache_of(state, true);
+  objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, objects);
+  return true;
+}
+
 /* ---- room: binding >>binding
    The state of a pool: found, verified, or made with the pool's first use. */
 
@@ -5151,7 +5332,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   if (!objpool__plan(&as->type, &config, &blocks)) return NULL;
   bool alone = as->type.local || !OBJPOOL__THREADED;
   size_t rounds = alone ? 0 : objpool__choose_rounds(&config, blocks.stride);
-  size_t bytes = sizeof(objpool__state) + (alone ? 0 : sizeof(objpool__slot *) * OBJPOOL__ROWS);
+  size_t bytes = objpool__state_bytes(alone);
   objpool__state *state = (objpool__state *)objpool__allocate(config.allocator, bytes, OBJPOOL_CACHE_LINE, NULL);
   if (!state) return NULL;
   state->pool = pool;
@@ -5234,7 +5415,9 @@ static void objpool__unpublish(objpool__state *state) {
   objpool__unlock(&objpool__process.lock);
   if (objpool__holds_all()) objpool__unlock_all(state);
   memset((void *)state->pool, 0, sizeof *state->pool);
+  objpool_allocator allocator = state->config.allocator;
   objpool__state_free(state);
+  objpool__reserve_end(allocator);
 }
 
 static objpool__state *objpool__state_bind(objpool *pool, objpool__describe *describe) {
@@ -6129,16 +6312,41 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
   return true;
 }
 
+/* Takes memory for config->reserve objects, and has config->allocator hand it out. False with EINVAL or ENOMEM. */
+static bool objpool__reserve_for(const objpool_type *type, objpool_config *config) {
+  objpool_config planned = *config;
+  objpool__blocks blocks;
+  memset(&blocks, 0, sizeof blocks);
+  if (!objpool__plan(type, &planned, &blocks)) return false;
+  bool alone = type->local || !OBJPOOL__THREADED;
+  size_t rounds = objpool__choose_rounds(&planned, blocks.stride);
+  size_t bytes = objpool__reserve_bytes(&blocks, type->handles, alone ? 0 : rounds ? rounds : 1, config->reserve, 1);
+  config->allocator = planned.allocator;
+  if (config->name) objpool__need(&bytes, strlen(config->name) + 1, 1);
+  return objpool__reserve_begin(&config->allocator, bytes, blocks.alignment);
+}
+
 static bool objpool__init_as(objpool *pool, const objpool__description *as, objpool__describe *describe,
                              const objpool_config *config) {
+  objpool_config chosen;
+  size_t reserve = config ? config->reserve : 0;
   memset(pool, 0, sizeof *pool);
+  if (reserve > 0) {
+    chosen = *config;
+    config = &chosen;
+    if (!objpool__reserve_for(&as->type, &chosen)) return false;
+  }
   objpool__state *state = objpool__state_make(pool, as, describe, config);
-  if (!state) return false;
+  if (!state) {
+    if (reserve > 0) objpool__reserve_end(chosen.allocator);
+    return false;
+  }
   objpool__start();
   objpool__lock(&objpool__process.lock);
   objpool__publish(state);
   objpool__unlock(&objpool__process.lock);
-  if (config && config->warmup > 0 && objpool_warmup(pool, config->warmup) < config->warmup) {
+  if ((reserve > 0 && !objpool__reserve_fill(state, reserve)) ||
+      (config && config->warmup > 0 && objpool_warmup(pool, config->warmup) < config->warmup)) {
     int error = errno;
     state->config.on_leak = OBJPOOL_LEAK_IGNORE;
     objpool_destroy(pool);
@@ -6170,6 +6378,33 @@ OBJPOOL_API bool objpool_init(objpool *pool, const objpool_type *type, const obj
   as.type = *type;
   if (!as.type.validate_on) as.type.validate_on = (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE;
   return objpool__init_as(pool, &as, NULL, config);
+}
+
+OBJPOOL_API size_t objpool_memory_for(const objpool_type *type, size_t objects, size_t threads) {
+  const size_t most_rounds = 64; /* with a cache_size of at most 128 */
+  size_t most = 0;
+  objpool_config config;
+  objpool__blocks blocks;
+  memset(&config, 0, sizeof config);
+  memset(&blocks, 0, sizeof blocks);
+  if (!objpool__plan(type, &config, &blocks)) return 0;
+  if (type->local || !OBJPOOL__THREADED) {
+    most = objpool__reserve_bytes(&blocks, type->handles, 0, objects, 1);
+  } else {
+    /* what magazines take in all is largest where they are smallest, or largest */
+    size_t with_largest = objpool__reserve_bytes(&blocks, type->handles, most_rounds, objects, threads);
+    most = objpool__reserve_bytes(&blocks, type->handles, 1, objects, threads);
+    if (most < with_largest) most = with_largest;
+  }
+  /* the piece that init takes has an alignment of its own */
+  objpool__need(&most, 0, blocks.alignment > OBJPOOL_CACHE_LINE ? blocks.alignment : OBJPOOL_CACHE_LINE);
+  return most;
+}
+
+OBJPOOL_API size_t objpool__memory_for(objpool__describe *describe, size_t objects, size_t threads) {
+  objpool__description as;
+  describe(&as);
+  return objpool_memory_for(&as.type, objects, threads);
 }
 
 /* Objects that are in use at the end, as the configuration says. */
@@ -6434,7 +6669,7 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
   stats.peak_idle = OBJPOOL__LOAD(counts->peak_idle);
   if (stats.peak_idle < idle) stats.peak_idle = idle;
   stats.object_size = state->as.type.size;
-  stats.memory_bytes = OBJPOOL__LOAD(state->memory.bytes);
+  stats.memory_bytes = OBJPOOL__LOAD(state->memory.bytes) + objpool__reserve_left(state->config.allocator);
   stats.retired = OBJPOOL__LOAD(state->placing.retired);
   stats.max_idle = OBJPOOL__LOAD(state->limits.max_idle);
   stats.max_objects = OBJPOOL__LOAD(state->limits.max_objects);
