@@ -79,6 +79,7 @@ static int use_pool(void) {
   if (objpool_config_error(&config)) return 41;
   if (!conn_pool_init(&pool, &config)) return 1;
   if (!conn_pool_attach(&pool)) return 2;
+  if (conn_pool_memory_for(8, 2) < 8 * sizeof(struct conn)) return 13;
   if (!(conn = conn_pool_acquire(&pool))) return 3;
   conn->n = 7;
   conn_pool_release(&pool, conn);
