@@ -24,7 +24,7 @@ version   = $(shell awk '/define OBJPOOL_VERSION_(MAJOR|MINOR|PATCH) / { printf 
 
 .DELETE_ON_ERROR:
 .PHONY: help compiler demo test test-all sanitize examples example-packages example-postgres example-http \
-        bench bench-quick bench-instructions bench-scaling matrix fuzz mutate coverage stress install format clean
+        bench bench-quick bench-instructions bench-scaling matrix fuzz mutate coverage stress man install format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -100,12 +100,28 @@ coverage: ## lines and branches of objpool.h that the tests reach
 stress: ## stress with conservation, natively and under ThreadSanitizer: a quarter of an hour
 	@tests/stress/run
 
-install: ## install objpool.h and objpool.pc below PREFIX
-	install -d '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(PREFIX)/share/pkgconfig'
+man: ## write the manual pages, from the header's comments, into build/man
+	@tests/tools/man '$(BUILD)/man'
+
+install: man ## install objpool.h, manual pages, and what pkg-config, CMake and gdb need, below PREFIX
+	install -d '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(PREFIX)/share/pkgconfig' '$(DESTDIR)$(PREFIX)/share/cmake/objpool' \
+	  '$(DESTDIR)$(PREFIX)/share/objpool' '$(DESTDIR)$(PREFIX)/share/man/man3'
 	install -m 644 objpool.h '$(DESTDIR)$(PREFIX)/include/'
+	install -m 644 examples/objpool-gdb.py '$(DESTDIR)$(PREFIX)/share/objpool/'
+	install -m 644 '$(BUILD)'/man/*.3 '$(DESTDIR)$(PREFIX)/share/man/man3/'
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: objpool' 'Description: typed, thread-safe object pools in one C header' \
 	  'Version: $(version)' 'Cflags: -I$${prefix}/include -pthread' 'Libs: -pthread' \
 	  >'$(DESTDIR)$(PREFIX)/share/pkgconfig/objpool.pc'
+	printf '%s\n' 'include(CMakeFindDependencyMacro)' 'find_dependency(Threads)' \
+	  'if(NOT TARGET objpool::objpool)' '  add_library(objpool::objpool INTERFACE IMPORTED)' \
+	  '  get_filename_component(objpool_prefix "$${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)' \
+	  '  set_target_properties(objpool::objpool PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "$${objpool_prefix}/include"' \
+	  '    INTERFACE_LINK_LIBRARIES Threads::Threads)' 'endif()' \
+	  >'$(DESTDIR)$(PREFIX)/share/cmake/objpool/objpool-config.cmake'
+	printf '%s\n' 'set(PACKAGE_VERSION "$(version)")' \
+	  'if(PACKAGE_FIND_VERSION VERSION_LESS_EQUAL PACKAGE_VERSION AND PACKAGE_FIND_VERSION_MAJOR EQUAL $(firstword $(subst ., ,$(version))))' \
+	  '  set(PACKAGE_VERSION_COMPATIBLE TRUE)' 'endif()' 'set(PACKAGE_VERSION_UNSUITABLE FALSE)' \
+	  >'$(DESTDIR)$(PREFIX)/share/cmake/objpool/objpool-config-version.cmake'
 
 format: ## format the sources with clang-format
 	clang-format -i objpool.h $(wildcard examples/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/threads/fibers/*.[ch] bench/*.[ch])

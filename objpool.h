@@ -1,4 +1,5 @@
 /* objpool.h - v2.0.0 - a type-specialised, thread-safe object pool in one file
+   SPDX-License-Identifier: MIT OR Unlicense
 
    One macro line gives a pool of your own type: acquire and release in a few nanoseconds on any number of threads, exact
    limits although every thread has a cache, guards that give an object back at the end of its scope, checked releases,
@@ -326,7 +327,7 @@
 #define OBJPOOL__SECOND(first, second, ...) second
 
 /* The version and the switches that change layout or protocol are part of every slow path's symbol: files that differ do
-   not link. */
+   not link, nor do those of which none holds the implementation. The linker shows the name, so it says what to do. */
 #ifdef OBJPOOL_UNCHECKED
 #define OBJPOOL__CHECKS unchecked
 #define OBJPOOL__CHECKED 0
@@ -349,7 +350,7 @@
 #define OBJPOOL__THREADED 1
 #endif
 #define OBJPOOL__PASTE2(name, checks, stats, threads, line, count) \
-  name##_v2_0_0_##checks##_##stats##_##threads##_##line##_##count
+  name##_needs_OBJPOOL_IMPLEMENTATION_in_one_file_by_the_same_switches_v2_0_0_##checks##_##stats##_##threads##_##line##_##count
 #define OBJPOOL__PASTE(name, checks, stats, threads, line, count) \
   OBJPOOL__PASTE2(name, checks, stats, threads, line, count)
 #define OBJPOOL__LINKED(name) \
@@ -430,6 +431,22 @@ OBJPOOL__C_ENDS
 #else
 #define OBJPOOL__HIDE(object, size) ((void)(object), (void)(size))
 #define OBJPOOL__SHOW(object, size) ((void)(object), (void)(size))
+#endif
+
+/* The first symbol of the file that holds the implementation: of a second one the linker complains by this name. */
+#if defined(__ELF__) && !defined(OBJPOOL_STATIC)
+#define OBJPOOL__FIRST_SYMBOL                                  \
+  __asm__(".pushsection .rodata\n"                             \
+          ".globl objpool_has_two_OBJPOOL_IMPLEMENTATIONs\n"   \
+          ".hidden objpool_has_two_OBJPOOL_IMPLEMENTATIONs\n"  \
+          "objpool_has_two_OBJPOOL_IMPLEMENTATIONs: .byte 0\n" \
+          ".popsection");
+#else
+#define OBJPOOL__FIRST_SYMBOL
+#endif
+#ifdef OBJPOOL_IMPLEMENTATION
+#define OBJPOOL__NAMED
+OBJPOOL__FIRST_SYMBOL
 #endif
 
 OBJPOOL__OURS_BEGINS
@@ -1137,26 +1154,34 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
 
 /* ------------------------------------------------------------------------------------------------------ >>define */
 
-/* A user's own variable may be called opt. */
-#define OBJPOOL__OPTIONS_BEGIN OBJPOOL__PRAGMA(GCC diagnostic push) OBJPOOL__WITHOUT("-Wshadow")
+/* A user's own variable may be called opt; a hook of the wrong type is an error in C, as it is in C++. */
+#ifdef __cplusplus
+#define OBJPOOL__STRICT
+#else
+#define OBJPOOL__STRICT OBJPOOL__PRAGMA(GCC diagnostic error "-Wincompatible-pointer-types")
+#endif
+#define OBJPOOL__OPTIONS_BEGIN OBJPOOL__PRAGMA(GCC diagnostic push) OBJPOOL__WITHOUT("-Wshadow") OBJPOOL__STRICT
 #define OBJPOOL__OPTIONS_END OBJPOOL__PRAGMA(GCC diagnostic pop)
 
 #ifdef __cplusplus
 /* a tag of its own: the pool may be called guard, or as one of its members */
-#define OBJPOOL__POOL(name)                                                       \
-  struct name##_guard;                                                            \
-  struct name##_objpool_pool {                                                    \
-    objpool base;                                                                 \
-    typedef name##_objpool_value value_type;                                      \
-    typedef name##_guard guard;                                                   \
-    static value_type *acquire(name##_objpool_pool *objpool__p);                  \
-    static void release(name##_objpool_pool *objpool__p, value_type *objpool__o); \
-    static guard objpool__acquire(name##_objpool_pool *objpool__p);               \
-    static void objpool__release(guard *objpool__g);                              \
-    static objpool__walk objpool__each(name##_objpool_pool *objpool__p);          \
-    static bool objpool__sees(const objpool__walk *objpool__w);                   \
-    static value_type *objpool__seen(objpool__walk *objpool__w);                  \
-  };                                                                              \
+#define OBJPOOL__POOL(name)                                                                                    \
+  struct name##_guard;                                                                                         \
+  struct name##_objpool_pool {                                                                                 \
+    objpool base;                                                                                              \
+    name##_objpool_pool() = default;                                                                           \
+    name##_objpool_pool(const name##_objpool_pool &) = delete;                                                 \
+    name##_objpool_pool &operator=(const name##_objpool_pool &) = default; /* or g++ would warn of a memset */ \
+    typedef name##_objpool_value value_type;                                                                   \
+    typedef name##_guard guard;                                                                                \
+    static value_type *acquire(name##_objpool_pool *objpool__p);                                               \
+    static void release(name##_objpool_pool *objpool__p, value_type *objpool__o);                              \
+    static guard objpool__acquire(name##_objpool_pool *objpool__p);                                            \
+    static void objpool__release(guard *objpool__g);                                                           \
+    static objpool__walk objpool__each(name##_objpool_pool *objpool__p);                                       \
+    static bool objpool__sees(const objpool__walk *objpool__w);                                                \
+    static value_type *objpool__seen(objpool__walk *objpool__w);                                               \
+  };                                                                                                           \
   typedef name##_objpool_pool name;
 /* Of two files that mean different pools by one name the linker would keep one file's members, if any were left to it. */
 #define OBJPOOL__MEMBER inline __attribute__((__always_inline__))
@@ -1195,6 +1220,17 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
     if (!name##_guard_mut(objpool__g)) return objpool__cxx<typename objpool__guard::objpool__value>::none();     \
     return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                      \
   }
+#define OBJPOOL__KIND(T)                                                                              \
+  static_assert(objpool__kind<T>::value != 1, "OBJPOOL_DEFINE: T is void");                           \
+  static_assert(objpool__kind<T>::value != 2, "OBJPOOL_DEFINE: T is a reference");                    \
+  static_assert(objpool__kind<T>::value != 3, "OBJPOOL_DEFINE: T is an array: put it into a struct"); \
+  static_assert(objpool__kind<T>::value != 4, "OBJPOOL_DEFINE: T is const");
+#if __cplusplus >= 201703L && !defined(OBJPOOL__MODULES) /* a template: an option that is no constant does not matter */
+#define OBJPOOL__CHOSEN template <class objpool__any = void> static constexpr inline
+#define OBJPOOL__MAKES(name)                                                                       \
+  static_assert(objpool__cxx<name##_objpool_value>::makes || bool(name##_objpool_chosen().create), \
+                "OBJPOOL_DEFINE: there is no T() for this T: set opt.create");
+#endif
 #define OBJPOOL__CREATES(T, options) ((options).create || objpool__cxx<T>::builds)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy || objpool__cxx<T>::takes_down)
 #define OBJPOOL__CREATE(T, options, object, context) \
@@ -1242,9 +1278,20 @@ template <> struct objpool__maker<true> {
   template <class T> static T none() { return T(); }
 };
 
+/* What is no type for a pool. */
+template <int kind> struct objpool__kind_is { static constexpr int value = kind; };
+template <class T> struct objpool__kind : objpool__kind_is<0> {};
+template <> struct objpool__kind<void> : objpool__kind_is<1> {};
+template <class T> struct objpool__kind<T &> : objpool__kind_is<2> {};
+template <class T> struct objpool__kind<T &&> : objpool__kind_is<2> {};
+template <class T> struct objpool__kind<T[]> : objpool__kind_is<3> {};
+template <class T, size_t count> struct objpool__kind<T[count]> : objpool__kind_is<3> {};
+template <class T> struct objpool__kind<const T> : objpool__kind_is<4> {};
+
 /* What opt.create and opt.destroy are when they are not set, and how a value leaves. */
 template <class T> struct objpool__cxx {
   enum : bool {
+    makes = __is_constructible(T),
     builds = !__is_trivially_constructible(T), /* a trivial T() only clears, and the memory is clear */
     takes_down = !OBJPOOL__TRIVIALLY_DESTROYED(T)
   };
@@ -1271,9 +1318,14 @@ template <class T> struct objpool__cxx {
   static T none() { return objpool__maker<__is_constructible(T)>::template none<T>(); }
 };
 
-/* A guard that moves: `objpool_scoped<conn_pool> guard(&pool)`, or OBJPOOL_SCOPED as in C. */
-template <class P> class objpool_scoped : public P::guard {
+/* A guard that moves: `objpool_scoped<conn_pool> guard(&pool)`, or OBJPOOL_SCOPED as in C. It is a plain guard by its address
+   alone, as the functions of guards take it: whoever means to keep the object says take or move. */
+template <class P> class objpool_scoped : private P::guard {
 public:
+  using P::guard::object;
+  using P::guard::pool;
+  OBJPOOL__MEMBER typename P::guard *operator&() noexcept { return this; }
+  OBJPOOL__MEMBER const typename P::guard *operator&() const noexcept { return this; }
   OBJPOOL__MEMBER objpool_scoped() noexcept : P::guard() {}
   OBJPOOL__MEMBER explicit objpool_scoped(P *from) : P::guard(P::objpool__acquire(from)) {}
   OBJPOOL__MEMBER objpool_scoped(const typename P::guard &held) noexcept : P::guard(held) {}
@@ -1293,6 +1345,7 @@ public:
   OBJPOOL__MEMBER typename P::value_type *operator->() const noexcept { return this->object; }
   OBJPOOL__MEMBER typename P::value_type &operator*() const noexcept { return *this->object; }
   OBJPOOL__MEMBER explicit operator bool() const noexcept { return this->object != nullptr; }
+  OBJPOOL__MEMBER objpool_scoped *itself() noexcept { return this; } /* for OBJPOOL_WITH */
 };
 
 /* Every object in use, for `for (bullet &b : objpool_each(pool))`: as OBJPOOL_EACH. */
@@ -1343,9 +1396,9 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
       } else                                                                                                     \
         for (decltype(P::objpool__seen(&walk_)) variable __attribute__((__unused__)) = P::objpool__seen(&walk_); \
              walk_.inside; walk_.inside = false)
-#define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                           \
-  for (objpool_scoped<P> guard_(pool_), *once_ = &guard_; once_; once_ = nullptr)  \
-    for (decltype(guard_.object) variable = guard_.object; once_; once_ = nullptr) \
+#define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                                  \
+  for (objpool_scoped<P> guard_(pool_), *once_ = guard_.itself(); once_; once_ = nullptr) \
+    for (decltype(guard_.object) variable = guard_.object; once_; once_ = nullptr)        \
       if (variable)
 
 #else
@@ -1372,6 +1425,9 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
     if (!name##_guard_mut(objpool__g)) return objpool__zero;                                                   \
     return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                    \
   }
+#define OBJPOOL__KIND(T)                                                               \
+  _Static_assert(!__builtin_types_compatible_p(T, void), "OBJPOOL_DEFINE: T is void"); \
+  _Static_assert(!__builtin_types_compatible_p(T *, const T *), "OBJPOOL_DEFINE: T is const");
 #define OBJPOOL__CREATES(T, options) ((options).create)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy)
 #define OBJPOOL__CREATE(T, options, object, context) (!(options).create || (options).create((object), (context)))
@@ -1398,6 +1454,11 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
       if (variable)
 #endif
 
+#ifndef OBJPOOL__CHOSEN
+#define OBJPOOL__CHOSEN OBJPOOL__MADE OBJPOOL__INLINED
+#define OBJPOOL__MAKES(name)
+#endif
+
 #define OBJPOOL__VALUE(name, memory) OBJPOOL__CAST(name##_objpool_value *, memory)
 
 #define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
@@ -1405,6 +1466,7 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
 #define OBJPOOL__DEFINE(name, T, ...)                                                                                  \
   OBJPOOL__CXX_BEGINS                                                                                                  \
   typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */         \
+  OBJPOOL__KIND(name##_objpool_value)                                                                                  \
   OBJPOOL__POOL(name)                                                                                                  \
   typedef struct name##_guard {                                                                                        \
     OBJPOOL__GUARD_TYPES(name)                                                                                         \
@@ -1424,12 +1486,13 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
     bool local, wipe, handles;                                                                                         \
   } name##_objpool_options;                                                                                            \
   OBJPOOL__OPTIONS_BEGIN                                                                                               \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_options name##_objpool_chosen(void) {                                  \
+  OBJPOOL__CHOSEN name##_objpool_options name##_objpool_chosen(void) {                                                 \
     name##_objpool_options opt = OBJPOOL__ZERO;                                                                        \
     __VA_ARGS__;                                                                                                       \
     return opt;                                                                                                        \
   }                                                                                                                    \
   OBJPOOL__OPTIONS_END                                                                                                 \
+  OBJPOOL__MAKES(name)                                                                                                 \
   OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {           \
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
     OBJPOOL__CATCH(                                                                                                    \
@@ -1657,6 +1720,11 @@ OBJPOOL__OURS_ENDS
 #undef OBJPOOL__INLINE /* from here on each copy's own, also where modules are compiled */
 #define OBJPOOL__INLINE static inline OBJPOOL__INLINED
 
+#ifndef OBJPOOL__NAMED
+#define OBJPOOL__NAMED
+OBJPOOL__FIRST_SYMBOL
+#endif
+
 OBJPOOL__OURS_BEGINS
 
 #include <errno.h>
@@ -1734,11 +1802,11 @@ static bool objpool__thread_ended(long number) {
 /* Asks for huge pages where memory is large: first touches of small ones would cost more than all the rest of building
    objects. A hint: the system may refuse. */
 static void objpool__prefer_huge_pages(void *memory, size_t size) {
-  enum { OBJPOOL__HUGEPAGE = 14, OBJPOOL__UNIT = 65536 };
+  enum { OBJPOOL__HUGEPAGE = 14, OBJPOOL__PAGES = 65536 };
   if (size < (size_t)4 << 20) return;
   int saved = errno;
-  uintptr_t first = ((uintptr_t)memory + OBJPOOL__UNIT - 1) & ~(uintptr_t)(OBJPOOL__UNIT - 1),
-            end = ((uintptr_t)memory + size) & ~(uintptr_t)(OBJPOOL__UNIT - 1);
+  uintptr_t first = ((uintptr_t)memory + OBJPOOL__PAGES - 1) & ~(uintptr_t)(OBJPOOL__PAGES - 1),
+            end = ((uintptr_t)memory + size) & ~(uintptr_t)(OBJPOOL__PAGES - 1);
   syscall(SYS_madvise, first, end - first, (long)OBJPOOL__HUGEPAGE);
   objpool__set_error(saved);
 }
@@ -5142,6 +5210,11 @@ static bool objpool__same_options(const objpool__description *a, const objpool__
          !a->type.validate == !b->type.validate && !a->type.destroy == !b->type.destroy && !a->on_event == !b->on_event;
 }
 
+/* Uninitialised memory seldom looks like this. (An allocator may align less than it was asked to.) */
+static bool objpool__may_be(const objpool *pool, const objpool__state *state) {
+  return (((uintptr_t)state | (uintptr_t)pool->table) & (sizeof(void *) - 1)) == 0;
+}
+
 /* Slow paths notice pools that two copies of the implementation share, or that two files define differently. */
 static bool objpool__verify(const objpool__state *state, objpool__describe *describe) {
   if (state->home != &objpool__process) {
@@ -5157,6 +5230,17 @@ static bool objpool__verify(const objpool__state *state, objpool__describe *desc
     }
   }
   return true;
+}
+
+/* The same, and whether the state is this pool's. */
+static bool objpool__check(const objpool *pool, const objpool__state *state, objpool__describe *describe) {
+  if (!objpool__may_be(pool, state)) { /* nothing of it is read */
+    objpool__panic_named("a pool", pool, "is uninitialised memory: neither all-zero nor prepared by init");
+    return false;
+  }
+  if (!objpool__verify(state, describe)) return false;
+  if (state->pool != pool) objpool__panic(state, pool, "was copied or moved while in use");
+  return state->pool == pool;
 }
 
 /* Appends "name (number)". */
@@ -5452,6 +5536,14 @@ OBJPOOL__INLINE objpool__state *objpool__state_of(objpool *pool, objpool__descri
   return objpool__state_bind(pool, describe);
 }
 
+/* The same, for calls on the whole pool: copies and uninitialised memory show there, not in what takes and gives objects. */
+static objpool__state *objpool__state_checked(objpool *pool) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* as above */
+  if (!state || objpool__check(pool, state, NULL)) return objpool__state_of(pool, NULL);
+  errno = EINVAL;
+  return NULL;
+}
+
 OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe) {
   return objpool__state_of(pool, describe) != NULL;
 }
@@ -5495,10 +5587,7 @@ static void objpool__reject(objpool *pool, objpool__describe *describe, const vo
     objpool__panic_early(pool, describe, object, "given back to a pool that handed nothing out");
     return;
   }
-  if (state->home != &objpool__process) {
-    objpool__verify(state, NULL);
-    return;
-  }
+  if (!objpool__check(pool, state, NULL)) return;
   objpool__lock(&state->memory.lock);
   const objpool__block *block = objpool__block_of(&state->blocks, object);
   const char *mistake = block ? objpool__mistake_within(state, block, (const char *)object) : NULL;
@@ -6216,13 +6305,13 @@ static size_t objpool__warm(objpool__state *state, size_t idle, size_t at_once) 
 }
 
 OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle) {
-  objpool__state *state = objpool__state_of(pool, NULL);
+  objpool__state *state = objpool__state_checked(pool);
   return state ? objpool__warm(state, idle, SIZE_MAX) : 0;
 }
 
 static size_t objpool__trim_as(objpool *pool, size_t keep, size_t most, objpool_event_kind kind) {
   int saved = errno;
-  objpool__state *state = objpool__state_of(pool, NULL);
+  objpool__state *state = objpool__state_checked(pool);
   if (!state) return 0;
   objpool__attach_if_free(state);
   void *doomed = most == SIZE_MAX ? objpool__gather_held(state, keep) : objpool__gather_some(state, keep, most);
@@ -6246,7 +6335,7 @@ OBJPOOL_API size_t objpool_clear(objpool *pool) { return objpool__trim_as(pool, 
 /* Forgets every idle object; its memory stays. It is as if each was acquired and extracted. */
 OBJPOOL_API size_t objpool_abandon(objpool *pool) {
   int saved = errno;
-  objpool__state *state = objpool__state_of(pool, NULL);
+  objpool__state *state = objpool__state_checked(pool);
   if (!state) return 0;
   objpool__attach_if_free(state);
   size_t abandoned = 0;
@@ -6290,7 +6379,7 @@ static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t m
 }
 
 OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects) {
-  objpool__state *state = objpool__state_of(pool, NULL);
+  objpool__state *state = objpool__state_checked(pool);
   if (!state) return false;
   int saved = errno;
   objpool__attach_if_free(state);
@@ -6326,10 +6415,27 @@ static bool objpool__reserve_for(const objpool_type *type, objpool_config *confi
   return objpool__reserve_begin(&config->allocator, bytes, blocks.alignment);
 }
 
+/* Is a pool initialised that is in use? It panics then. The pool's own bytes may be anything, and are not read; of the states
+   the newest are looked at, so that thousands of pools do not make each other slow. */
+static bool objpool__is_in_use(const objpool *pool) {
+  enum { OBJPOOL__NEWEST = 64 };
+  objpool__start();
+  objpool__lock(&objpool__process.lock);
+  objpool__state *state = objpool__process.states;
+  for (unsigned i = 1; state && state->pool != pool; i++) state = i < OBJPOOL__NEWEST ? state->next : NULL;
+  objpool__unlock(&objpool__process.lock);
+  if (state) objpool__panic(state, pool, "is initialised once more while it is in use");
+  return state != NULL;
+}
+
 static bool objpool__init_as(objpool *pool, const objpool__description *as, objpool__describe *describe,
                              const objpool_config *config) {
   objpool_config chosen;
   size_t reserve = config ? config->reserve : 0;
+  if (objpool__is_in_use(pool)) {
+    errno = EINVAL;
+    return false;
+  }
   memset(pool, 0, sizeof *pool);
   if (reserve > 0) {
     chosen = *config;
@@ -6436,7 +6542,7 @@ static void *objpool__pop_idle(objpool__state *state) {
 OBJPOOL_API void objpool_destroy(objpool *pool) {
   int saved = errno;
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  if (!state || !objpool__verify(state, NULL)) return;
+  if (!state || !objpool__check(pool, state, NULL)) return;
   (void)objpool__holds_all(); /* in a fork's child that has not begun yet: nobody waits there */
   if (OBJPOOL__LOAD(state->queue.waiting)) {
     objpool__panic(state, NULL, "destroyed while threads wait for its objects");
@@ -6657,7 +6763,7 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
     errno = EINVAL;
     return stats;
   }
-  if (!objpool__verify(state, NULL)) return stats;
+  if (!objpool__check(pool, state, NULL)) return stats;
   const objpool__counts *counts = &state->counts;
   size_t idle;
   stats.in_use = state->engine->look(state, &idle);
@@ -6680,7 +6786,7 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
 
 OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  if (!state || !objpool__verify(state, NULL)) return;
+  if (!state || !objpool__check(pool, state, NULL)) return;
   objpool__counts *counts = &state->counts;
   uint64_t waiting;
   for (int i = 0; i < OBJPOOL__COUNTERS; i++) /* release: pairs with objpool_snapshot, whose sum is then no smaller */

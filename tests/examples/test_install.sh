@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# make install puts the header and objpool.pc where a program outside of this repository finds them by pkg-config.
+# make install puts the header where a program outside of this repository finds it: by pkg-config, by CMake, by Meson; a plain copy
+# does, too. The manual pages are there and clean, and gdb shows a pool by the script that was installed.
 # needs: make pkg-config
 set -eu
 : "${CC:=cc}"
@@ -30,3 +31,65 @@ make --no-print-directory install DESTDIR="$work/stage" PREFIX=/usr >"$work/log"
 [ -f "$work/stage/usr/include/objpool.h" ] || fail "DESTDIR is not heeded"
 grep -qx 'prefix=/usr' "$work/stage/usr/share/pkgconfig/objpool.pc" || fail "DESTDIR got into objpool.pc"
 echo "ok: DESTDIR moves the files, and not the paths within them"
+
+# fresh folders, each by its own means
+fresh() { # NAME: a folder with hello.c alone
+  mkdir "$work/$1"
+  cp examples/hello.c "$work/$1"
+  cd "$work/$1"
+}
+says() { [ "$("$1" | tail -n 1)" = '67 % of the requests reused a connection' ] || fail "$1 prints something else"; }
+(fresh copy && cp "$OLDPWD/objpool.h" . && "$CC" -std=c11 hello.c -pthread -o hello && says ./hello) || fail "a plain copy"
+echo "ok: a plain copy of the header"
+
+if command -v cmake >/dev/null; then
+  (fresh cmake && printf '%s\n' 'cmake_minimum_required(VERSION 3.13)' 'project(hello C)' 'set(CMAKE_C_STANDARD 11)' \
+    'find_package(objpool 2.0 REQUIRED)' 'add_executable(hello hello.c)' 'target_link_libraries(hello objpool::objpool)' >CMakeLists.txt &&
+    cmake -DCMAKE_PREFIX_PATH="$work/usr" -DCMAKE_C_COMPILER="$CC" -B out . >log 2>&1 && cmake --build out >>log 2>&1 && says out/hello) ||
+    { cat "$work/cmake/log"; fail "find_package of CMake"; }
+  (cd "$work/cmake" && sed -i 's/objpool 2.0/objpool 3.0/' CMakeLists.txt && ! cmake -DCMAKE_PREFIX_PATH="$work/usr" -B out3 . >log 2>&1 &&
+    grep -q 'compatible with requested version' log) || fail "CMake takes version $version for 3.0"
+  echo "ok: find_package of CMake, version 2 and not 3"
+else
+  echo "left out: CMake"
+fi
+
+if command -v meson >/dev/null && command -v ninja >/dev/null; then
+  (fresh meson && printf '%s\n' "project('hello', 'c', default_options: ['c_std=c11'])" \
+    "executable('hello', 'hello.c', dependencies: dependency('objpool', version: '>=2.0'))" >meson.build &&
+    CC=$CC meson setup out >log 2>&1 && meson compile -C out >>log 2>&1 && says out/hello) ||
+    { cat "$work/meson/log"; fail "dependency of Meson"; }
+  echo "ok: dependency of Meson"
+else
+  echo "left out: Meson"
+fi
+
+pages=$(ls "$work/usr/share/man/man3")
+for name in objpool objpool_config objpool_define objpool_fleet objpool_stats objpool_untyped; do
+  [ -s "$work/usr/share/man/man3/$name.3" ] || fail "no manual page $name(3) among $pages"
+done
+for function in $(sed -n 's/^OBJPOOL_API [^(]*[ *]\(objpool_[a-z][a-z_]*\)(.*/\1/p' objpool.h | sort -u); do
+  grep -q "\b$function(" "$work"/usr/share/man/man3/*.3 || fail "no manual page has $function"
+done
+if command -v mandoc >/dev/null; then
+  # pages refer to each other, and are not yet where mandoc looks
+  mandoc -Tlint "$work"/usr/share/man/man3/*.3 | grep -v 'referenced manual not found: Xr objpool' && fail "mandoc -Tlint"
+  echo "ok: six manual pages have every public function; mandoc finds nothing"
+else
+  echo "ok: six manual pages have every public function (left out: mandoc)"
+fi
+
+if command -v gdb >/dev/null; then
+  "$CC" -g -O0 -std=c11 -pthread -I. examples/hello.c -o "$work/debugged"
+  gdb -nx -batch -ex "source $work/usr/share/objpool/objpool-gdb.py" -ex 'break conn_open' -ex 'break perror' -ex 'run' -ex 'up' \
+    -ex 'break conn_pool_destroy' -ex 'continue' -ex 'print pool' -ex 'objpool &pool' "$work/debugged" >"$work/gdb.log" 2>&1 </dev/null || true
+  if grep -q 'ptrace: Operation not permitted' "$work/gdb.log"; then
+    echo "left out: gdb may not trace here"
+  else
+    grep -q '= objpool "conn_pool", cached: 0 in use, 1 idle, max_objects no limit' "$work/gdb.log" || { cat "$work/gdb.log"; fail "print pool"; }
+    grep -q 'idle in its cache, 3 acquires, 3 releases' "$work/gdb.log" || { cat "$work/gdb.log"; fail "objpool &pool"; }
+    echo "ok: gdb shows a pool, and what each thread did"
+  fi
+else
+  echo "left out: gdb"
+fi

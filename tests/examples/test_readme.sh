@@ -99,3 +99,13 @@ for heading in $(grep -oE '\]\(#[^)]*\)' "$work/prose" | tr -d '])(#'); do
   grep -qxe "$heading" "$work/headings" || { echo "FAILED: no such heading: $heading"; exit 1; }
 done
 echo "ok: every target, file and heading it names exists"
+
+# the tables are whole: each field of the configuration, each function that a pool has
+for field in $(sed -n '/^typedef struct objpool_config {/,/^}/s/^  [^;/]*[ *]\([a-z_]*\)\( OBJPOOL__0\)\?;.*/\1/p' objpool.h); do
+  grep -q "^| \`$field\`.*| " README.md || { echo "FAILED: the table of the configuration lacks $field"; exit 1; }
+done
+for function in $(sed -n '/^   FUNCTIONS generated/,/^      typedef struct/s/^      [^/]*[ *]conn_pool\(_[a-z_]*\)(.*/\1/p' objpool.h); do
+  grep -q "[\`a-z]$function\b" README.md || { echo "FAILED: README lacks conn_pool$function"; exit 1; }
+done
+for macro in OBJPOOL_WITH OBJPOOL_SCOPED OBJPOOL_MS; do grep -q "$macro" README.md || { echo "FAILED: README lacks $macro"; exit 1; }; done
+echo "ok: its tables have every field of the configuration and every function"

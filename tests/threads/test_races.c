@@ -199,6 +199,7 @@ static void thread_that_first_uses_a_pool_in_its_last_destructor_leaves_its_inde
 static void thread_that_uses_a_pool_in_each_destructor_leaves_its_index(void **state) {
   (void)state;
   thing_pool_release(&pool, thing_pool_acquire(&pool)); /* the key of the pools stands before this one, or after */
+  thing_pool_destroy(&pool);
   thread_that_first_uses_a_pool_in_its_last_destructor_leaves_its_index(state);
 }
 /* Threads that stayed behind need no index in a child. */
