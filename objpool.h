@@ -56,6 +56,7 @@
         >>threads       thread indices given out, slots made
         >>local         engine of one thread's pools
         >>uncached      engine of pools without caches
+        >>bounded       engine of pools of up to 64 objects
         >>cached        engine of pools with caches
         >>objects       building and taking down
         >>trimming      gathering idle objects, and taking some down
@@ -213,6 +214,10 @@
    With config.reserve init asks the allocator once, for the memory of so many objects and of all that a pool needs beside
    them; until more are alive at once, nothing is asked for but a slot for each further thread. It stays the pool's until
    destroy: trim gives back only blocks that came later.
+
+   Which engine a pool has is decided by its first configuration. Up to 64 objects (max_objects) that no thread has a cache
+   for fit one word, a bit for each that is idle: an acquire and a release are one locked instruction each, and the look
+   whether anything is idle is a load. More objects, or no cap: thread caches as above; with OBJPOOL_NO_CACHE one stack.
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
    tells an object in use from an idle one. A release checks it.
@@ -579,7 +584,7 @@ typedef struct objpool__walk {
   objpool *pool;
   char *at, *end; /* of the cells, or of the places, of one block or chunk */
   size_t step;
-  uintptr_t key;
+  uintptr_t key, ignored;   /* of its tags, and which bits of those tell something else */
   const void *block, *last; /* the block that it is in, and the last that there was when it began */
   size_t chunk, places;     /* the next chunk, and how many places there were */
   bool inside;              /* the body runs, or was left by break */
@@ -785,15 +790,17 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__acquire_many OBJPOOL__LINKED(objpool__acquire_many)
 
 /* Kept out of line, so that the fast paths stay small wherever they are inlined. */
+#define OBJPOOL__OUT_OF_LINE OBJPOOL_API __attribute__((__noinline__))
 #define OBJPOOL__SLOW OBJPOOL_API __attribute__((__noinline__, __cold__))
 
-/* The slow halves. `describe` names the pool's options; a pool that was not used yet is bound to them. */
-OBJPOOL__SLOW void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
-                                          int64_t timeout_ns);
+/* The slow halves. `describe` names the pool's options; a pool that was not used yet is bound to them. Two are all that
+   bounded pools have: those are not slow. */
+OBJPOOL__OUT_OF_LINE void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
+                                                 int64_t timeout_ns);
 OBJPOOL__SLOW void *objpool__acquire_again(objpool *pool, objpool__describe *describe, void *invalid, objpool__how how,
                                            int64_t timeout_ns);
 OBJPOOL__SLOW void objpool__release_wiping(objpool *pool, objpool__describe *describe, void *object);
-OBJPOOL__SLOW void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object);
+OBJPOOL__OUT_OF_LINE void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL__SLOW bool objpool__claim(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL__SLOW void objpool__give_slow(objpool *pool, objpool__describe *describe, void *object, objpool__given given);
 OBJPOOL__SLOW void objpool__drop(objpool *pool, objpool__describe *describe, void *object);
@@ -1139,7 +1146,7 @@ OBJPOOL__INLINE bool objpool__walk_sees(const objpool__walk *walk, bool handles)
   void *at = walk->at;
   if (handles)
     return OBJPOOL__LOAD(((objpool__place *)at)->generation) & 1; /* relaxed: so are the marks, here and below */
-  return OBJPOOL__LOAD(*objpool__tag(at)) == objpool__tag_of(walk->key, at);
+  return !((OBJPOOL__LOAD(*objpool__tag(at)) ^ objpool__tag_of(walk->key, at)) & ~walk->ignored);
 }
 
 OBJPOOL__INLINE void *objpool__walk_object(const objpool__walk *walk, bool handles) {
@@ -2491,6 +2498,20 @@ typedef struct objpool__slots {
   objpool__slot **table; /* a row per thread index, behind the state; objpool__empty_table: no thread has a slot here */
 } objpool__slots;
 
+enum { OBJPOOL__WORD_BITS = 64, OBJPOOL__NO_BIT = OBJPOOL__WORD_BITS };
+
+/* Of a bounded pool. Owner: the pool; by atomic operations. An object's place stands in its tag, above the lowest bit. */
+typedef struct objpool__word {
+  OBJPOOL__ALONE objpool__uint64 idle; /* a bit for each place whose object is idle */
+  objpool__uint64 fewest,
+      most;     /* of the idle bits: with all of these, or none but these, there is no new peak: hints */
+  size_t floor; /* with so many idle objects there is no new peak of in_use */
+  bool plain_acquire, plain_release;    /* there are no hooks, nor anything else to do then: fixed */
+  OBJPOOL__ALONE objpool__uint64 taken; /* a bit for each place that has an object */
+  objpool__uint64 changes; /* of what is alive or idle elsewhere: those under way, and how often, above 16 bits */
+  void *objects[OBJPOOL__WORD_BITS]; /* written by who took the place, before the object is idle for the first time */
+} objpool__word;
+
 /* Owner: the one thread that uses the local pool; no lock. */
 typedef struct objpool__array {
   void *memory; /* what pool->own works in; its address is read by others */
@@ -2524,9 +2545,10 @@ struct objpool__state {
   const void *home;            /* the copy of the implementation that made it */
   const objpool__engine *engine;
   char *name;
-  uintptr_t key; /* of its tags; pool->key is the same, but for the engine's difference */
-  bool alone;    /* one thread at a time uses it */
-  size_t bytes;  /* of this */
+  uintptr_t key;       /* of its tags; pool->key is the same, but for the engine's difference */
+  objpool__word *word; /* behind the table; NULL: it is not bounded */
+  bool alone;          /* one thread at a time uses it */
+  size_t bytes;        /* of this */
   objpool_config config;
   objpool__state *next, **link; /* in objpool__process, under its lock */
 
@@ -2558,9 +2580,37 @@ static const char *objpool__name_of(const objpool__state *state) {
 /* An idle object's or a free cell's link to the next: its tag word. */
 static void **objpool__link(void *object) { return (void **)object - 1; }
 
+enum {
+  OBJPOOL__TAG_BITS = 2 * (OBJPOOL__WORD_BITS | (OBJPOOL__WORD_BITS - 1))
+}; /* where an object's place stands in its tag */
+
+static uintptr_t objpool__tag_ignored(const objpool__state *state) { return state->word ? OBJPOOL__TAG_BITS : 0; }
+
+/* What a word says that may be the object's tag, but for its place: 0: in use, 1: idle; else: it is no tag of this pool. */
+static uintptr_t objpool__tag_says(const objpool__state *state, const void *object, uintptr_t word) {
+  return (word ^ objpool__tag_of(state->key, object)) & ~objpool__tag_ignored(state);
+}
+
 /* For assertions: without checks tags say nothing. */
 static OBJPOOL__UNUSED bool objpool__is_idle(const objpool__state *state, void *object) {
-  return !OBJPOOL__CHECKED || OBJPOOL__LOAD(*objpool__tag(object)) == objpool__tag_of(state->key, object) - 1;
+  return !OBJPOOL__CHECKED || objpool__tag_says(state, object, OBJPOOL__LOAD(*objpool__tag(object))) == 1;
+}
+
+/* An object's place: what its tag says, or where that is a link now, what the table says. */
+static unsigned objpool__bit_of(const objpool__state *state, void *object) {
+  const objpool__word *word = state->word;
+  uintptr_t said = (OBJPOOL__LOAD(*objpool__tag(object)) ^ objpool__tag_of(state->key, object)) / 2;
+  /* relaxed, here and below: the place of an object that the caller holds does not change */
+  if (said < OBJPOOL__WORD_BITS && OBJPOOL__LOAD(word->objects[said]) == object) return (unsigned)said;
+  unsigned place = 0;
+  while (place < OBJPOOL__WORD_BITS && OBJPOOL__LOAD(word->objects[place]) != object) place++;
+  return place; /* OBJPOOL__NO_BIT, if none has it */
+}
+
+/* An object's tag while it is in use. */
+static uintptr_t objpool__tag_for(const objpool__state *state, void *object) {
+  uintptr_t tag = objpool__tag_of(state->key, object);
+  return state->word ? tag ^ (uintptr_t)2 * objpool__bit_of(state, object) : tag;
 }
 
 /* In a pool with handles: a use begins or ends, unless it has already. By whoever has the object alone; relaxed: see
@@ -2575,12 +2625,12 @@ static bool objpool__mark_use(const objpool__state *state, void *object, bool in
 static void objpool__tag_idle(const objpool__state *state, void *object) {
   (void)objpool__mark_use(state, object, false); /* not used up: the last use is an acquirer's */
   OBJPOOL__STORE(*objpool__tag(object),
-                 objpool__tag_of(state->key, object) - 1); /* relaxed, here and below: see objpool__flip */
+                 objpool__tag_for(state, object) ^ 1); /* relaxed, here and below: see objpool__flip */
 }
 
 static void objpool__tag_in_use(const objpool__state *state, void *object) {
   (void)objpool__mark_use(state, object, true);
-  OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(state->key, object));
+  OBJPOOL__STORE(*objpool__tag(object), objpool__tag_for(state, object));
 }
 
 /* ---- room: panics >>panics
@@ -3394,6 +3444,16 @@ static bool objpool__reserve_alone(objpool__limits *limits) {
   return true;
 }
 
+/* What a failing acquire of a bounded pool must not miss happens between these two: an end of a reservation, and whatever
+   hides idle objects outside of the word. seq_cst: one order with what happens, and with the looks of the acquire. */
+enum { OBJPOOL__CHANGE = 1 << 16 };
+static void objpool__change_begins(objpool__state *state) {
+  if (state->word) __atomic_fetch_add(&state->word->changes, 1, __ATOMIC_SEQ_CST);
+}
+static void objpool__change_ends(objpool__state *state) { /* seq_cst: as above */
+  if (state->word) __atomic_fetch_add(&state->word->changes, OBJPOOL__CHANGE - 1, __ATOMIC_SEQ_CST);
+}
+
 static bool objpool__reserve(objpool__state *state) {
   return state->alone ? objpool__reserve_alone(&state->limits) : objpool__reserve_shared(&state->limits);
 }
@@ -3787,7 +3847,9 @@ static void objpool__unreserve(objpool__state *state) {
     OBJPOOL__STORE(state->limits.alive, state->limits.alive - 1);
     return;
   }
+  objpool__change_begins(state);
   __atomic_fetch_sub(&state->limits.alive, 1, __ATOMIC_SEQ_CST); /* seq_cst: before the look for waiters */
+  objpool__change_ends(state);
   objpool__serve(state);
 }
 
@@ -4600,7 +4662,9 @@ static bool objpool__uncached_push(objpool__state *state, void *object) {
   return false;
 }
 
-static bool objpool__uncached_put(objpool__state *state, void *object) {
+/* For engines whose releases take no lock: `push` leaves an object where it is found, or says that there is no room. */
+OBJPOOL__INLINE bool objpool__unlocked_put(objpool__state *state, void *object,
+                                           bool (*push)(objpool__state *state, void *object)) {
   objpool__limits *limits = &state->limits;
   size_t resizes = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
   if (OBJPOOL__LOAD(limits->surplus)) {
@@ -4621,12 +4685,16 @@ static bool objpool__uncached_put(objpool__state *state, void *object) {
       return true;
     }
   }
-  if (!objpool__uncached_push(state, object)) return false;
+  if (!push(state, object)) return false;
   /* seq_cst: resize is counted before it looks at the stack, so that one of the two sees the other */
   if (OBJPOOL__UNLIKELY(__atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST) != resizes))
     objpool__note_late(&state->gate);
   objpool__serve(state);
   return true;
+}
+
+static bool objpool__uncached_put(objpool__state *state, void *object) {
+  return objpool__unlocked_put(state, object, objpool__uncached_push);
 }
 
 static void objpool__uncached_taken(objpool__state *state, bool from_own_slot) {
@@ -4664,6 +4732,294 @@ static const objpool__engine objpool__uncached_engine = {2,
                                                          objpool__plain_cell,
                                                          objpool__threaded_has_places,
                                                          objpool__threaded_make_places};
+
+/* ---- room: bounded engine >>bounded
+   Pools of up to 64 objects without thread caches: each object has a place, and a word has a bit for each place whose object is
+   idle. Objects beyond that, after a resize, have no place and lie on the stack of the engine above.
+   1. Who clears a bit has the object, who sets it has given it back: each decided by one atomic instruction. Of two threads
+      that give one object back at the same moment one finds the bit set.
+   2. An acquire fails only if there was a moment at which the word was 0, nothing was idle elsewhere, and (if it may build)
+      max_objects were alive. That moment is its look at the word: before it, as many were alive and nothing was aside, and from
+      then until after it neither the stack's head nor `changes` moved. Reservations that others make meanwhile do no harm:
+      alive only rises by them.
+   3. An object's place is taken after its reservation is made, and left before that ends: so up to 64 objects find one.
+   4. A new peak of in_use begins when fewer objects are idle than `floor`, alive less the peak; the masks save counting bits.
+      A hint that is stale is one that counts; floor is stored again if alive has moved since it was read. */
+
+static unsigned objpool__bits(uint64_t word) { return (unsigned)__builtin_popcountll(word); }
+
+/* Gives a new object a place, if there is one. */
+static void objpool__bit_take(objpool__state *state, void *object) {
+  objpool__word *word = state->word;
+  uint64_t taken = OBJPOOL__LOAD(word->taken);
+  while (~taken) { /* acquire: pairs with objpool__bit_leave */
+    unsigned place = (unsigned)__builtin_ctzll(~taken);
+    if (!__atomic_compare_exchange_n(&word->taken, &taken, taken | (uint64_t)1 << place, true, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+      continue;
+    OBJPOOL__STORE(word->objects[place], object); /* relaxed: published with the object, by the release of its bit */
+    return;
+  }
+}
+
+static void objpool__bit_leave(objpool__state *state, void *object) {
+  objpool__word *word = state->word;
+  unsigned place = 0; /* not by its tag, which hooks may have overrun */
+  while (place < OBJPOOL__WORD_BITS && OBJPOOL__LOAD(word->objects[place]) != object) place++;
+  if (place == OBJPOOL__NO_BIT) return;
+  OBJPOOL_ASSERT(!(OBJPOOL__LOAD(word->idle) >> place & 1));
+  OBJPOOL__STORE(word->objects[place], OBJPOOL__NULL);
+  /* release: pairs with objpool__bit_take */
+  __atomic_fetch_and(&word->taken, ~((uint64_t)1 << place), __ATOMIC_RELEASE);
+}
+
+static void *objpool__bounded_cell(objpool__state *state, size_t *grown) {
+  void *cell = objpool__plain_cell(state, grown);
+  if (cell) objpool__bit_take(state, cell);
+  return cell;
+}
+
+/* The lowest place whose object is idle, or OBJPOOL__NO_BIT; the object is the caller's. *left: which others are idle. */
+OBJPOOL__INLINE unsigned objpool__word_pop(objpool__word *word, uint64_t *left) {
+  uint64_t idle;
+  /* seq_cst: its 0 is the moment of a failing acquire, see 2 */
+  while ((idle = __atomic_load_n(&word->idle, __ATOMIC_SEQ_CST)) != 0) {
+    unsigned place = (unsigned)__builtin_ctzll(idle);
+    uint64_t bit = (uint64_t)1 << place;
+    if (!(__atomic_fetch_and(&word->idle, ~bit, __ATOMIC_SEQ_CST) & bit))
+      continue; /* acquire: pairs with the release */
+    *left = idle & ~bit;
+    return place;
+  }
+  return OBJPOOL__NO_BIT;
+}
+
+static void *objpool__bounded_pop(objpool__state *state) {
+  uint64_t left;
+  unsigned place = objpool__word_pop(state->word, &left);
+  return place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__uncached_pop(state);
+}
+
+static size_t objpool__bounded_idle(objpool__state *state) {
+  return objpool__bits(__atomic_load_n(&state->word->idle, __ATOMIC_SEQ_CST)) + objpool__uncached_idle(state);
+}
+
+/* What is idle outside of the word, where it takes the lock to see it. */
+static void *objpool__bounded_pop_hidden(objpool__state *state) {
+  objpool__lock(&state->commons.lock); /* which keeps out whoever gathers */
+  void *object = objpool__bounded_pop(state);
+  objpool__unlock(&state->commons.lock);
+  return object;
+}
+
+static objpool__found objpool__bounded_find(objpool__state *state, objpool__quest *quest) {
+  objpool__limits *limits = &state->limits;
+  bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
+  for (unsigned turns = 0;;) {
+    if (objpool__serve_due(state)) return OBJPOOL__NOTHING;
+    /* seq_cst, all of these: in one order, see 2 */
+    uint64_t changes = __atomic_load_n(&state->word->changes, __ATOMIC_SEQ_CST), left;
+    uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
+    size_t aside = __atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST);
+    size_t most = __atomic_load_n(&limits->max_objects, __ATOMIC_SEQ_CST);
+    bool full = most && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) >= most;
+    unsigned place = objpool__word_pop(state->word, &left);
+    quest->object =
+        place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__stack_pop(&state->depot);
+    if (quest->object) return OBJPOOL__OBJECT;
+    bool changing = changes % OBJPOOL__CHANGE != 0;
+    if (changing || aside) {
+      quest->object = objpool__bounded_pop_hidden(state);
+      if (quest->object) return OBJPOOL__OBJECT;
+      if (changing) objpool__pause(&turns); /* an end of a reservation, a few instructions long */
+    }
+    if (may_build && objpool__reserve(state)) return OBJPOOL__PERMIT;
+    if (!changing && !aside && (full || !may_build) && !objpool__number(head) &&
+        head == __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST) &&
+        changes == __atomic_load_n(&state->word->changes, __ATOMIC_SEQ_CST))
+      return OBJPOOL__NOTHING;
+  }
+}
+
+/* Looks whether a new peak of idle begins. It is one if nothing moved elsewhere around the look at the word. */
+static __attribute__((__noinline__)) void objpool__bounded_idle_peak(objpool__state *state) {
+  objpool__word *word = state->word;
+  uint64_t changes = __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST); /* in one order, all of these */
+  uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
+  uint64_t idle = __atomic_load_n(&word->idle, __ATOMIC_SEQ_CST);
+  size_t others = objpool__uncached_idle(state);
+  if (changes % OBJPOOL__CHANGE || changes != __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST) ||
+      head != __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST))
+    return;
+  objpool__raise(&state->counts.peak_idle, objpool__bits(idle) + others);
+  OBJPOOL__STORE(word->most, others ? 0 : idle); /* a hint */
+}
+
+/* Where the next peak of in_use would begin. */
+static void objpool__bounded_settle(objpool__state *state) {
+  objpool__word *word = state->word;
+  size_t alive = OBJPOOL__LOAD(state->limits.alive), before; /* counts, in no order */
+  if (!OBJPOOL__COUNTED) return;
+  do {
+    size_t peak = OBJPOOL__LOAD(state->counts.peak_in_use);
+    __atomic_store_n(&word->floor, alive > peak ? alive - peak : 0,
+                     __ATOMIC_SEQ_CST); /* before the next look at alive */
+    before = alive;
+    alive = __atomic_load_n(&state->limits.alive, __ATOMIC_SEQ_CST);
+  } while (alive != before);
+  OBJPOOL__STORE(word->fewest, UINT64_MAX);
+  OBJPOOL__STORE(word->most, 0);
+}
+
+/* Looks whether a new peak of in_use begins, with these bits left. After the acquire was counted. */
+static __attribute__((__noinline__)) void objpool__bounded_peak(objpool__state *state, uint64_t idle) {
+  objpool__word *word = state->word;
+  size_t left = objpool__bits(idle);
+  if (left < OBJPOOL__LOAD(word->floor)) {
+    objpool__raise(&state->counts.peak_in_use, (size_t)objpool__in_use_now(state));
+    objpool__bounded_settle(state);
+  }
+  if (left < OBJPOOL__LOAD(word->floor)) return; /* others' work, that is not counted yet */
+  OBJPOOL__STORE(word->fewest, idle);
+}
+
+/* The object becomes idle, in its place or on the stack. Where max_idle may be reached, under the commons lock: then there
+   are at most fewer idle meanwhile, and so many there were when the last of the three was looked at. */
+static bool objpool__bounded_push(objpool__state *state, void *object) {
+  objpool__word *word = state->word;
+  if (OBJPOOL__LOAD(state->limits.bounded) && objpool__bounded_idle(state) >= OBJPOOL__LOAD(state->limits.max_idle))
+    return false;
+  unsigned place = objpool__bit_of(state, object);
+  if (place != OBJPOOL__NO_BIT) {
+    /* release: publishes the object; seq_cst: before the look for waiters */
+    uint64_t bit = (uint64_t)1 << place, idle = __atomic_fetch_or(&word->idle, bit, __ATOMIC_SEQ_CST);
+    OBJPOOL_ASSERT(!(idle & bit));
+    if (OBJPOOL__COUNTED && (idle | bit) & ~OBJPOOL__LOAD(word->most)) objpool__bounded_idle_peak(state);
+    return true;
+  }
+  objpool__magazine *node = objpool__magazine_take(&state->depot); /* there is one for every object beyond 64 */
+  node->objects[0] = object;
+  objpool__depot_push(&state->depot, &state->depot.full, node, 0);
+  if (OBJPOOL__COUNTED) objpool__bounded_idle_peak(state);
+  return true;
+}
+
+static bool objpool__bounded_push_alone(objpool__state *state, void *object) {
+  bool limited = OBJPOOL__LOAD(state->limits.bounded); /* a resize meanwhile sees to it: objpool__unlocked_put */
+  if (limited) objpool__lock(&state->commons.lock);
+  bool pushed = objpool__bounded_push(state, object);
+  if (limited) objpool__unlock(&state->commons.lock);
+  return pushed;
+}
+
+static bool objpool__bounded_put(objpool__state *state, void *object) {
+  return objpool__unlocked_put(state, object, objpool__bounded_push_alone);
+}
+
+static bool objpool__bounded_give(objpool__state *state, void *object, objpool__given given) {
+  (void)given;
+  (void)objpool__cache_of(state, false);
+  objpool__add(state, OBJPOOL__RELEASES, 1);
+  return objpool__bounded_put(state, object);
+}
+
+static void objpool__bounded_taken(objpool__state *state, bool from_own_slot) {
+  (void)from_own_slot;
+  objpool__add(state, OBJPOOL__ACQUIRES, 1);
+  if (!OBJPOOL__COUNTED) return;
+  objpool__bounded_settle(state); /* it may be a new one */
+  objpool__bounded_peak(state, OBJPOOL__LOAD(state->word->idle));
+}
+
+/* Nodes for the objects that have no place. */
+static size_t objpool__bounded_nodes(const objpool__state *state, size_t cells) {
+  return cells > OBJPOOL__WORD_BITS ? objpool__magazines_for(&state->depot, cells - OBJPOOL__WORD_BITS, 0) : 0;
+}
+
+static bool objpool__bounded_has_places(const objpool__state *state, size_t cells) {
+  return state->depot.count >= objpool__bounded_nodes(state, cells);
+}
+
+static bool objpool__bounded_make_places(objpool__state *state, size_t cells) {
+  return objpool__provide(&state->depot, &state->memory, objpool__bounded_nodes(state, cells));
+}
+
+/* Whether there is nothing else to do in an acquire or a release: no hook, no event, no wiping. */
+static void objpool__word_learn(objpool__state *state) {
+  const objpool__description *as = &state->as;
+  bool restores = as->restore || (!state->describe && (as->type.reset || as->type.validate));
+  state->word->plain_acquire = !as->on_event && !(as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE));
+  state->word->plain_release = !as->on_event && !as->type.wipe && !restores;
+}
+
+/* The state of a bounded pool that is in use, by a definition that is known; else NULL. */
+OBJPOOL__INLINE objpool__state *objpool__bounded_of(objpool *pool, objpool__describe *describe) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  bool known = state && state->home == &objpool__process && (!describe || describe == state->describe);
+  return OBJPOOL__LIKELY(known && state->word) ? state : OBJPOOL__NULL;
+}
+
+/* Where a thread counts that has a slot; else NULL. */
+OBJPOOL__INLINE objpool__slot *objpool__counting_slot(const objpool__state *state) {
+  objpool__slot *slot = *(objpool__slot **)((uintptr_t)state->slots.table + OBJPOOL__ROW);
+  return OBJPOOL__LIKELY(slot != &objpool__no_slot) ? slot : OBJPOOL__NULL;
+}
+
+/* A plain acquire; NULL: nothing was done, and all else is to be looked at. Two locked instructions a pair with its release. */
+OBJPOOL__INLINE void *objpool__bounded_acquire(objpool__state *state) {
+  objpool__word *word = state->word;
+  objpool__slot *slot = objpool__counting_slot(state);
+  uint64_t left;
+  if (!word->plain_acquire || !slot || OBJPOOL__LOAD(state->queue.due) || state->gate.destroying) return OBJPOOL__NULL;
+  unsigned place = objpool__word_pop(word, &left);
+  if (place == OBJPOOL__NO_BIT) return OBJPOOL__NULL;
+  void *object = OBJPOOL__LOAD(word->objects[place]);
+  if (!object) __builtin_unreachable(); /* the caller need not ask again */
+  objpool__count(&slot->acquires);
+  OBJPOOL_ASSERT(objpool__is_idle(state, object));
+  if (OBJPOOL__CHECKED) /* relaxed: see objpool__flip */
+    OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(state->key, object) ^ (uintptr_t)2 * place);
+  if (OBJPOOL__COUNTED && OBJPOOL__UNLIKELY(OBJPOOL__LOAD(word->fewest) & ~left)) objpool__bounded_peak(state, left);
+  OBJPOOL__SHOW(object, state->as.type.size);
+  return object;
+}
+
+/* A plain release of what is in use here and has a place. OBJPOOL__NOTHING: nothing was done, and all else is to be looked at;
+   OBJPOOL__PERMIT: it is idle already. */
+OBJPOOL__INLINE objpool__found objpool__bounded_release(objpool__state *state, void *object) {
+  objpool__word *word = state->word;
+  objpool__limits *limits = &state->limits;
+  objpool__slot *slot = objpool__counting_slot(state);
+  size_t resizes = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
+  uintptr_t tag = OBJPOOL__LOAD(*objpool__tag(object)), twice = tag ^ objpool__tag_of(state->key, object);
+  if (twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1)) || !word->plain_release || !slot ||
+      OBJPOOL__LOAD(limits->bounded) || OBJPOOL__LOAD(limits->surplus) || OBJPOOL__LOAD(state->queue.due))
+    return OBJPOOL__NOTHING;
+  uint64_t bit = (uint64_t)1 << twice / 2;
+  OBJPOOL__STORE(*objpool__tag(object), tag ^ 1); /* no flip: of two that release it at once each writes the same */
+  OBJPOOL__HIDE(object, state->as.type.size);
+  objpool__count(&slot->releases); /* before it is idle: nobody counts an acquire of it first */
+  /* release: publishes the object; seq_cst: before the look for waiters */
+  if (OBJPOOL__UNLIKELY(__atomic_fetch_or(&word->idle, bit, __ATOMIC_SEQ_CST) & bit)) {
+    objpool__add(state, OBJPOOL__RELEASES, (uint64_t)-1);
+    return OBJPOOL__PERMIT;
+  }
+  if (OBJPOOL__COUNTED) {
+    uint64_t idle = OBJPOOL__LOAD(word->idle); /* what others did meanwhile is true, too */
+    if (OBJPOOL__UNLIKELY(idle & ~OBJPOOL__LOAD(word->most))) objpool__bounded_idle_peak(state);
+  }
+  if (OBJPOOL__UNLIKELY(__atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST) != resizes))
+    objpool__note_late(&state->gate);
+  if (OBJPOOL__UNLIKELY(__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST))) objpool__serve(state);
+  return OBJPOOL__OBJECT;
+}
+
+/* The inline check finds no object of such a pool: each release is decided by one atomic instruction. */
+static const objpool__engine objpool__bounded_engine = {
+    OBJPOOL__TAG_BITS + 2,  objpool__bounded_find,       objpool__bounded_pop,        objpool__bounded_idle,
+    objpool__bounded_put,   objpool__bounded_give,       objpool__bounded_push,       objpool__push_each,
+    objpool__bounded_taken, objpool__add_objects,        objpool__bounded_settle,     objpool__threaded_look,
+    objpool__bounded_cell,  objpool__bounded_has_places, objpool__bounded_make_places};
 
 /* ---- room: engine with caches >>cached
    The thread's own slot first; then the commons and the depot, under the commons lock; and if there is nothing, once more with
@@ -4856,6 +5212,15 @@ static const objpool__engine objpool__cached_engine = {0,
 /* ---- room: objects >>objects
    Building and taking down; hooks run here, outside every lock. */
 
+/* Lets the cell of an object go that nobody can reach. */
+static void objpool__let_go(objpool__state *state, void *object) {
+  (void)objpool__mark_use(state, object, false);
+  if (objpool__is_used_up(state, object)) (void)objpool__reseat(state, object); /* or when the cell is used again */
+  if (state->as.type.wipe) objpool__wipe(object, state->blocks.object_bytes);
+  if (state->word) objpool__bit_leave(state, object);
+  objpool__cell_give(&state->blocks, &state->memory, object);
+}
+
 /* A new object in use, for a reservation the caller holds; NULL with ENOMEM or ECANCELED, the reservation given back.
    `cell`: where, or NULL. */
 static void *objpool__build(objpool__state *state, void *cell) {
@@ -4868,8 +5233,7 @@ static void *objpool__build(objpool__state *state, void *cell) {
     object = NULL;
   }
   if (object && state->as.type.create && !state->as.type.create(object, state->config.context)) {
-    if (state->as.type.wipe) objpool__wipe(object, state->blocks.object_bytes);
-    objpool__cell_give(&state->blocks, &state->memory, object);
+    objpool__let_go(state, object);
     object = NULL;
     error = ECANCELED;
   }
@@ -4882,14 +5246,6 @@ static void *objpool__build(objpool__state *state, void *cell) {
   objpool__add(state, OBJPOOL__CREATED, 1);
   objpool__report_event(state, OBJPOOL_EVENT_CREATE, object, 1);
   return object;
-}
-
-/* Lets the cell of an object go that nobody can reach. */
-static void objpool__let_go(objpool__state *state, void *object) {
-  (void)objpool__mark_use(state, object, false);
-  if (objpool__is_used_up(state, object)) (void)objpool__reseat(state, object); /* or when the cell is used again */
-  if (state->as.type.wipe) objpool__wipe(object, state->blocks.object_bytes);
-  objpool__cell_give(&state->blocks, &state->memory, object);
 }
 
 /* Takes an object down that nobody can reach, but for its reservation. Counted as destroyed and as `why`
@@ -4922,14 +5278,17 @@ OBJPOOL__INLINE bool objpool__restore(objpool__state *state, void *object) {
    Idle objects are gathered under the commons lock, sorted, and some of them taken down; those that stay are out of sight only
    under that lock, where whoever finds nothing looks again. Engines whose finders take no lock look at `gathering` besides. */
 
-static void objpool__gather_begin(objpool__commons *commons) {
+static void objpool__gather_begin(objpool__state *state) {
+  objpool__commons *commons = &state->commons;
   objpool__lock(&commons->lock);
+  objpool__change_begins(state);
   __atomic_store_n(&commons->gathering, true, __ATOMIC_SEQ_CST); /* before the first pop: see objpool__uncached_find */
 }
 
 static void objpool__gather_end(objpool__state *state) {
   OBJPOOL_ASSERT(state->commons.gathering);
   __atomic_store_n(&state->commons.gathering, false, __ATOMIC_SEQ_CST); /* after the last push: as above */
+  objpool__change_ends(state);
   objpool__unlock(&state->commons.lock);
   objpool__serve(state); /* a second look for waiters, whose own is under this lock, too: see objpool__queue_find */
 }
@@ -4980,7 +5339,7 @@ static void *objpool__gather(objpool__state *state, size_t keep) {
   void *shares[OBJPOOL__SHARES], *doomed = NULL;
   size_t idle = 0;
   memset(shares, 0, sizeof shares);
-  objpool__gather_begin(&state->commons);
+  objpool__gather_begin(state);
   if (state->engine->idle(state) > keep)
     objpool__sort_by_share(&state->blocks, &state->memory, objpool__gather_all(state, &idle), shares);
   size_t excess = idle > keep ? idle - keep : 0;
@@ -5063,6 +5422,13 @@ OBJPOOL__INLINE void objpool__catch_up(objpool__state *state) {
     objpool__shed(state, objpool__gather_excess(state));
 }
 
+/* The same, where errno was not saved. */
+static __attribute__((__noinline__)) void objpool__catch_up_quietly(objpool__state *state) {
+  int saved = errno;
+  objpool__catch_up(state);
+  objpool__set_error(saved);
+}
+
 /* Leaves an object idle that was gathered, or is new; false: there is no room. */
 static bool objpool__put(objpool__state *state, void *object) {
   OBJPOOL_ASSERT(objpool__is_idle(state, object));
@@ -5122,8 +5488,11 @@ static void objpool__need_places(size_t *bytes, size_t cells) {
   }
 }
 
-static size_t objpool__state_bytes(bool alone) {
-  return sizeof(objpool__state) + (alone ? 0 : sizeof(objpool__slot *) * OBJPOOL__ROWS);
+/* A state, its table, and the word of a bounded pool. */
+static size_t objpool__state_bytes(bool alone, bool bounded) {
+  size_t bytes = sizeof(objpool__state) + (alone ? 0 : sizeof(objpool__slot *) * OBJPOOL__ROWS);
+  if (bounded) objpool__round_up(bytes, OBJPOOL_CACHE_LINE, &bytes);
+  return bounded ? bytes + sizeof(objpool__word) : bytes;
 }
 
 /* All that a pool asks for until so many objects are alive and so many threads have used it. rounds 0: a local pool. */
@@ -5131,7 +5500,8 @@ static size_t objpool__reserve_bytes(const objpool__blocks *blocks, bool handles
                                      size_t threads) {
   size_t bytes = 0, cells, array = objects + 2; /* as objpool__reserve_fill makes it */
   objpool__need(&bytes, sizeof(objpool__reserved), OBJPOOL__NATURAL);
-  objpool__need(&bytes, objpool__state_bytes(!rounds), OBJPOOL_CACHE_LINE);
+  objpool__need(&bytes, objpool__state_bytes(!rounds, rounds == 1 && objects <= OBJPOOL__WORD_BITS),
+                OBJPOOL_CACHE_LINE);
   if (!objpool__multiply(objects, blocks->stride, &cells) || cells > PTRDIFF_MAX - blocks->offset) return SIZE_MAX;
   objpool__need(&bytes, cells + blocks->offset, blocks->alignment);
   objpool__need(&bytes, 8 * sizeof(objpool__block *), OBJPOOL__NATURAL); /* see objpool__blocks_widen */
@@ -5306,9 +5676,12 @@ static size_t objpool__choose_rounds(const objpool_config *config, size_t stride
 }
 
 /* Which engine a pool has, and here alone: local pools, and all without threads, their array; pools whose threads may hold
-   something the one with caches; the others the stack. */
-static const objpool__engine *objpool__choose_engine(bool alone, size_t rounds) {
-  return alone ? &objpool__local_engine : rounds ? &objpool__cached_engine : &objpool__uncached_engine;
+   something the one with caches; of the others those that fit it the word; the rest the stack. */
+static const objpool__engine *objpool__choose_engine(bool alone, size_t rounds, bool fits) {
+  return alone    ? &objpool__local_engine
+         : rounds ? &objpool__cached_engine
+         : fits   ? &objpool__bounded_engine
+                  : &objpool__uncached_engine;
 }
 
 static void objpool__state_free(objpool__state *state) {
@@ -5416,14 +5789,17 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   if (!objpool__plan(&as->type, &config, &blocks)) return NULL;
   bool alone = as->type.local || !OBJPOOL__THREADED;
   size_t rounds = alone ? 0 : objpool__choose_rounds(&config, blocks.stride);
-  size_t bytes = objpool__state_bytes(alone);
+  /* a tag has no room for more than a bit's number: with handles there is no word */
+  bool bounded =
+      !alone && !rounds && config.max_objects && config.max_objects <= OBJPOOL__WORD_BITS && !as->type.handles;
+  size_t bytes = objpool__state_bytes(alone, bounded);
   objpool__state *state = (objpool__state *)objpool__allocate(config.allocator, bytes, OBJPOOL_CACHE_LINE, NULL);
   if (!state) return NULL;
   state->pool = pool;
   state->as = *as;
   state->describe = describe;
   state->home = &objpool__process;
-  state->engine = objpool__choose_engine(alone, rounds);
+  state->engine = objpool__choose_engine(alone, rounds, bounded);
   state->alone = alone;
   state->bytes = bytes;
   state->config = config;
@@ -5438,6 +5814,10 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->slots.open_at_all = rounds != 0;
   state->slots.table = alone ? objpool__empty_table : (objpool__slot **)(void *)(state + 1);
   for (unsigned i = 0; i < OBJPOOL__ROWS && !alone; i++) state->slots.table[i] = &objpool__no_slot;
+  if (bounded) {
+    state->word = (objpool__word *)(void *)((char *)state + bytes - sizeof(objpool__word));
+    objpool__word_learn(state);
+  }
   state->counts.since_ns = objpool__now_ns();
   objpool__depot_plan(&state->depot, rounds ? rounds : 1);
   if (!objpool__make_locks(state)) {
@@ -5562,8 +5942,7 @@ static const char *objpool__mistake_within(const objpool__state *state, const ob
                                            const char *object) {
   if (object < block->first) return "is not an object of this pool";
   if ((size_t)(object - block->first) % state->blocks.stride) return "points into the middle of an object";
-  if (objpool__word_before(object) == objpool__tag_of(state->key, object) - 1)
-    return "released twice: it is idle already";
+  if (objpool__tag_says(state, object, objpool__word_before(object)) == 1) return "released twice: it is idle already";
   return "is not in use: it was released, destroyed or extracted before, or overwritten in front";
 }
 
@@ -5572,7 +5951,7 @@ static bool objpool__is_of_another(const objpool__state *state, const void *obje
   bool found = false;
   objpool__lock(&objpool__process.lock);
   for (objpool__state *other = objpool__process.states; other; other = other->next)
-    found |= other != state && objpool__word_before(object) == objpool__tag_of(other->key, object);
+    found |= other != state && objpool__tag_says(other, object, objpool__word_before(object)) == 0;
   objpool__unlock(&objpool__process.lock);
   return found;
 }
@@ -5747,8 +6126,8 @@ OBJPOOL__INLINE objpool__cache *objpool__claimed_on(const objpool__state *state)
   return state->slots.open_at_all ? objpool__mine(state) : NULL;
 }
 
-OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
-                                        int64_t timeout_ns) {
+static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, objpool__describe *describe,
+                                                                 objpool__how how, int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (state) {
     objpool__cache *cache = objpool__claimed_on(state);
@@ -5768,6 +6147,13 @@ OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *descri
   }
   if (how == OBJPOOL__TRY && errno == ENOMEM) errno = EAGAIN; /* a pool that cannot even begin has nothing idle */
   return NULL;
+}
+
+OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
+                                        int64_t timeout_ns) {
+  objpool__state *state = objpool__bounded_of(pool, describe);
+  void *object = state ? objpool__bounded_acquire(state) : NULL;
+  return OBJPOOL__LIKELY(object != NULL) ? object : objpool__acquire_rest(pool, describe, how, timeout_ns);
 }
 
 /* After the fast path took an object that proved invalid: it was counted, but is never handed out. */
@@ -5888,6 +6274,8 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
 OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
   bool used_up; /* whoever goes on sees it by the generation */
   if (state->as.type.handles) return objpool__use_ends(state->key, object, state->alone, &used_up);
+  if (OBJPOOL__CHECKED && state->word)
+    return objpool__tag_says(state, object, OBJPOOL__LOAD(*objpool__tag(object))) == 0 && objpool__mark_once(object);
   return state->alone ? objpool__take_back(state->pool, object) : objpool__take_back_once(state->key, object);
 }
 
@@ -5932,7 +6320,8 @@ OBJPOOL_API void objpool__release_retiring(objpool *pool, objpool__describe *des
 
 /* A release that the inline check did not let pass: a mistake, or a pool whose engine has each decided by one atomic
    instruction. */
-OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object) {
+static __attribute__((__noinline__)) void objpool__release_claiming(objpool *pool, objpool__describe *describe,
+                                                                    void *object) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || state->home != &objpool__process || !state->engine->key_difference) {
     objpool__reject(pool, describe, object);
@@ -5945,6 +6334,18 @@ OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *desc
   else if (state) /* else after a panic that returned */
     objpool__reject(pool, describe, object);
   objpool__set_error(saved);
+}
+
+OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object) {
+  objpool__state *state = objpool__bounded_of(pool, describe);
+  objpool__found given = state ? objpool__bounded_release(state, object) : OBJPOOL__NOTHING;
+  if (OBJPOOL__LIKELY(given == OBJPOOL__OBJECT)) {
+    if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.late))) objpool__catch_up_quietly(state);
+  } else if (given == OBJPOOL__NOTHING) {
+    objpool__release_claiming(pool, describe, object);
+  } else {
+    objpool__reject(pool, describe, object);
+  }
 }
 
 /* ---- room: walking >>walking
@@ -5967,6 +6368,7 @@ OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
   objpool__unlock(&state->memory.lock);
   walk.pool = pool;
   walk.key = state->key;
+  walk.ignored = objpool__tag_ignored(state);
   walk.step = state->as.type.handles ? sizeof(objpool__place) : state->blocks.stride;
   return walk;
 }
@@ -6234,6 +6636,7 @@ static void objpool__fork_inherit(objpool__state *state, unsigned mine) {
   state->counts.inherited = true;
   memset(&state->queue, 0, sizeof state->queue); /* they waited on stacks that are gone */
   state->commons.gathering = false;
+  if (state->word) state->word->changes &= ~(uint64_t)(OBJPOOL__CHANGE - 1); /* those under way stayed behind */
   state->fleet.maintaining = 0;
   gate->hold = gate->open_slots = 0;
   for (objpool__cache *cache = state->slots.first; cache; cache = cache->next)
@@ -6373,6 +6776,8 @@ static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t m
   /* after the new limit: see objpool__reserve */
   if (config.max_objects && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) > config.max_objects)
     OBJPOOL__STORE(limits->surplus, true); /* as max_idle */
+  objpool__change_begins(state);
+  objpool__change_ends(state);
   __atomic_fetch_add(&limits->resizes, 1,
                      __ATOMIC_SEQ_CST); /* before the look at what is idle: see objpool__uncached_put */
   return true;
@@ -6575,6 +6980,7 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
   state->as = as;
   state->describe = describe;
   objpool__make_plain(pool, state);
+  if (state->word) objpool__word_learn(state);
   return true;
 }
 
@@ -7315,7 +7721,7 @@ static void objpool__set_aside(objpool__state *state) {
   size_t count = 0;
   OBJPOOL_ASSERT(OBJPOOL__LOAD(state->fleet.maintaining));
   objpool__hold(state);
-  objpool__gather_begin(commons);
+  objpool__gather_begin(state);
   void *all = objpool__gather_all(state, &count); /* and what a thread of the parent had set aside */
   OBJPOOL_ASSERT(!commons->aside && !commons->aside_count);
   commons->aside = all;
