@@ -97,8 +97,7 @@ static void make_trace(uint64_t seed) {
   }
 }
 
-static void read_trace(const char *path, struct trace *trace) {
-  FILE *file = fopen(path, "r");
+static void read_trace(FILE *file, const char *path, struct trace *trace) {
   if (!file) fail("%s: %s", path, strerror(errno));
   char line[256];
   for (size_t number = 1; fgets(line, sizeof line, file); number++) {
@@ -300,7 +299,10 @@ int main(int argc, char **argv) {
     return EXIT_SUCCESS;
   }
   if (argc > 3 || (argc > 1 && *argv[1] == '-')) fail("usage: adaptive [TRACE [PLOT.svg | PLOT.png]]");
-  read_trace(argc > 1 ? argv[1] : "examples/adaptive.trace", &trace);
+  if (argc > 1)
+    read_trace(fopen(argv[1], "r"), argv[1], &trace);
+  else
+    read_trace(open_own(argv[0], "adaptive.trace"), "adaptive.trace", &trace);
   objpool_set_pressure_source(calm_machine, NULL);
   run_day(&trace, false, &alone);
   run_day(&trace, true, &kept);

@@ -47,6 +47,21 @@ __attribute__((format(printf, 1, 2), noreturn)) static inline void skip(const ch
   exit(EXIT_SKIPPED);
 }
 
+/* Opens a file that comes with the example, from whatever folder it was started: here, beside the program, or where the sources
+ * are, two folders above build/examples. NULL: nowhere. */
+static inline FILE *open_own(const char *program, const char *name) {
+  static const char *const places[] = {"", "../../examples/"};
+  FILE *file = fopen(name, "r");
+  const char *slash = strrchr(program, '/');
+  int folder = slash ? (int)(slash - program) + 1 : 0;
+  for (size_t i = 0; !file && i < sizeof places / sizeof *places; i++) {
+    char path[1024];
+    int length = snprintf(path, sizeof path, "%.*s%s%s", folder, program, places[i], name);
+    if (length > 0 && (size_t)length < sizeof path) file = fopen(path, "r");
+  }
+  return file;
+}
+
 static unsigned checks_failed; /* by the main thread only */
 
 /* Prints one promise and whether it holds; main returns EXIT_WRONG if any did not. */

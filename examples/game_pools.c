@@ -78,8 +78,7 @@ static bool read_setting(const char *path, size_t number, char *line) {
 }
 
 /* Reads the whole file, says everything that is wrong with it, and ends the program if anything is. */
-static void read_settings(const char *path) {
-  FILE *file = fopen(path, "r");
+static void read_settings(FILE *file, const char *path) {
   if (!file) fail("%s: %s", path, strerror(errno));
   char *line = NULL;
   size_t capacity = 0, mistakes = 0;
@@ -296,7 +295,10 @@ static void *play(void *unused) {
 }
 
 int main(int argc, char **argv) {
-  read_settings(argc > 1 ? argv[1] : "game_pools.conf");
+  if (argc > 1)
+    read_settings(fopen(argv[1], "r"), argv[1]);
+  else
+    read_settings(open_own(argv[0], "game_pools.conf"), "game_pools.conf");
   work.messages = number_argument(argc, argv, 2, "messages", 200000);
   size_t threads = number_argument(argc, argv, 3, "threads", 8);
 

@@ -169,14 +169,20 @@ static void put_sparkline(struct buffer *out, const struct row *row, size_t widt
                                                                                                        "-", ":", "=",
                                                                                                        "+", "*", "#"};
   size_t known = row->looks < HISTORY ? row->looks : HISTORY, shown = known < width ? known : width;
-  uint64_t most = 1;
+  uint64_t least = UINT64_MAX, most = 0;
   for (size_t age = shown; age > 0; age--) {
-    if (row->used[(row->looks - age) % HISTORY] > most) most = row->used[(row->looks - age) % HISTORY];
+    uint64_t used = row->used[(row->looks - age) % HISTORY];
+    if (used > most) most = used;
+    if (used < least) least = used;
   }
   put_times(out, " ", width - shown);
-  for (size_t age = shown; age > 0; age--) {
-    uint64_t level = (row->used[(row->looks - age) % HISTORY] * 8 + most - 1) / most;
-    put(out, "%s", (unicode ? blocks : signs)[level]);
+  for (size_t age = shown; age > 0; age--) { /* of the limit; without one between the lowest and the highest that is shown */
+    uint64_t used = row->used[(row->looks - age) % HISTORY], limit = row->now.max_objects, level = 4;
+    if (limit)
+      level = (used < limit ? used * 8 + limit - 1 : limit * 8) / limit;
+    else if (most > least)
+      level = 1 + (used - least) * 7 / (most - least);
+    put(out, "%s", (unicode ? blocks : signs)[level]); /* what does not change is a line in the middle */
   }
 }
 
@@ -216,18 +222,21 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
     name_width = 8;
   else if (name_width > columns - NUMBERS_WIDTH)
     name_width = columns - NUMBERS_WIDTH;
+  const size_t graphs = 2 * (GRAPH_WIDTH_MIN + 1); /* for both, at 80 columns say, a long name is cut */
+  if (live && columns >= 12 + NUMBERS_WIDTH + graphs && name_width > columns - NUMBERS_WIDTH - graphs)
+    name_width = columns - NUMBERS_WIDTH - graphs;
   size_t left = live && columns > name_width + NUMBERS_WIDTH ? columns - name_width - NUMBERS_WIDTH : 0;
   size_t bar = left > GRAPH_WIDTH_MIN ? left - 1 : 0, line = 0;
-  if (left >= 2 * (GRAPH_WIDTH_MIN + 1)) bar = left / 2 - 1, line = left - left / 2 - 1;
+  if (left >= graphs) bar = left / 2 - 1, line = left - left / 2 - 1;
   if (bar > GRAPH_WIDTH_MAX) bar = GRAPH_WIDTH_MAX;
   if (line > GRAPH_WIDTH_MAX) line = GRAPH_WIDTH_MAX;
 
   struct buffer text = {0};
   if (colours) put(out, "\033[1m");
   put_text(&text, "POOL", name_width, true);
-  put(&text, "   USED   IDLE    MAX    HIT  ACQUIRES/s     MEMORY");
-  if (bar) put(&text, " "), put_text(&text, "USED AND IDLE", bar, true);
-  if (line) put(&text, " "), put_text(&text, "USED, LAST SECONDS", line, true);
+  put(&text, "   USED   IDLE    MAX    HIT ACQUIRES/s     MEMORY");
+  if (bar) put(&text, " "), put_text(&text, bar < 13 ? "NOW" : "USED AND IDLE", bar, true);
+  if (line) put(&text, " "), put_text(&text, line < 18 ? "USED" : "USED, EACH 0.5 s", line, true);
   if (!buffer_append(&text, "", 1)) fail("out of memory");
   put_text(out, text.bytes, columns, false);
   if (colours) put(out, "\033[0m");
@@ -256,9 +265,10 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   if (columns >= name_width + NUMBERS_WIDTH) put_numbers(out, &all, &before);
   put(out, "%s", newline);
   if (live) {
-    char alert[sizeof table.alert + 32];
+    char alert[sizeof table.alert + 64];
     pthread_mutex_lock(&table.alert_lock);
-    snprintf(alert, sizeof alert, "q quits%s%s", *table.alert ? "; latest alert: " : "", table.alert);
+    const char *legend = !bar ? "" : unicode ? "   █ used ▒ idle · room" : "   # used = idle . room";
+    snprintf(alert, sizeof alert, "q quits%s%s%s", legend, *table.alert ? "   latest alert: " : "", table.alert);
     pthread_mutex_unlock(&table.alert_lock);
     put_text(out, alert, columns, false);
   }

@@ -693,7 +693,7 @@ static bool print_reports(void) {
          (unsigned long long)sum.waits, (unsigned long long)sum.in_use, (unsigned long long)sum.idle,
          (double)sum.memory_bytes / 1e6, (double)saved / 1e6);
   objpool_stats task = task_pool_stats(&tasks);
-  printf("%llu tasks were done by %llu task objects; the reader waited for one %llu times.\n",
+  printf("%llu tasks were done by %llu task objects; the thread that reads waited for a free one %llu times.\n",
          (unsigned long long)task.acquires, (unsigned long long)task.created, (unsigned long long)task.waits);
   return true;
 }

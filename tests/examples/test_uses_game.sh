@@ -5,6 +5,10 @@
 . "$(dirname "$0")/uses.sh"
 
 build game_pools
+# without an argument it finds its file from any folder: beside it, and where make puts it
+cp examples/game_pools.conf "$work/examples/"
+(cd / && "$work/examples/game_pools" >/dev/null) && ok "it finds its own file from another folder" || wrong "it does not find its own file"
+rm "$work/examples/game_pools.conf"
 run "$work/examples/game_pools" examples/game_pools.conf 200000 8
 says 'ok +85 objects ready before play' "all three pools were warmed up"
 says '^message_buffers +0 .* 50 +0 +50 +[0-9]+$' "message buffers as the file says"
