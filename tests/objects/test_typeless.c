@@ -226,6 +226,52 @@ static void validate_on_is_honoured(void **state) {
   objpool_destroy(&pool);
 }
 
+static size_t events;
+
+static void seen(const objpool_event *event, void *context) {
+  (void)context;
+  events += event->kind == OBJPOOL_EVENT_ACQUIRE || event->kind == OBJPOOL_EVENT_RELEASE;
+}
+
+OBJPOOL_DEFINE(seen_pool, thing, opt.on_event = seen);
+OBJPOOL_DEFINE(seen_local_pool, thing, opt.local = true, opt.on_event = seen);
+
+/* A pool with caches: most acquires and releases need no slow path. */
+static void one_hook_alone_runs_each_time(void **state) {
+  enum { PAIRS = 20 };
+  static objpool pool;
+  static seen_pool seen_shared;
+  static seen_local_pool seen_local;
+  objpool_config config;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.context = &counts;
+  config.warmup = 1;
+  for (int local = 0; local < 2; local++)
+    for (int hook = 0; hook < 3; hook++) {
+      objpool_type type = thing_type();
+      type.create = NULL;
+      type.destroy = NULL;
+      type.local = local;
+      if (hook == 0) type.validate = NULL;
+      if (hook != 0) type.reset = NULL;
+      type.validate_on = hook == 1 ? OBJPOOL_ON_ACQUIRE : OBJPOOL_ON_RELEASE;
+      memset(&counts, 0, sizeof counts);
+      assert_true(objpool_init(&pool, &type, &config));
+      for (int i = 0; i < PAIRS; i++) objpool_release(&pool, objpool_acquire(&pool));
+      assert_int_equal(hook == 0 ? counts.resets : counts.validated, PAIRS);
+      objpool_destroy(&pool);
+    }
+  for (int local = 0; local < 2; local++) {
+    objpool *base = local ? &seen_local.base : &seen_shared.base;
+    assert_true(local ? seen_local_pool_init(&seen_local, &config) : seen_pool_init(&seen_shared, &config));
+    events = 0;
+    for (int i = 0; i < PAIRS; i++) objpool_release(base, objpool_acquire(base));
+    assert_int_equal(events, 2 * PAIRS);
+    objpool_destroy(base);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(typeless_pool_does_all_that_a_typed_one_does),
@@ -234,6 +280,7 @@ int main(void) {
       cmocka_unit_test(init_refuses_impossible_limits_here_too),
       cmocka_unit_test(wiping_typeless_pool_hands_out_zeroed_objects),
       cmocka_unit_test(validate_on_is_honoured),
+      cmocka_unit_test(one_hook_alone_runs_each_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
