@@ -2324,6 +2324,12 @@ typedef struct objpool__engine {
   void *(*cell)(objpool__state *state, size_t *grown);
   bool (*has_places)(const objpool__state *state, size_t cells);
   bool (*make_places)(objpool__state *state, size_t cells);
+  /* for engines whose objects have a node each: how many bytes a cell has for its address, behind the object; unbind: a cell
+     is free again. quick: an idle object, in use and counted, if there is nothing else to be done; NULL: nothing was done */
+  size_t node_bytes;
+  void (*unbind)(objpool__state *state, void *cell);
+  void *(*quick)(objpool__state *state);
+  bool (*quick_give)(objpool__state *state, void *object); /* the same for a release; false: nothing was done */
 } objpool__engine;
 
 typedef struct objpool__kept { /* heads memory that is kept while the pool lives: others may be reading it */
@@ -2411,7 +2417,6 @@ typedef struct objpool__placing {
 /* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. */
 typedef struct objpool__limits {
   OBJPOOL__ALONE size_t alive; /* objects reserved, built or being taken down */
-  size_t in_use;               /* pools without caches, with statistics: exact; by atomic add */
   int64_t room;                /* bounded idle: max_idle - idle objects - capacity granted to open slots */
   OBJPOOL__ALONE size_t max_idle, max_objects; /* 0: none */
   bool bounded;                                /* idle objects must be counted: max_idle is below what may be alive */
@@ -2868,8 +2873,8 @@ static uint64_t objpool__successor(uint64_t head, uint32_t number) {
 static uint32_t objpool__number(uint64_t head) { return (uint32_t)(head & OBJPOOL__NUMBER_MAX); }
 
 /* Pushes unless the stack is `most` deep already (0: no limit). Returns how deep it is now; 0: not pushed. */
-static uint64_t objpool__depot_push(objpool__depot *depot, objpool__uint64 *stack, objpool__magazine *magazine,
-                                    uint64_t most) {
+OBJPOOL__INLINE uint64_t objpool__depot_push(objpool__depot *depot, objpool__uint64 *stack, objpool__magazine *magazine,
+                                             uint64_t most) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head: its depth is there */
   OBJPOOL_ASSERT(magazine && magazine->number > 0 && objpool__magazine_at(depot, magazine->number) == magazine);
   for (;;) {
@@ -2891,7 +2896,7 @@ static uint64_t objpool__depot_push(objpool__depot *depot, objpool__uint64 *stac
   }
 }
 
-static objpool__magazine *objpool__depot_pop(objpool__depot *depot, objpool__uint64 *stack) {
+OBJPOOL__INLINE objpool__magazine *objpool__depot_pop(objpool__depot *depot, objpool__uint64 *stack) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_SEQ_CST); /* acquire: the push's objects; seq_cst: after waiting++ */
   for (;;) {
     uint32_t number = objpool__number(head);
@@ -4567,11 +4572,22 @@ static const objpool__engine objpool__local_engine = {0,
                                                       objpool__local_look,
                                                       objpool__plain_cell,
                                                       objpool__local_has_places,
-                                                      objpool__widen};
+                                                      objpool__widen,
+                                                      0,
+                                                      NULL,
+                                                      NULL,
+                                                      NULL};
 
 /* ---- room: engine without caches >>uncached
-   Lock-free: a stack of idle objects, the depot's, with one object to a magazine; slots only count. Nothing is found only if
-   the stack was empty, with the same tag, around the look at the cap. */
+   Lock-free: a stack of idle objects, the depot's, with one object to a magazine; slots only count. A pair takes three locked
+   instructions: the pop, the decision who gives the object back, the push.
+   1. Each object has a node for life (Treiber 1986), whose address lies behind it, and which always names this object: so a pop
+      and a push are one compare-and-swap each, and who holds an object has its node alone.
+   2. A node is popped and pushed as often as its object; the tag of the head (see the room depot) tells each time from the
+      next. Nodes are never freed, and may serve another object after this one was destroyed.
+   3. Nothing is found only if the stack was empty, with the same tag, around the look at the cap.
+   4. There are never more objects in use than are alive and not on the stack. Only where that would be a new peak are the
+      counts of all threads added up. */
 
 /* For shared pools with and without caches: what anyone who asks is told. */
 static size_t objpool__threaded_look(objpool__state *state, size_t *idle) {
@@ -4602,11 +4618,51 @@ static size_t objpool__push_each(objpool__state *state, void *const *objects, si
   return kept;
 }
 
+static objpool__magazine **objpool__node_of(const objpool__state *state, void *object) {
+  return (objpool__magazine **)(void *)((char *)object + state->blocks.object_bytes);
+}
+
+static void *objpool__uncached_cell(objpool__state *state, size_t *grown) {
+  void *cell = objpool__plain_cell(state, grown);
+  if (!cell) return NULL;
+  objpool__magazine *node = objpool__magazine_take(&state->depot); /* there is one for every cell */
+  node->objects[0] = cell;
+  *objpool__node_of(state, cell) = node;
+  return cell;
+}
+
+static void objpool__uncached_unbind(objpool__state *state, void *cell) {
+  objpool__magazine_give(&state->depot, *objpool__node_of(state, cell));
+}
+
 static void *objpool__stack_pop(objpool__depot *depot) {
   objpool__magazine *node = objpool__depot_pop(depot, &depot->full);
+  return node ? node->objects[0] : NULL;
+}
+
+/* One more is in use, with so many on the stack: is that a new peak? relaxed: counts. */
+OBJPOOL__INLINE void objpool__uncached_peak(objpool__state *state, uint64_t depth) {
+  size_t *peak = &state->counts.peak_in_use;
+  if (OBJPOOL__COUNTED && OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->limits.alive) > OBJPOOL__LOAD(*peak) + depth))
+    objpool__raise(peak, (size_t)objpool__in_use_now(state));
+}
+
+/* The commonest acquire in one go. */
+static void *objpool__uncached_quick(objpool__state *state) {
+  objpool__cache *cache = objpool__mine(state);
+  const objpool__description *as = &state->as;
+  bool validates = as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE);
+  if (!cache || validates || as->type.handles || as->on_event || state->gate.destroying ||
+      OBJPOOL__LOAD(state->queue.due))
+    return NULL;
+  objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
   if (!node) return NULL;
   void *object = node->objects[0];
-  objpool__magazine_give(depot, node);
+  OBJPOOL_ASSERT(objpool__is_idle(state, object) && *objpool__node_of(state, object) == node);
+  objpool__tag_in_use(state, object);
+  OBJPOOL__SHOW(object, as->type.size);
+  objpool__count(&cache->slot.acquires);
+  objpool__uncached_peak(state, OBJPOOL__LOAD(node->depth) - 1); /* its own still: it is written by a push */
   return object;
 }
 
@@ -4644,8 +4700,8 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__que
 /* Onto the stack, unless max_idle lie there. */
 static bool objpool__uncached_push(objpool__state *state, void *object) {
   objpool__depot *depot = &state->depot;
-  objpool__magazine *node = objpool__magazine_take(depot); /* there is one for every object */
-  node->objects[0] = object;
+  objpool__magazine *node = *objpool__node_of(state, object);
+  OBJPOOL_ASSERT(node->objects[0] == object);
   for (;;) { /* what maintenance set aside is idle too */
     size_t most = OBJPOOL__LOAD(state->limits.max_idle);
     size_t aside = __atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST);
@@ -4656,10 +4712,8 @@ static bool objpool__uncached_push(objpool__state *state, void *object) {
       return true;
     }
     if (aside == __atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST))
-      break; /* seq_cst: around the look at the stack */
+      return false; /* seq_cst: around the look at the stack */
   }
-  objpool__magazine_give(depot, node);
-  return false;
 }
 
 /* For engines whose releases take no lock: `push` leaves an object where it is found, or says that there is no room. */
@@ -4700,19 +4754,36 @@ static bool objpool__uncached_put(objpool__state *state, void *object) {
 static void objpool__uncached_taken(objpool__state *state, bool from_own_slot) {
   (void)from_own_slot;
   objpool__add(state, OBJPOOL__ACQUIRES, 1);
-  if (OBJPOOL__COUNTED) /* a count, it orders nothing */
-    objpool__raise(&state->counts.peak_in_use, __atomic_add_fetch(&state->limits.in_use, 1, __ATOMIC_RELAXED));
+  objpool__uncached_peak(state, objpool__depot_depth(&state->depot, &state->depot.full));
 }
 
-static void objpool__uncached_returned(objpool__state *state, objpool__counter how, size_t objects) {
-  objpool__add(state, how, objects);
-  if (OBJPOOL__COUNTED) __atomic_sub_fetch(&state->limits.in_use, objects, __ATOMIC_RELAXED);
+/* The commonest release in one go: as objpool__uncached_put, where nobody has waited too long and nothing has a limit. */
+static bool objpool__uncached_quick_give(objpool__state *state, void *object) {
+  objpool__depot *depot = &state->depot;
+  objpool__cache *cache = objpool__mine(state);
+  const objpool__limits *limits = &state->limits;
+  size_t resizes = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
+  if (!cache || OBJPOOL__LOAD(limits->surplus) || OBJPOOL__LOAD(limits->max_idle) || OBJPOOL__LOAD(state->queue.due))
+    return false;
+  objpool__count(&cache->slot.releases);
+  uint64_t depth = objpool__depot_push(depot, &depot->full, *objpool__node_of(state, object), 0);
+  if (OBJPOOL__COUNTED)
+    objpool__raise(&state->counts.peak_idle, (size_t)depth + OBJPOOL__LOAD(state->commons.aside_count));
+  /* seq_cst, both: as in objpool__uncached_put, and the room waiting */
+  bool late = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST) != resizes;
+  if (OBJPOOL__UNLIKELY(late || __atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST))) {
+    int saved = errno;
+    if (late) objpool__note_late(&state->gate);
+    objpool__serve(state);
+    objpool__set_error(saved);
+  }
+  return true;
 }
 
 static bool objpool__uncached_give(objpool__state *state, void *object, objpool__given given) {
   (void)given;
   (void)objpool__cache_of(state, false);
-  objpool__uncached_returned(state, OBJPOOL__RELEASES, 1);
+  objpool__add(state, OBJPOOL__RELEASES, 1);
   return objpool__uncached_put(state, object);
 }
 
@@ -4726,12 +4797,16 @@ static const objpool__engine objpool__uncached_engine = {2,
                                                          objpool__uncached_push,
                                                          objpool__push_each,
                                                          objpool__uncached_taken,
-                                                         objpool__uncached_returned,
+                                                         objpool__add_objects,
                                                          objpool__settle_nothing,
                                                          objpool__threaded_look,
-                                                         objpool__plain_cell,
+                                                         objpool__uncached_cell,
                                                          objpool__threaded_has_places,
-                                                         objpool__threaded_make_places};
+                                                         objpool__threaded_make_places,
+                                                         sizeof(void *),
+                                                         objpool__uncached_unbind,
+                                                         objpool__uncached_quick,
+                                                         objpool__uncached_quick_give};
 
 /* ---- room: bounded engine >>bounded
    Pools of up to 64 objects without thread caches: each object has a place, and a word has a bit for each place whose object is
@@ -4794,10 +4869,20 @@ OBJPOOL__INLINE unsigned objpool__word_pop(objpool__word *word, uint64_t *left) 
   return OBJPOOL__NO_BIT;
 }
 
+/* One of those beyond 64, whose nodes are theirs only while they are idle. */
+static void *objpool__beyond_pop(objpool__state *state) {
+  objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
+  if (!node) return NULL;
+  void *object = node->objects[0];
+  objpool__magazine_give(&state->depot, node);
+  return object;
+}
+
 static void *objpool__bounded_pop(objpool__state *state) {
   uint64_t left;
   unsigned place = objpool__word_pop(state->word, &left);
-  return place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__uncached_pop(state);
+  void *object = place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(state);
+  return object ? object : objpool__aside_pop(state);
 }
 
 static size_t objpool__bounded_idle(objpool__state *state) {
@@ -4825,7 +4910,7 @@ static objpool__found objpool__bounded_find(objpool__state *state, objpool__ques
     bool full = most && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) >= most;
     unsigned place = objpool__word_pop(state->word, &left);
     quest->object =
-        place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__stack_pop(&state->depot);
+        place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(state);
     if (quest->object) return OBJPOOL__OBJECT;
     bool changing = changes % OBJPOOL__CHANGE != 0;
     if (changing || aside) {
@@ -5015,11 +5100,25 @@ OBJPOOL__INLINE objpool__found objpool__bounded_release(objpool__state *state, v
 }
 
 /* The inline check finds no object of such a pool: each release is decided by one atomic instruction. */
-static const objpool__engine objpool__bounded_engine = {
-    OBJPOOL__TAG_BITS + 2,  objpool__bounded_find,       objpool__bounded_pop,        objpool__bounded_idle,
-    objpool__bounded_put,   objpool__bounded_give,       objpool__bounded_push,       objpool__push_each,
-    objpool__bounded_taken, objpool__add_objects,        objpool__bounded_settle,     objpool__threaded_look,
-    objpool__bounded_cell,  objpool__bounded_has_places, objpool__bounded_make_places};
+static const objpool__engine objpool__bounded_engine = {OBJPOOL__TAG_BITS + 2,
+                                                        objpool__bounded_find,
+                                                        objpool__bounded_pop,
+                                                        objpool__bounded_idle,
+                                                        objpool__bounded_put,
+                                                        objpool__bounded_give,
+                                                        objpool__bounded_push,
+                                                        objpool__push_each,
+                                                        objpool__bounded_taken,
+                                                        objpool__add_objects,
+                                                        objpool__bounded_settle,
+                                                        objpool__threaded_look,
+                                                        objpool__bounded_cell,
+                                                        objpool__bounded_has_places,
+                                                        objpool__bounded_make_places,
+                                                        0,
+                                                        NULL,
+                                                        NULL,
+                                                        NULL};
 
 /* ---- room: engine with caches >>cached
    The thread's own slot first; then the commons and the depot, under the commons lock; and if there is nothing, once more with
@@ -5207,18 +5306,28 @@ static const objpool__engine objpool__cached_engine = {0,
                                                        objpool__threaded_look,
                                                        objpool__cached_cell,
                                                        objpool__threaded_has_places,
-                                                       objpool__threaded_make_places};
+                                                       objpool__threaded_make_places,
+                                                       0,
+                                                       NULL,
+                                                       NULL,
+                                                       NULL};
 
 /* ---- room: objects >>objects
    Building and taking down; hooks run here, outside every lock. */
+
+/* Gives back a cell with nothing built in it. */
+static void objpool__cell_leave(objpool__state *state, void *cell) {
+  if (state->as.type.wipe) objpool__wipe(cell, state->blocks.object_bytes);
+  if (state->word) objpool__bit_leave(state, cell);
+  if (state->engine->unbind) state->engine->unbind(state, cell); /* first: there is a node for every cell */
+  objpool__cell_give(&state->blocks, &state->memory, cell);
+}
 
 /* Lets the cell of an object go that nobody can reach. */
 static void objpool__let_go(objpool__state *state, void *object) {
   (void)objpool__mark_use(state, object, false);
   if (objpool__is_used_up(state, object)) (void)objpool__reseat(state, object); /* or when the cell is used again */
-  if (state->as.type.wipe) objpool__wipe(object, state->blocks.object_bytes);
-  if (state->word) objpool__bit_leave(state, object);
-  objpool__cell_give(&state->blocks, &state->memory, object);
+  objpool__cell_leave(state, object);
 }
 
 /* A new object in use, for a reservation the caller holds; NULL with ENOMEM or ECANCELED, the reservation given back.
@@ -5229,7 +5338,7 @@ static void *objpool__build(objpool__state *state, void *cell) {
   void *object = cell ? cell : state->engine->cell(state, &grown);
   if (grown) objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, grown);
   if (object && !objpool__seat(state, object)) {
-    objpool__cell_give(&state->blocks, &state->memory, object);
+    objpool__cell_leave(state, object);
     object = NULL;
   }
   if (object && state->as.type.create && !state->as.type.create(object, state->config.context)) {
@@ -5768,6 +5877,14 @@ static bool objpool__plan(const objpool_type *type, objpool_config *config, objp
   return true;
 }
 
+/* Cells that have so many bytes more behind their object; no overflow: see objpool__plan. */
+static void objpool__widen_cells(objpool__blocks *blocks, size_t alignment, size_t more) {
+  size_t least = sizeof(uint64_t);
+  objpool__round_up(blocks->object_bytes + more + blocks->header, alignment > least ? alignment : least,
+                    &blocks->stride);
+  blocks->next_cells = objpool__first_cells(blocks);
+}
+
 /* Its own name, as the caller's may go. */
 static bool objpool__copy_name(objpool__state *state, const char *name) {
   size_t length = strlen(name) + 1;
@@ -5792,6 +5909,8 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   /* a tag has no room for more than a bit's number: with handles there is no word */
   bool bounded =
       !alone && !rounds && config.max_objects && config.max_objects <= OBJPOOL__WORD_BITS && !as->type.handles;
+  const objpool__engine *engine = objpool__choose_engine(alone, rounds, bounded);
+  if (engine->node_bytes) objpool__widen_cells(&blocks, as->type.alignment, engine->node_bytes);
   size_t bytes = objpool__state_bytes(alone, bounded);
   objpool__state *state = (objpool__state *)objpool__allocate(config.allocator, bytes, OBJPOOL_CACHE_LINE, NULL);
   if (!state) return NULL;
@@ -5799,7 +5918,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->as = *as;
   state->describe = describe;
   state->home = &objpool__process;
-  state->engine = objpool__choose_engine(alone, rounds, bounded);
+  state->engine = engine;
   state->alone = alone;
   state->bytes = bytes;
   state->config = config;
@@ -6134,6 +6253,12 @@ static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, 
     if (cache && objpool__only_fresh(state) && how != OBJPOOL__TRY) {
       void *object = objpool__cached_fresh(state, cache);
       if (object) return object;
+    } else if (!cache && state->engine->quick) {
+      void *object = state->engine->quick(state);
+      if (object) {
+        objpool__catch_up(state);
+        return object;
+      }
     }
     return objpool__acquire_from(state, cache != NULL, how, timeout_ns);
   }
@@ -6318,6 +6443,15 @@ OBJPOOL_API void objpool__release_retiring(objpool *pool, objpool__describe *des
   objpool__set_error(saved);
 }
 
+/* A release of a plain object that is marked idle already. */
+OBJPOOL__INLINE void objpool__give_claimed(objpool__state *state, objpool__describe *describe, void *object) {
+  OBJPOOL__HIDE(object, state->as.type.size);
+  if (OBJPOOL__UNLIKELY(!state->engine->quick_give(state, object)))
+    objpool__give_slow(state->pool, describe, object, OBJPOOL__NOT_STORED);
+  else if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.late)))
+    objpool__catch_up_quietly(state);
+}
+
 /* A release that the inline check did not let pass: a mistake, or a pool whose engine has each decided by one atomic
    instruction. */
 static __attribute__((__noinline__)) void objpool__release_claiming(objpool *pool, objpool__describe *describe,
@@ -6325,6 +6459,11 @@ static __attribute__((__noinline__)) void objpool__release_claiming(objpool *poo
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || state->home != &objpool__process || !state->engine->key_difference) {
     objpool__reject(pool, describe, object);
+    return;
+  }
+  if (OBJPOOL__LIKELY(state->engine->quick_give && pool->kind == OBJPOOL__PLAIN_SHARED &&
+                      (!describe || describe == state->describe) && objpool__claim_tag(state, object))) {
+    objpool__give_claimed(state, describe, object);
     return;
   }
   int saved = errno;
@@ -6814,6 +6953,8 @@ static bool objpool__reserve_for(const objpool_type *type, objpool_config *confi
   if (!objpool__plan(type, &planned, &blocks)) return false;
   bool alone = type->local || !OBJPOOL__THREADED;
   size_t rounds = objpool__choose_rounds(&planned, blocks.stride);
+  const objpool__engine *engine = objpool__choose_engine(alone, alone ? 0 : rounds, false);
+  if (engine->node_bytes) objpool__widen_cells(&blocks, type->alignment, engine->node_bytes);
   size_t bytes = objpool__reserve_bytes(&blocks, type->handles, alone ? 0 : rounds ? rounds : 1, config->reserve, 1);
   config->allocator = planned.allocator;
   if (config->name) objpool__need(&bytes, strlen(config->name) + 1, 1);
@@ -6904,6 +7045,7 @@ OBJPOOL_API size_t objpool_memory_for(const objpool_type *type, size_t objects, 
   } else {
     /* what magazines take in all is largest where they are smallest, or largest */
     size_t with_largest = objpool__reserve_bytes(&blocks, type->handles, most_rounds, objects, threads);
+    objpool__widen_cells(&blocks, type->alignment, objpool__choose_engine(false, 0, false)->node_bytes);
     most = objpool__reserve_bytes(&blocks, type->handles, 1, objects, threads);
     if (most < with_largest) most = with_largest;
   }

@@ -87,7 +87,7 @@ static inline void begin(size_t max_objects, size_t rounds) {
   state->as.type.size = state->as.type.alignment = state->blocks.object_bytes = sizeof(uint64_t);
   state->as.type.validate = closed__validate;
   state->as.type.validate_on = OBJPOOL_ON_MAINTAIN;
-  state->blocks.stride = 2 * sizeof(uint64_t);
+  state->blocks.stride = 2 * sizeof(uint64_t) + (rounds ? 0 : sizeof(uint64_t)); /* and the address of its node */
   objpool__round_up(sizeof(objpool__block) + sizeof(uint64_t), sizeof(uint64_t), &state->blocks.offset);
   state->blocks.alignment = 2 * sizeof(void *);
   state->blocks.growth_factor = 2.0;
