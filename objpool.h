@@ -37,6 +37,7 @@
       >>types           public types
       >>core            the inline fast paths
       >>define          OBJPOOL_DEFINE and the guards
+      >>sizes           buffers by size
       >>implementation  rooms, each of which uses only those above it:
         >>system        what the operating system gives, and what stands in its place
         >>process       the process lock, the fork that is under way, thread indices
@@ -72,7 +73,9 @@
         >>untyped       the operations without the type
         >>statistics    snapshots and resets
       >>fleet           what looks at many pools:
-        >>sums          the registry as one
+        >>sums          many pools as one
+        >>large         buffers that are larger than every class
+        >>sets          the classes of a set, together
         >>output        the formats
         >>pressure      of the machine's memory
         >>maintenance   creating ahead of demand, giving back after it
@@ -610,9 +613,23 @@ typedef struct objpool__description {
   bool (*restore)(void *object, void *context);
   void (*on_event)(const objpool_event *event, void *context);
   bool resets;
+  bool bytes;         /* a class of a set: its blocks grow by a quarter, where nothing else is said */
   const char *called; /* by OBJPOOL_DEFINE */
 } objpool__description;
 typedef void objpool__describe(objpool__description *description);
+
+/* What a set of buffers hands out (OBJPOOL_SIZES); empty when `bytes` is NULL. */
+typedef struct objpool_buffer {
+  char *bytes OBJPOOL__0; /* aligned for any plain type */
+  size_t capacity OBJPOOL__0;
+} objpool_buffer;
+
+/* Of a set: what is larger than its largest class. Private. */
+typedef struct objpool__sizes {
+  struct objpool__large *large; /* those in use, under the process lock, as all else here */
+  uint64_t acquires, releases, failures;
+  size_t in_use, peak, bytes;
+} objpool__sizes;
 
 /* NULL, or a sentence that says what is wrong, as "warmup (8) is above max_objects (4)": all for which an init fails with
    EINVAL, but for an objpool_type. The sentence lasts until eight more were asked for. */
@@ -672,6 +689,7 @@ OBJPOOL__CLEARED(objpool_allocator)
 OBJPOOL__CLEARED(objpool_config)
 OBJPOOL__CLEARED(objpool_type)
 OBJPOOL__CLEARED(objpool_thresholds)
+OBJPOOL__CLEARED(objpool_buffer)
 
 typedef struct objpool_alert {
   objpool_alert_kind kind;
@@ -787,6 +805,13 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__walk_on OBJPOOL__LINKED(objpool__walk_on)
 #define objpool__walk_end OBJPOOL__LINKED(objpool__walk_end)
 #define objpool__release_all OBJPOOL__LINKED(objpool__release_all)
+#define objpool__large_acquire OBJPOOL__LINKED(objpool__large_acquire)
+#define objpool__large_release OBJPOOL__LINKED(objpool__large_release)
+#define objpool__buffer_rejected OBJPOOL__LINKED(objpool__buffer_rejected)
+#define objpool__sizes_init OBJPOOL__LINKED(objpool__sizes_init)
+#define objpool__sizes_destroy OBJPOOL__LINKED(objpool__sizes_destroy)
+#define objpool__sizes_trim OBJPOOL__LINKED(objpool__sizes_trim)
+#define objpool__sizes_stats OBJPOOL__LINKED(objpool__sizes_stats)
 #define objpool__acquire_many OBJPOOL__LINKED(objpool__acquire_many)
 
 /* Kept out of line, so that the fast paths stay small wherever they are inlined. */
@@ -820,6 +845,15 @@ OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool);
 OBJPOOL_API bool objpool__walk_on(objpool__walk *walk);
 OBJPOOL_API void objpool__walk_end(objpool__walk *walk);
 OBJPOOL_API size_t objpool__release_all(objpool *pool, objpool__describe *describe);
+OBJPOOL_API void *objpool__large_acquire(objpool__sizes *sizes, objpool *first, objpool__describe *describe,
+                                         size_t size);
+OBJPOOL_API void objpool__large_release(objpool__sizes *sizes, objpool *first, objpool_buffer buffer);
+OBJPOOL__SLOW void objpool__buffer_rejected(objpool *first, objpool_buffer buffer);
+OBJPOOL_API bool objpool__sizes_init(objpool__sizes *sizes, objpool *classes, const size_t *capacities, size_t count,
+                                     objpool__describe *const *describes, const objpool_config *config);
+OBJPOOL_API void objpool__sizes_destroy(objpool__sizes *sizes, objpool *classes, size_t count);
+OBJPOOL_API size_t objpool__sizes_trim(objpool *classes, const size_t *capacities, size_t count, size_t keep_bytes);
+OBJPOOL_API objpool_stats objpool__sizes_stats(const objpool__sizes *sizes, const objpool *classes, size_t count);
 OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count);
 
 OBJPOOL__C_ENDS
@@ -1327,7 +1361,7 @@ template <class T> struct objpool__cxx {
 
 /* A guard that moves: `objpool_scoped<conn_pool> guard(&pool)`, or OBJPOOL_SCOPED as in C. It is a plain guard by its address
    alone, as the functions of guards take it: whoever means to keep the object says take or move. */
-template <class P> class objpool_scoped : private P::guard {
+template <class P, class = void> class objpool_scoped : private P::guard {
 public:
   using P::guard::object;
   using P::guard::pool;
@@ -1340,8 +1374,8 @@ public:
   OBJPOOL__MEMBER objpool_scoped &operator=(objpool_scoped &&other) noexcept {
     if (this != &other) {
       P::objpool__release(this);
-      this->object = other.object;
-      this->pool = other.pool;
+      object = other.object;
+      pool = other.pool;
       other.object = nullptr;
     }
     return *this;
@@ -1353,6 +1387,21 @@ public:
   OBJPOOL__MEMBER typename P::value_type &operator*() const noexcept { return *this->object; }
   OBJPOOL__MEMBER explicit operator bool() const noexcept { return this->object != nullptr; }
   OBJPOOL__MEMBER objpool_scoped *itself() noexcept { return this; } /* for OBJPOOL_WITH */
+};
+
+/* The same for a set of buffers. */
+template <class P> class objpool_scoped<P, typename P::objpool__is_set> : private P::guard {
+public:
+  using P::guard::buffer;
+  using P::guard::set;
+  OBJPOOL__MEMBER typename P::guard *operator&() noexcept { return this; }
+  OBJPOOL__MEMBER objpool_scoped() noexcept : P::guard() {}
+  OBJPOOL__MEMBER objpool_scoped(const typename P::guard &held) noexcept : P::guard(held) {}
+  OBJPOOL__MEMBER objpool_scoped(objpool_scoped &&other) noexcept : P::guard(other) { P::objpool__forget(&other); }
+  objpool_scoped(const objpool_scoped &) = delete;
+  objpool_scoped &operator=(const objpool_scoped &) = delete;
+  OBJPOOL__MEMBER ~objpool_scoped() { P::objpool__release(this); }
+  OBJPOOL__MEMBER explicit operator bool() const noexcept { return buffer.bytes != nullptr; }
 };
 
 /* Every object in use, for `for (bullet &b : objpool_each(pool))`: as OBJPOOL_EACH. */
@@ -1717,6 +1766,274 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
 #define OBJPOOL_WITH(P, variable, pool) OBJPOOL__WITH_AT(P, variable, pool, __COUNTER__)
 #define OBJPOOL__WITH_AT(P, variable, pool, at) \
   OBJPOOL__WITH(P, variable, pool, OBJPOOL__JOIN(objpool__guard_, at), OBJPOOL__JOIN(objpool__once_, at))
+
+/* ------------------------------------------------------------------------------------------------------- >>sizes */
+
+/* OBJPOOL_SIZES(buffers, 64, 256, 1024, 4096, 65536); at file scope, up to 16 sizes, ascending: a set of pools of bytes, a class
+   for each size. An all-zero `buffers` is ready to use from any thread.
+
+      objpool_buffer buffers_acquire(buffers *set, size_t size);   // of the smallest class that holds it; above the largest just
+                                                                   // that size, never kept. Empty with ENOMEM or EAGAIN
+      objpool_buffer buffers_grow(buffers *set, objpool_buffer buffer, size_t size); // the same bytes in one of at least `size`;
+                                                  // when it fails it is empty, with errno, and `buffer` is still the caller's
+      void buffers_release(buffers *set, objpool_buffer buffer);   // empty is fine
+      bool buffers_init(buffers *set, const objpool_config *config); // holds for each class, but for the name: name/64, name/256
+      void buffers_destroy(buffers *set);
+      size_t buffers_trim(buffers *set, size_t keep_bytes);        // idle bytes destroyed, largest classes first
+      objpool_stats buffers_stats(const buffers *set);             // added up
+      objpool *buffers_class(buffers *set, size_t size);           // the pool of the class, NULL above the largest
+      OBJPOOL_SCOPED(buffers) guard = buffers_guard_acquire(&set, 300); // guard.buffer, until the end of the scope
+*/
+
+/* The place of the first that holds so many bytes: as many as are smaller. */
+OBJPOOL__INLINE size_t objpool__class_of(const size_t *sizes, size_t count, size_t size) {
+  size_t place = 0;
+  if (count > 0) place += size > sizes[0];
+  if (count > 1) place += size > sizes[1];
+  if (count > 2) place += size > sizes[2];
+  if (count > 3) place += size > sizes[3];
+  if (count > 4) place += size > sizes[4];
+  if (count > 5) place += size > sizes[5];
+  if (count > 6) place += size > sizes[6];
+  if (count > 7) place += size > sizes[7];
+  if (count > 8) place += size > sizes[8];
+  if (count > 9) place += size > sizes[9];
+  if (count > 10) place += size > sizes[10];
+  if (count > 11) place += size > sizes[11];
+  if (count > 12) place += size > sizes[12];
+  if (count > 13) place += size > sizes[13];
+  if (count > 14) place += size > sizes[14];
+  if (count > 15) place += size > sizes[15];
+  return place;
+}
+
+OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
+  return __BIGGEST_ALIGNMENT__ < 16 ? __BIGGEST_ALIGNMENT__ : 16;
+}
+
+#define OBJPOOL__NO_SIZES 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define OBJPOOL__SIZES_COUNT(...) OBJPOOL__SIZES_COUNT_(__VA_ARGS__)
+#define OBJPOOL__SIZES_COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, count, ...) (count)
+#define OBJPOOL__SIZES_CHECK(...) OBJPOOL__SIZES_CHECK_(__VA_ARGS__)
+#define OBJPOOL__SIZES_CHECK_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, ...)    \
+  OBJPOOL__STATIC_ASSERT((a) > 0, "OBJPOOL_SIZES: a size is at least 1");                \
+  OBJPOOL__STATIC_ASSERT(!((b) + 0) || (a) < (b), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((c) + 0) || (b) < (c), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((d) + 0) || (c) < (d), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((e) + 0) || (d) < (e), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((f) + 0) || (e) < (f), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((g) + 0) || (f) < (g), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((h) + 0) || (g) < (h), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((i) + 0) || (h) < (i), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((j) + 0) || (i) < (j), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((k) + 0) || (j) < (k), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((l) + 0) || (k) < (l), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((m) + 0) || (l) < (m), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((n) + 0) || (m) < (n), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((o) + 0) || (n) < (o), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((p) + 0) || (o) < (p), "OBJPOOL_SIZES: sizes are ascending"); \
+  OBJPOOL__STATIC_ASSERT(!((q) + 0), "OBJPOOL_SIZES takes at most 16 sizes");
+
+#ifdef __cplusplus
+#define OBJPOOL__SET(name)                           \
+  struct name##_guard;                               \
+  struct name##_objpool_set {                        \
+    objpool__sizes sizes;                            \
+    objpool classes[name##_objpool_count];           \
+    typedef void objpool__is_set;                    \
+    typedef name##_guard guard;                      \
+    static void objpool__release(guard *objpool__g); \
+    static void objpool__forget(guard *objpool__g);  \
+  };                                                 \
+  typedef name##_objpool_set name;
+#define OBJPOOL__SET_MEMBERS(name)                                                      \
+  OBJPOOL__MEMBER void name##_objpool_set::objpool__release(name##_guard *objpool__g) { \
+    name##_guard_release(objpool__g);                                                   \
+  }                                                                                     \
+  OBJPOOL__MEMBER void name##_objpool_set::objpool__forget(name##_guard *objpool__g) {  \
+    objpool__g->buffer = objpool_buffer();                                              \
+  }
+#else
+#define OBJPOOL__SET(name)                 \
+  typedef struct name##_objpool_set {      \
+    objpool__sizes sizes;                  \
+    objpool classes[name##_objpool_count]; \
+  } name;                                  \
+  typedef struct name##_objpool_set name##_objpool_set;
+#define OBJPOOL__SET_MEMBERS(name)
+#endif
+
+#define OBJPOOL_SIZES(name, ...)                                                                                     \
+  OBJPOOL__CXX_BEGINS                                                                                                \
+  OBJPOOL__SIZES_CHECK(__VA_ARGS__, OBJPOOL__NO_SIZES)                                                               \
+  enum {                                                                                                             \
+    name##_objpool_count =                                                                                           \
+        OBJPOOL__SIZES_COUNT(__VA_ARGS__, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)              \
+  };                                                                                                                 \
+  OBJPOOL__SET(name)                                                                                                 \
+  typedef struct name##_guard {                                                                                      \
+    objpool_buffer buffer;                                                                                           \
+    name##_objpool_set *set;                                                                                         \
+  } name##_guard;                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED const size_t *name##_objpool_capacities(void) {                                     \
+    static const size_t objpool__c[name##_objpool_count] = {__VA_ARGS__};                                            \
+    return objpool__c;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_objpool_class_of(size_t objpool__n) {                                 \
+    static const size_t objpool__c[name##_objpool_count] = {__VA_ARGS__};                                            \
+    return objpool__class_of(objpool__c, name##_objpool_count, objpool__n);                                          \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(size_t objpool__i) {                         \
+    objpool__description objpool__d = OBJPOOL__ZERO;                                                                 \
+    objpool__d.called = #name;                                                                                       \
+    objpool__d.bytes = true;                                                                                         \
+    objpool__d.type.size = name##_objpool_capacities()[objpool__i];                                                  \
+    objpool__d.type.alignment = objpool__largest_alignment();                                                        \
+    objpool__d.type.validate_on = OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);                  \
+    return objpool__d;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_0(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(0 < name##_objpool_count ? 0 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_1(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(1 < name##_objpool_count ? 1 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_2(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(2 < name##_objpool_count ? 2 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_3(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(3 < name##_objpool_count ? 3 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_4(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(4 < name##_objpool_count ? 4 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_5(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(5 < name##_objpool_count ? 5 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_6(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(6 < name##_objpool_count ? 6 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_7(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(7 < name##_objpool_count ? 7 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_8(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(8 < name##_objpool_count ? 8 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_9(objpool__description *objpool__d) {       \
+    *objpool__d = name##_objpool_is(9 < name##_objpool_count ? 9 : 0);                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_10(objpool__description *objpool__d) {      \
+    *objpool__d = name##_objpool_is(10 < name##_objpool_count ? 10 : 0);                                             \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_11(objpool__description *objpool__d) {      \
+    *objpool__d = name##_objpool_is(11 < name##_objpool_count ? 11 : 0);                                             \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_12(objpool__description *objpool__d) {      \
+    *objpool__d = name##_objpool_is(12 < name##_objpool_count ? 12 : 0);                                             \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_13(objpool__description *objpool__d) {      \
+    *objpool__d = name##_objpool_is(13 < name##_objpool_count ? 13 : 0);                                             \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_14(objpool__description *objpool__d) {      \
+    *objpool__d = name##_objpool_is(14 < name##_objpool_count ? 14 : 0);                                             \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_15(objpool__description *objpool__d) {      \
+    *objpool__d = name##_objpool_is(15 < name##_objpool_count ? 15 : 0);                                             \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__describe *const *name##_objpool_describes(void) {                          \
+    static objpool__describe *const objpool__f[16] = {name##_objpool_describe_0,  name##_objpool_describe_1,         \
+                                                      name##_objpool_describe_2,  name##_objpool_describe_3,         \
+                                                      name##_objpool_describe_4,  name##_objpool_describe_5,         \
+                                                      name##_objpool_describe_6,  name##_objpool_describe_7,         \
+                                                      name##_objpool_describe_8,  name##_objpool_describe_9,         \
+                                                      name##_objpool_describe_10, name##_objpool_describe_11,        \
+                                                      name##_objpool_describe_12, name##_objpool_describe_13,        \
+                                                      name##_objpool_describe_14, name##_objpool_describe_15};       \
+    return objpool__f;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name##_objpool_set *objpool__s,                  \
+                                                                    const objpool_config *objpool__c) {              \
+    return objpool__sizes_init(&objpool__s->sizes, objpool__s->classes, name##_objpool_capacities(),                 \
+                               name##_objpool_count, name##_objpool_describes(), objpool__c);                        \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name##_objpool_set *objpool__s) {                               \
+    objpool__sizes_destroy(&objpool__s->sizes, objpool__s->classes, name##_objpool_count);                           \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_acquire(name##_objpool_set *objpool__s,     \
+                                                                                 size_t objpool__n) {                \
+    size_t objpool__i = name##_objpool_class_of(objpool__n);                                                         \
+    objpool_buffer objpool__b = OBJPOOL__ZERO;                                                                       \
+    if (OBJPOOL__LIKELY(objpool__i < name##_objpool_count)) {                                                        \
+      objpool__b.bytes =                                                                                             \
+          OBJPOOL__CAST(char *, objpool__acquire_as(&objpool__s->classes[objpool__i], name##_objpool_is(objpool__i), \
+                                                    name##_objpool_describes()[objpool__i], OBJPOOL__ACQUIRE, 0));   \
+      if (OBJPOOL__LIKELY(objpool__b.bytes)) objpool__b.capacity = name##_objpool_capacities()[objpool__i];          \
+      return objpool__b;                                                                                             \
+    }                                                                                                                \
+    objpool__b.bytes = OBJPOOL__CAST(char *, objpool__large_acquire(&objpool__s->sizes, objpool__s->classes,         \
+                                                                    name##_objpool_describes()[0], objpool__n));     \
+    if (objpool__b.bytes) objpool__b.capacity = objpool__n;                                                          \
+    return objpool__b;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name##_objpool_set *objpool__s, objpool_buffer objpool__b) {    \
+    size_t objpool__i = name##_objpool_class_of(objpool__b.capacity);                                                \
+    if (!objpool__b.bytes) return;                                                                                   \
+    if (OBJPOOL__UNLIKELY(objpool__i >= name##_objpool_count))                                                       \
+      objpool__large_release(&objpool__s->sizes, objpool__s->classes, objpool__b);                                   \
+    else if (OBJPOOL__UNLIKELY(name##_objpool_capacities()[objpool__i] != objpool__b.capacity))                      \
+      objpool__buffer_rejected(objpool__s->classes, objpool__b);                                                     \
+    else                                                                                                             \
+      objpool__release_as(&objpool__s->classes[objpool__i], objpool__b.bytes, name##_objpool_is(objpool__i),         \
+                          name##_objpool_describes()[objpool__i]);                                                   \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_grow(name##_objpool_set *objpool__s,        \
+                                                                              objpool_buffer objpool__b,             \
+                                                                              size_t objpool__n) {                   \
+    if (objpool__b.bytes && objpool__n <= objpool__b.capacity) return objpool__b;                                    \
+    objpool_buffer objpool__w = name##_acquire(objpool__s, objpool__n);                                              \
+    if (objpool__w.bytes && objpool__b.bytes) {                                                                      \
+      __builtin_memcpy(objpool__w.bytes, objpool__b.bytes, objpool__b.capacity);                                     \
+      name##_release(objpool__s, objpool__b);                                                                        \
+    }                                                                                                                \
+    return objpool__w;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name##_objpool_set *objpool__s, size_t objpool__n) {             \
+    return objpool__sizes_trim(objpool__s->classes, name##_objpool_capacities(), name##_objpool_count, objpool__n);  \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name##_objpool_set *objpool__s) {                  \
+    return objpool__sizes_stats(&objpool__s->sizes, objpool__s->classes, name##_objpool_count);                      \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool *name##_class(name##_objpool_set *objpool__s, size_t objpool__n) {          \
+    size_t objpool__i = name##_objpool_class_of(objpool__n);                                                         \
+    if (objpool__i >= name##_objpool_count) return OBJPOOL__NULL;                                                    \
+    objpool *objpool__p = &objpool__s->classes[objpool__i];                                                          \
+    return objpool__bind(objpool__p, name##_objpool_describes()[objpool__i]) ? objpool__p : OBJPOOL__NULL;           \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(name##_objpool_set *objpool__s, \
+                                                                                     size_t objpool__n) {            \
+    name##_guard objpool__g = OBJPOOL__ZERO;                                                                         \
+    objpool__g.buffer = name##_acquire(objpool__s, objpool__n);                                                      \
+    objpool__g.set = objpool__s;                                                                                     \
+    return objpool__g;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool_buffer name##_guard_take(name##_guard *objpool__g) {                        \
+    objpool_buffer objpool__b = objpool__g->buffer;                                                                  \
+    objpool__g->buffer.bytes = OBJPOOL__NULL;                                                                        \
+    objpool__g->buffer.capacity = 0;                                                                                 \
+    return objpool__b;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *objpool__g) {                               \
+    if (objpool__g->buffer.bytes) name##_release(objpool__g->set, name##_guard_take(objpool__g));                    \
+  }                                                                                                                  \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *objpool__g) {        \
+    name##_guard objpool__m = *objpool__g;                                                                           \
+    (void)name##_guard_take(objpool__g);                                                                             \
+    return objpool__m;                                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__SET_MEMBERS(name)                                                                                         \
+  OBJPOOL__CXX_ENDS                                                                                                  \
+  OBJPOOL__STATIC_ASSERT(name##_objpool_count <= 16,                                                                 \
+                         "OBJPOOL_SIZES(...) takes at most 16 sizes and ends with a semicolon")
 
 OBJPOOL__OURS_ENDS
 #endif /* OBJPOOL_H */
@@ -5904,6 +6221,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   memset(&config, 0, sizeof config);
   memset(&blocks, 0, sizeof blocks);
   if (chosen) config = *chosen;
+  if (as->bytes && config.growth_factor == 0) config.growth_factor = 1.25;
   if (!objpool__plan(&as->type, &config, &blocks)) return NULL;
   bool alone = as->type.local || !OBJPOOL__THREADED;
   size_t rounds = alone ? 0 : objpool__choose_rounds(&config, blocks.stride);
@@ -7377,27 +7695,205 @@ OBJPOOL_API uint64_t objpool_bytes_saved(const objpool_stats *stats) { return st
 /* ------------------------------------------------------------------------------------------------------- >>fleet */
 
 /* ---- room: sums >>sums
-   The whole registry as one. */
+   Many pools as one: the whole registry, and the classes of a set. */
+
+/* Adds one pool to the sum; a limit is 0 if any has none. `first`: there was none before. */
+static void objpool__sum_add(objpool_stats *sum, const objpool_stats *one, bool first) {
+  objpool_stats before = *sum;
+  uint64_t *into = (uint64_t *)(void *)sum; /* all its fields are uint64_t */
+  const uint64_t *from = (const uint64_t *)(const void *)one;
+  for (size_t i = 0; i < sizeof *sum / sizeof *into; i++) into[i] += from[i];
+  sum->since_ns = !first && before.since_ns < one->since_ns ? before.since_ns : one->since_ns;
+  sum->now_ns = one->now_ns;
+  if (!one->max_idle || (!first && !before.max_idle)) sum->max_idle = 0;
+  if (!one->max_objects || (!first && !before.max_objects)) sum->max_objects = 0;
+}
 
 OBJPOOL_API objpool_stats objpool_registry_snapshot(void) {
   objpool_stats sum;
-  bool any_idle = false, any_objects = false;
   memset(&sum, 0, sizeof sum);
   objpool__registry_enter();
   for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next) {
     objpool_stats one = objpool_snapshot(state->pool);
-    uint64_t *into = (uint64_t *)(void *)&sum; /* all its fields are uint64_t */
-    const uint64_t *from = (const uint64_t *)(const void *)&one;
-    uint64_t since = sum.since_ns && sum.since_ns < one.since_ns ? sum.since_ns : one.since_ns;
-    for (size_t i = 0; i < sizeof sum / sizeof *into; i++) into[i] += from[i];
-    sum.since_ns = since;
-    sum.now_ns = one.now_ns;
-    any_idle |= !one.max_idle;
-    any_objects |= !one.max_objects;
+    objpool__sum_add(&sum, &one, state == objpool__registry.first);
   }
   objpool__registry_leave();
-  if (any_idle) sum.max_idle = 0;
-  if (any_objects) sum.max_objects = 0;
+  return sum;
+}
+
+/* ---- room: large buffers >>large
+   Sets of buffers by size: each class is a pool, and what is larger than all of them is allocated for itself. */
+
+/* Heads such an allocation. */
+typedef struct objpool__large {
+  struct objpool__large *next, *previous;
+  size_t size;
+  uintptr_t tag; /* last, where a pool's object has its own */
+} objpool__large;
+OBJPOOL__STATIC_ASSERT(sizeof(objpool__large) % (2 * sizeof(void *)) == 0, "its bytes are aligned");
+
+enum { OBJPOOL__LARGE_ALIGNMENT = 16, OBJPOOL__LARGE_HEAD = 2 * 16 };
+OBJPOOL__STATIC_ASSERT(sizeof(objpool__large) <= OBJPOOL__LARGE_HEAD, "it stands before the bytes");
+
+static objpool__large *objpool__large_of(void *bytes) { return (objpool__large *)bytes - 1; }
+
+/* No pool's object has this tag: one of a pool in use is odd, as its key. */
+static uintptr_t objpool__large_tag(const objpool__state *state, const void *bytes) {
+  return objpool__tag_of(state->key, bytes) ^ 2;
+}
+
+OBJPOOL_API void *objpool__large_acquire(objpool__sizes *sizes, objpool *first, objpool__describe *describe,
+                                         size_t size) {
+  objpool__state *state = objpool__state_of(first, describe);
+  if (!state) return NULL;
+  objpool_allocator allocator = state->config.allocator;
+  bool clear = false; /* nobody promises that it is */
+  char *memory =
+      size > PTRDIFF_MAX - OBJPOOL__LARGE_HEAD
+          ? NULL
+          : (char *)objpool__allocate(allocator, size + OBJPOOL__LARGE_HEAD, OBJPOOL__LARGE_ALIGNMENT, &clear);
+  void *bytes = memory ? memory + OBJPOOL__LARGE_HEAD : NULL;
+  objpool__lock(&objpool__process.lock);
+  if (bytes) {
+    objpool__large *large = objpool__large_of(bytes);
+    large->size = size;
+    large->tag = objpool__large_tag(state, bytes);
+    large->previous = NULL;
+    large->next = sizes->large;
+    if (large->next) large->next->previous = large;
+    sizes->large = large;
+    sizes->bytes += size + OBJPOOL__LARGE_HEAD;
+    sizes->acquires++;
+    if (++sizes->in_use > sizes->peak) sizes->peak = sizes->in_use;
+  } else {
+    sizes->failures++;
+  }
+  objpool__unlock(&objpool__process.lock);
+  if (!bytes) errno = ENOMEM;
+  return bytes;
+}
+
+/* A buffer that is not the set's, or has another capacity than it was given. */
+OBJPOOL_API void objpool__buffer_rejected(objpool *first, objpool_buffer buffer) {
+  objpool__panic(__atomic_load_n(&first->state, __ATOMIC_ACQUIRE), buffer.bytes, /* pairs with objpool__publish */
+                 "is no buffer of this set, or its capacity was changed");
+}
+
+/* Takes one out of the list; false: it is not there, or of another size. Under the process lock. */
+static bool objpool__large_remove(objpool__sizes *sizes, const objpool__state *state, objpool_buffer buffer) {
+  objpool__large *large = objpool__large_of(buffer.bytes);
+  if (large->tag != objpool__large_tag(state, buffer.bytes) || large->size != buffer.capacity) return false;
+  *(large->previous ? &large->previous->next : &sizes->large) = large->next;
+  if (large->next) large->next->previous = large->previous;
+  large->tag = 0;
+  sizes->bytes -= large->size + OBJPOOL__LARGE_HEAD;
+  sizes->releases++;
+  sizes->in_use--;
+  return true;
+}
+
+static void objpool__large_free(objpool_allocator allocator, void *bytes, size_t size) {
+  allocator.deallocate((char *)bytes - OBJPOOL__LARGE_HEAD, size + OBJPOOL__LARGE_HEAD, OBJPOOL__LARGE_ALIGNMENT,
+                       allocator.context);
+}
+
+OBJPOOL_API void objpool__large_release(objpool__sizes *sizes, objpool *first, objpool_buffer buffer) {
+  int saved = errno;
+  objpool__state *state = __atomic_load_n(&first->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  objpool__lock(&objpool__process.lock);
+  bool ours = state && objpool__large_remove(sizes, state, buffer);
+  objpool__unlock(&objpool__process.lock);
+  if (ours)
+    objpool__large_free(state->config.allocator, buffer.bytes, buffer.capacity);
+  else
+    objpool__buffer_rejected(first, buffer);
+  objpool__set_error(saved);
+}
+
+/* ---- room: sets >>sets
+   The classes of a set, together. */
+
+/* "name/64". False: there is no memory for it. */
+static bool objpool__class_name(const char *name, size_t size, char **made) {
+  char digits[3 * sizeof size + 1] = {0}, *digit = digits + sizeof digits - 1;
+  do *--digit = (char)('0' + size % 10);
+  while (size /= 10);
+  size_t length = strlen(name);
+  *made = (char *)malloc(length + 1 + sizeof digits);
+  if (!*made) return false;
+  memcpy(*made, name, length);
+  (*made)[length] = '/';
+  memcpy(*made + length + 1, digit, strlen(digit) + 1);
+  return true;
+}
+
+OBJPOOL_API bool objpool__sizes_init(objpool__sizes *sizes, objpool *classes, const size_t *capacities, size_t count,
+                                     objpool__describe *const *describes, const objpool_config *config) {
+  objpool_config own;
+  memset((void *)&own, 0, sizeof own);
+  memset(sizes, 0, sizeof *sizes);
+  memset((void *)classes, 0, count * sizeof *classes);
+  if (config) own = *config;
+  for (size_t i = 0; i < count; i++) {
+    char *name = NULL;
+    bool made = !own.name || objpool__class_name(config->name, capacities[i], &name);
+    if (made && own.name) own.name = name;
+    made = made && objpool__init(&classes[i], describes[i], &own);
+    int error = made ? 0 : errno;
+    free(name);
+    if (made) continue;
+    objpool__sizes_destroy(sizes, classes, i);
+    errno = error;
+    return false;
+  }
+  return true;
+}
+
+OBJPOOL_API void objpool__sizes_destroy(objpool__sizes *sizes, objpool *classes, size_t count) {
+  const objpool__state *state = count ? classes[0].state : NULL;
+  if (state) objpool__report_leak(state, sizes->in_use);
+  for (objpool__large *large = sizes->large, *next; large; large = next) {
+    next = large->next;
+    objpool__large_free(state->config.allocator, large + 1, large->size);
+  }
+  memset(sizes, 0, sizeof *sizes);
+  for (size_t i = 0; i < count; i++) objpool_destroy(&classes[i]);
+}
+
+OBJPOOL_API size_t objpool__sizes_trim(objpool *classes, const size_t *capacities, size_t count, size_t keep_bytes) {
+  size_t idle_bytes = 0, gone = 0;
+  for (size_t i = 0; i < count; i++) idle_bytes += (size_t)objpool_snapshot(&classes[i]).idle * capacities[i];
+  for (size_t i = count; i-- > 0 && idle_bytes > keep_bytes;) {
+    size_t idle = (size_t)objpool_snapshot(&classes[i]).idle, excess = idle_bytes - keep_bytes;
+    size_t most = excess / capacities[i] + (excess % capacities[i] != 0);
+    if (!idle) continue;
+    size_t bytes = objpool_trim(&classes[i], idle > most ? idle - most : 0) * capacities[i];
+    idle_bytes -= bytes < idle_bytes ? bytes : idle_bytes;
+    gone += bytes;
+  }
+  return gone;
+}
+
+OBJPOOL_API objpool_stats objpool__sizes_stats(const objpool__sizes *sizes, const objpool *classes, size_t count) {
+  objpool_stats sum;
+  memset(&sum, 0, sizeof sum);
+  for (size_t i = 0; i < count; i++) {
+    objpool_stats one = objpool_snapshot(&classes[i]);
+    objpool__sum_add(&sum, &one, i == 0);
+  }
+  objpool__lock(&objpool__process.lock);
+  if (OBJPOOL__COUNTED) {
+    sum.acquires += sizes->acquires;
+    sum.misses += sizes->acquires;
+    sum.created += sizes->acquires;
+    sum.releases += sizes->releases;
+    sum.destroyed += sizes->releases;
+    sum.create_failures += sizes->failures;
+    sum.peak_in_use += sizes->peak;
+  }
+  sum.in_use += sizes->in_use;
+  sum.memory_bytes += sizes->bytes;
+  objpool__unlock(&objpool__process.lock);
   return sum;
 }
 

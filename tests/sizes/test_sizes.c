@@ -1,0 +1,351 @@
+/* Buffers by size: each of the smallest class that holds it, larger ones by themselves; nothing lost, whatever fails. */
+#include "support.h"
+
+#define OBJPOOL_IMPLEMENTATION
+#define OBJPOOL_PANIC(message) panic_seen(message)
+#include "pools.h"
+
+OBJPOOL_SIZES(buffers, 64, 256, 1024, 4096, 65536);
+OBJPOOL_SIZES(one_size, 100);
+OBJPOOL_SIZES(most_sizes, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+
+OBJPOOL_SIZES(web_buffers, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 16384);
+
+static const size_t classes[] = {64, 256, 1024, 4096, 65536};
+static buffers set;
+
+static void buffer_is_of_the_smallest_class_that_holds_it(void **state) {
+  (void)state;
+  const size_t asked[] = {0, 1, 63, 64, 65, 256, 257, 1024, 1025, 4096, 4097, 65535, 65536};
+  const size_t got[] = {64, 64, 64, 64, 256, 256, 1024, 1024, 4096, 4096, 65536, 65536, 65536};
+  for (size_t i = 0; i < COUNT_OF(asked); i++) {
+    objpool_buffer buffer = buffers_acquire(&set, asked[i]);
+    assert_non_null(buffer.bytes);
+    assert_int_equal(buffer.capacity, got[i]);
+    assert_int_equal((uintptr_t)buffer.bytes % 16, 0);
+    memset(buffer.bytes, 0x5a, buffer.capacity);
+    buffers_release(&set, buffer);
+  }
+  static one_size one;
+  static most_sizes most;
+  objpool_buffer buffer = one_size_acquire(&one, 100), small = most_sizes_acquire(&most, 11);
+  assert_int_equal(buffer.capacity, 100);
+  assert_int_equal(small.capacity, 11);
+  one_size_release(&one, buffer);
+  most_sizes_release(&most, small);
+  one_size_destroy(&one);
+  most_sizes_destroy(&most);
+  objpool_stats stats = buffers_stats(&set);
+  counts_add_up(&stats);
+  assert_int_equal(stats.in_use, 0);
+  assert_int_equal(stats.idle, 5);
+  buffers_destroy(&set);
+  assert_true(all_zero(&set, sizeof set));
+}
+
+static void larger_than_all_is_just_that_size_and_not_kept(void **state) {
+  (void)state;
+  objpool_buffer a = buffers_acquire(&set, 65537), b = buffers_acquire(&set, 1000000), empty = buffers_acquire(&set, 64);
+  assert_int_equal(a.capacity, 65537);
+  assert_int_equal(b.capacity, 1000000);
+  assert_int_equal((uintptr_t)a.bytes % 16, 0);
+  memset(a.bytes, 1, a.capacity);
+  memset(b.bytes, 2, b.capacity);
+  buffers_release(&set, empty);
+  objpool_stats stats = buffers_stats(&set);
+  assert_int_equal(stats.in_use, 2);
+  assert_int_equal(stats.misses, 3);
+  assert_int_equal(stats.acquires, 3);
+  uint64_t held = stats.memory_bytes;
+  assert_true(held >= 1065537);
+  buffers_release(&set, a);
+  buffers_release(&set, b);
+  stats = buffers_stats(&set);
+  assert_int_equal(stats.in_use, 0);
+  assert_int_equal(stats.releases, 3);
+  assert_true(held - stats.memory_bytes >= 1065537);
+  counts_add_up(&stats);
+  errno = 0;
+  objpool_buffer none = buffers_acquire(&set, SIZE_MAX);
+  assert_null(none.bytes);
+  assert_int_equal(none.capacity, 0);
+  assert_int_equal(errno, ENOMEM);
+  errno = 0;
+  none = buffers_acquire(&set, (size_t)PTRDIFF_MAX - 8);
+  assert_null(none.bytes);
+  assert_int_equal(errno, ENOMEM);
+  assert_int_equal(buffers_stats(&set).create_failures, 2);
+  buffers_release(&set, none); /* empty is fine */
+  buffers_destroy(&set);
+}
+
+static void grow_keeps_the_bytes_or_the_buffer(void **state) {
+  (void)state;
+  objpool_buffer buffer;
+  memset(&buffer, 0, sizeof buffer);
+  buffer = buffers_grow(&set, buffer, 10); /* an empty one: an acquire */
+  assert_int_equal(buffer.capacity, 64);
+  memset(buffer.bytes, 'x', 64);
+  char *same = buffer.bytes;
+  buffer = buffers_grow(&set, buffer, 64);
+  assert_ptr_equal(buffer.bytes, same);
+  for (size_t size = 65; size < 300000; size = size * 3 / 2) {
+    size_t before = buffer.capacity;
+    buffer = buffers_grow(&set, buffer, size);
+    assert_true(buffer.capacity >= size);
+    for (size_t i = 0; i < before; i++) assert_int_equal(buffer.bytes[i], 'x');
+    memset(buffer.bytes, 'x', buffer.capacity);
+    assert_int_equal(buffers_stats(&set).in_use, 1);
+  }
+  errno = 0;
+  objpool_buffer none = buffers_grow(&set, buffer, SIZE_MAX);
+  assert_null(none.bytes);
+  assert_int_equal(errno, ENOMEM);
+  assert_int_equal(buffer.bytes[buffer.capacity - 1], 'x');
+  assert_int_equal(buffers_stats(&set).in_use, 1);
+  buffers_release(&set, buffer);
+  buffers_destroy(&set);
+}
+
+static void class_has_limits_of_its_own(void **state) {
+  (void)state;
+  static buffers limited;
+  objpool_config config = defaults();
+  config.max_objects = 2;
+  config.name = "limited";
+  assert_true(buffers_init(&limited, &config));
+  objpool_buffer a = buffers_acquire(&limited, 1), b = buffers_acquire(&limited, 1);
+  assert_non_null(b.bytes);
+  errno = 0;
+  objpool_buffer none = buffers_acquire(&limited, 1);
+  assert_null(none.bytes);
+  assert_int_equal(errno, EAGAIN);
+  memset(a.bytes, 7, a.capacity);
+  objpool_buffer c = buffers_acquire(&limited, 100), d = buffers_acquire(&limited, 100);
+  errno = 0;
+  none = buffers_grow(&limited, a, 100);
+  assert_null(none.bytes);
+  assert_int_equal(errno, EAGAIN);
+  assert_int_equal(a.bytes[63], 7);
+  assert_ptr_equal(objpool_registry_find("limited/256"), buffers_class(&limited, 65));
+  assert_null(objpool_registry_find("limited"));
+  assert_true(objpool_resize(buffers_class(&limited, 200), OBJPOOL_UNCHANGED, 3));
+  objpool_buffer e = buffers_acquire(&limited, 100);
+  assert_non_null(e.bytes);
+  assert_null(buffers_class(&limited, 65537));
+  assert_int_equal(objpool_snapshot(buffers_class(&limited, 256)).in_use, 3);
+  buffers_release(&limited, a);
+  buffers_release(&limited, b);
+  buffers_release(&limited, c);
+  buffers_release(&limited, d);
+  buffers_release(&limited, e);
+  static buffers second; /* a name that is taken: nothing is left of it */
+  errno = 0;
+  assert_false(buffers_init(&second, &config));
+  assert_int_equal(errno, EEXIST);
+  assert_true(all_zero(&second, sizeof second));
+  config.warmup = 3;
+  errno = 0;
+  assert_false(buffers_init(&second, &config));
+  assert_int_equal(errno, EINVAL);
+  assert_true(all_zero(&second, sizeof second));
+  buffers_destroy(&limited);
+}
+
+static void trim_takes_the_largest_first_and_is_exact(void **state) {
+  (void)state;
+  objpool_buffer held[30];
+  for (size_t i = 0; i < 30; i++) held[i] = buffers_acquire(&set, classes[i % 3]); /* ten of 64, 256 and 1024 each */
+  for (size_t i = 0; i < 30; i++) buffers_release(&set, held[i]);
+  const size_t all = 10 * (64 + 256 + 1024);
+  assert_int_equal(buffers_trim(&set, all), 0);
+  assert_int_equal(buffers_trim(&set, all - 1), 1024);
+  assert_int_equal(buffers_trim(&set, all - 1024), 0);
+  assert_int_equal(buffers_trim(&set, 10 * (64 + 256)), 9 * 1024);
+  assert_int_equal(buffers_trim(&set, 10 * 64 + 3 * 256), 7 * 256);
+  assert_int_equal(objpool_snapshot(buffers_class(&set, 256)).idle, 3);
+  assert_int_equal(buffers_trim(&set, 0), 10 * 64 + 3 * 256);
+  assert_int_equal(buffers_stats(&set).idle, 0);
+  buffers_destroy(&set);
+  static buffers unused;
+  assert_int_equal(buffers_trim(&unused, 0), 0);
+  assert_int_equal(buffers_stats(&unused).in_use, 0);
+  assert_true(all_zero(&unused, sizeof unused));
+}
+
+static void give_back(void *to, void *buffer) { buffers_release((buffers *)to, *(objpool_buffer *)buffer); }
+
+static void changed_capacity_or_foreign_buffer_panics(void **state) {
+  (void)state;
+  static buffers other;
+  const size_t wrong[] = {0, 1, 65, 256, 65536, 65537, 1000000};
+  objpool_buffer buffer = buffers_acquire(&set, 64), large = buffers_acquire(&set, 70000), foreign;
+  for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+    objpool_buffer changed = buffer;
+    changed.capacity = wrong[i];
+    assert_true(panics(give_back, &set, &changed));
+    changed = large;
+    changed.capacity = wrong[i];
+    assert_true(panics(give_back, &set, &changed));
+  }
+  assert_non_null(strstr(panic_message, "buffers"));
+  foreign = buffers_acquire(&other, 64);
+  assert_true(panics(give_back, &set, &foreign));
+  buffers_release(&other, foreign);
+  foreign = buffers_acquire(&other, 70000);
+  assert_true(panics(give_back, &set, &foreign));
+  buffers_release(&other, foreign);
+  buffers_release(&set, buffer);
+  assert_true(panics(give_back, &set, &buffer)); /* a second time */
+  buffers_release(&set, large);
+  assert_int_equal(buffers_stats(&set).in_use, 0);
+  buffers_destroy(&set);
+  buffers_destroy(&other);
+}
+
+static void guard_gives_back_at_the_end_of_its_scope(void **state) {
+  (void)state;
+  objpool_buffer kept;
+  {
+    OBJPOOL_SCOPED(buffers) guard = buffers_guard_acquire(&set, 300);
+    assert_int_equal(guard.buffer.capacity, 1024);
+    OBJPOOL_SCOPED(buffers) second = buffers_guard_acquire(&set, 80000);
+    assert_int_equal(buffers_stats(&set).in_use, 2);
+    OBJPOOL_SCOPED(buffers) third = buffers_guard_move(&second);
+    assert_null(second.buffer.bytes);
+    kept = buffers_guard_take(&guard);
+    assert_null(guard.buffer.bytes);
+    buffers_guard_release(&guard); /* twice is harmless */
+    assert_non_null(third.buffer.bytes);
+  }
+  assert_int_equal(buffers_stats(&set).in_use, 1);
+  buffers_release(&set, kept);
+  buffers_destroy(&set);
+}
+
+enum { THREADS = 4, HELD = 64 };
+
+static void *use_the_set(void *number) {
+  uint64_t seed = 1 + (uint64_t)(uintptr_t)number;
+  objpool_buffer held[HELD];
+  memset(held, 0, sizeof held);
+  for (long i = 0; i < SCALED(200000, 30000, 10000); i++) {
+    size_t at = random_below(&seed, HELD), size = (size_t)1 << random_below(&seed, 15);
+    if (held[at].bytes) {
+      CHECK(held[at].bytes[0] == (char)at && held[at].bytes[held[at].capacity - 1] == (char)at);
+      if (i % 5 == 0) {
+        objpool_buffer grown = buffers_grow(&set, held[at], size);
+        CHECK(grown.bytes && grown.bytes[0] == (char)at);
+        grown.bytes[grown.capacity - 1] = (char)at;
+        held[at] = grown;
+        continue;
+      }
+      buffers_release(&set, held[at]);
+      held[at].bytes = NULL;
+      if (i % 1000 == 0) buffers_trim(&set, 100000);
+    } else {
+      held[at] = buffers_acquire(&set, i % 100 == 0 ? 70000 : size);
+      CHECK(held[at].bytes);
+      held[at].bytes[0] = held[at].bytes[held[at].capacity - 1] = (char)at;
+    }
+  }
+  for (size_t i = 0; i < HELD; i++) buffers_release(&set, held[i]);
+  return NULL;
+}
+
+static void threads_may_share_a_set_that_was_never_used(void **state) {
+  (void)state;
+  pthread_t threads[THREADS];
+  for (uintptr_t i = 0; i < THREADS; i++) threads[i] = start_thread(use_the_set, (void *)i);
+  for (size_t i = 0; i < THREADS; i++) join_thread(threads[i]);
+  objpool_stats stats = buffers_stats(&set);
+  assert_int_equal(stats.in_use, 0);
+  counts_add_up(&stats);
+  buffers_destroy(&set);
+}
+
+static long allocations;
+static long fail_at;
+static void *allocate(size_t size, size_t alignment, void *context) {
+  void *memory = NULL;
+  (void)context;
+  if (fail_at && --fail_at == 0) return NULL;
+  if (posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size)) return NULL;
+  allocations++;
+  return memset(memory, 0xa5, size);
+}
+
+static void deallocate(void *memory, size_t size, size_t alignment, void *context) {
+  (void)size, (void)alignment, (void)context;
+  allocations--;
+  free(memory);
+}
+
+static void what_the_allocator_refuses_changes_nothing(void **state) {
+  (void)state;
+  objpool_config config = defaults();
+  config.allocator.allocate = allocate;
+  config.allocator.deallocate = deallocate;
+  config.on_leak = OBJPOOL_LEAK_IGNORE;
+  config.warmup = 1;
+  for (long n = 1, went_well = 0; !went_well; n++) {
+    fail_at = n;
+    bool made = buffers_init(&set, &config);
+    went_well = made;
+    if (!made) {
+      assert_int_equal(errno, ENOMEM);
+      assert_true(all_zero(&set, sizeof set));
+    }
+    fail_at = 0;
+    if (made) {
+      fail_at = 1;
+      objpool_buffer none = buffers_acquire(&set, 100000);
+      assert_null(none.bytes);
+      fail_at = 0;
+      assert_non_null(buffers_acquire(&set, 100000).bytes); /* held at the end: its memory goes, too */
+      assert_non_null(buffers_acquire(&set, 10).bytes);
+      buffers_destroy(&set);
+    }
+    assert_int_equal(allocations, 0);
+  }
+}
+
+/* Sizes as a web server has them, from 50 bytes to 16 KiB: what is held over what was asked for. */
+static void little_is_held_beyond_what_is_asked_for(void **state) {
+  (void)state;
+  enum { BUFFERS = 10000 };
+  static web_buffers web;
+  static objpool_buffer held[BUFFERS];
+  uint64_t seed = 20, asked = 0;
+  for (size_t i = 0; i < BUFFERS; i++) {
+    double normal = -6; /* twelve uniform numbers add up to about a normal one; 50 B to 16 KiB, most around 900 */
+    for (int k = 0; k < 12; k++) normal += (double)random_below(&seed, 1000000) / 1e6;
+    double size = 900;
+    for (double left = normal < 0 ? -normal : normal; left > 0; left -= 0.01) size *= normal < 0 ? 0.99005 : 1.01005;
+    size_t bytes = size < 50 ? 50 : size > 16384 ? 16384 : (size_t)size;
+    held[i] = web_buffers_acquire(&web, bytes);
+    assert_non_null(held[i].bytes);
+    asked += bytes;
+  }
+  double ratio = (double)web_buffers_stats(&web).memory_bytes / (double)asked;
+  print_message("%d buffers: %.0f bytes asked for, %.2f times as many held\n", BUFFERS, (double)asked, ratio);
+  assert_true(ratio > 1 && ratio <= 1.5);
+  for (size_t i = 0; i < BUFFERS; i++) web_buffers_release(&web, held[i]);
+  web_buffers_destroy(&web);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(buffer_is_of_the_smallest_class_that_holds_it),
+      cmocka_unit_test(larger_than_all_is_just_that_size_and_not_kept),
+      cmocka_unit_test(grow_keeps_the_bytes_or_the_buffer),
+      cmocka_unit_test(class_has_limits_of_its_own),
+      cmocka_unit_test(trim_takes_the_largest_first_and_is_exact),
+      cmocka_unit_test(changed_capacity_or_foreign_buffer_panics),
+      cmocka_unit_test(guard_gives_back_at_the_end_of_its_scope),
+      cmocka_unit_test(threads_may_share_a_set_that_was_never_used),
+      cmocka_unit_test(what_the_allocator_refuses_changes_nothing),
+      cmocka_unit_test(little_is_held_beyond_what_is_asked_for),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
