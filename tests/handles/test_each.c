@@ -44,166 +44,174 @@ static objpool_config config_of(int variant) {
   if (variant == 2) config.max_objects = MANY;
   if (variant == 3) config.max_objects = MANY, config.cache_size = OBJPOOL_NO_CACHE;
   if (variant == 4) config.growth_factor = 1.0;
+  if (variant == 5) config.max_objects = 60;
+  if (variant == 6) config.max_objects = 20, config.cache_size = OBJPOOL_NO_CACHE;
   return config;
 }
-enum { VARIANTS = 5 };
+enum { VARIANTS = 7 };
+
+static long many_of(const objpool_config *config) { return config->max_objects ? (long)config->max_objects : (long)MANY; }
 
 /* The same for a pool type P. */
-#define EACH_TESTS(P)                                                                                            \
-  static void P##_visits_in_the_order_of_places(void **state) {                                                  \
-    (void)state;                                                                                                 \
-    for (int variant = 0; variant < VARIANTS; variant++) {                                                       \
-      static P pool;                                                                                             \
-      static thing *objects[MANY];                                                                               \
-      objpool_config config = config_of(variant);                                                                \
-      assert_true(P##_init(&pool, &config));                                                                     \
-      long n = 0;                                                                                                \
-      OBJPOOL_EACH(P, object, &pool) n += object->owner;                                                         \
-      assert_int_equal(n, 0);                                                                                    \
-      for (long i = 0; i < MANY; i++) {                                                                          \
-        objects[i] = P##_acquire(&pool);                                                                         \
-        assert_non_null(objects[i]);                                                                             \
-        objects[i]->owner = i;                                                                                   \
-      }                                                                                                          \
-      OBJPOOL_EACH(P, object, &pool) {                                                                           \
-        assert_ptr_equal(object, objects[n]);                                                                    \
-        n++;                                                                                                     \
-      }                                                                                                          \
-      assert_int_equal(n, MANY);                                                                                 \
-      for (long i = 0; i < MANY; i += 3) P##_release(&pool, objects[i]);                                         \
-      long last = -1;                                                                                            \
-      n = 0;                                                                                                     \
-      OBJPOOL_EACH(P, object, &pool) {                                                                           \
-        assert_true(object->owner > last && object->owner % 3);                                                  \
-        last = object->owner;                                                                                    \
-        n++;                                                                                                     \
-      }                                                                                                          \
-      assert_int_equal(n, MANY - (MANY + 2) / 3);                                                                \
-      for (long i = 0; i < MANY; i += 3) assert_non_null(objects[i] = P##_acquire(&pool));                       \
-      n = 0;                                                                                                     \
-      OBJPOOL_EACH(P, object, &pool) n++; /* and places used again keep theirs: all of before are there */       \
-      assert_int_equal(n, MANY);                                                                                 \
-      assert_int_equal(P##_release_all(&pool), MANY);                                                            \
-      P##_destroy(&pool);                                                                                        \
-      assert_int_equal(count_read(&allocations), 0);                                                             \
-    }                                                                                                            \
-  }                                                                                                              \
-  static void P##_body_may_do_what_it_likes(void **state) {                                                      \
-    (void)state;                                                                                                 \
-    for (int variant = 0; variant < VARIANTS; variant++) {                                                       \
-      static P pool;                                                                                             \
-      static thing *objects[MANY];                                                                               \
-      objpool_config config = config_of(variant);                                                                \
-      size_t n = 0, began;                                                                                       \
-      assert_true(P##_init(&pool, &config));                                                                     \
-      for (long i = 0; i < MANY / 2; i++) {                                                                      \
-        assert_non_null(objects[i] = P##_acquire(&pool));                                                        \
-        objects[i]->owner = i;                                                                                   \
-      }                                                                                                          \
-      OBJPOOL_EACH(P, object, &pool) { /* gives itself back, and the one after it */                             \
-        long own = object->owner;                                                                                \
-        assert_int_equal(own % 2, 0);                                                                            \
-        P##_release(&pool, object);                                                                              \
-        P##_release(&pool, objects[own + 1]);                                                                    \
-        n++;                                                                                                     \
-      }                                                                                                          \
-      assert_int_equal(n, MANY / 4);                                                                             \
-      assert_int_equal(P##_stats(&pool).in_use, 0);                                                              \
-      for (long i = 0; i < MANY / 2; i++) assert_non_null(objects[i] = P##_acquire(&pool));                      \
-      began = n = 0;                                                                                             \
-      OBJPOOL_EACH(P, object, &pool) { /* one more for each that it sees */                                      \
-        (void)object;                                                                                            \
-        n++;                                                                                                     \
-        if (began < MANY / 2 && P##_acquire(&pool)) began++;                                                     \
-      }                                                                                                          \
-      assert_true(n >= MANY / 2 && n <= MANY);                                                                   \
-      n = 0;                                                                                                     \
-      OBJPOOL_EACH(P, object, &pool) {                                                                           \
-        (void)object;                                                                                            \
-        if (n++ == 7) break;                                                                                     \
-      }                                                                                                          \
-      assert_int_equal(n, 8);                                                                                    \
-      size_t inner = 0, outer = 0, seen = 0;                                                                     \
-      OBJPOOL_EACH(P, one, &pool) {                                                                              \
-        if (outer++ == 3) break;                                                                                 \
-        OBJPOOL_EACH(P, two, &pool) {                                                                            \
-          if (one == two) continue;                                                                              \
-          inner++;                                                                                               \
-        }                                                                                                        \
-        seen++;                                                                                                  \
-      }                                                                                                          \
-      assert_int_equal(seen, 3);                                                                                 \
-      assert_int_equal(inner, 3 * (P##_stats(&pool).in_use - 1));                                                \
-      if (n)                                                                                                     \
-        OBJPOOL_EACH(P, object, &pool) P##_release(&pool, object);                                               \
-      else                                                                                                       \
-        assert_true(false); /* an else of its own */                                                             \
-      assert_int_equal(P##_stats(&pool).in_use, 0);                                                              \
-      P##_destroy(&pool);                                                                                        \
-    }                                                                                                            \
-  }                                                                                                              \
-  static bool P##_finds(P *pool, long owner) {                                                                   \
-    OBJPOOL_EACH(P, object, pool) {                                                                              \
-      if (object->owner == owner) return true;                                                                   \
-    }                                                                                                            \
-    return false;                                                                                                \
-  }                                                                                                              \
-  static void P##_keeps_blocks_while_a_loop_runs(void **state) {                                                 \
-    (void)state;                                                                                                 \
-    static P pool;                                                                                               \
-    objpool_config config = config_of(0);                                                                        \
-    assert_true(P##_init(&pool, &config));                                                                       \
-    for (long i = 0; i < MANY; i++) {                                                                            \
-      thing *object = P##_acquire(&pool);                                                                        \
-      assert_non_null(object);                                                                                   \
-      object->owner = i;                                                                                         \
-    }                                                                                                            \
-    assert_true(P##_finds(&pool, 77)); /* leaves the loop by return */                                           \
-    assert_false(P##_finds(&pool, -1));                                                                          \
-    long before = count_read(&allocations), n = 0;                                                               \
-    OBJPOOL_EACH(P, object, &pool) {                                                                             \
-      P##_release(&pool, object);                                                                                \
-      P##_clear(&pool);                                                                                          \
-      assert_int_equal(count_read(&allocations), before);                                                        \
-      n++;                                                                                                       \
-    }                                                                                                            \
-    assert_int_equal(n, MANY);                                                                                   \
-    P##_clear(&pool);                                                                                            \
-    assert_true(count_read(&allocations) < before);                                                              \
-    P##_destroy(&pool);                                                                                          \
-  }                                                                                                              \
-  static void P##_releases_all(void **state) {                                                                   \
-    (void)state;                                                                                                 \
-    for (int variant = 0; variant < VARIANTS; variant++) {                                                       \
-      static P pool, unused;                                                                                     \
-      objpool_config config = config_of(variant);                                                                \
-      errno = EDOM;                                                                                              \
-      assert_int_equal(P##_release_all(&unused), 0);                                                             \
-      OBJPOOL_EACH(P, object, &unused) assert_null(object);                                                      \
-      assert_true(all_zero(&unused, sizeof unused));                                                             \
-      assert_int_equal(errno, EDOM);                                                                             \
-      config.max_idle = 100;                                                                                     \
-      assert_true(P##_init(&pool, &config));                                                                     \
-      for (unsigned round = 0; round < 3; round++) {                                                             \
-        for (long i = 0; i < MANY; i++) assert_non_null(P##_acquire(&pool));                                     \
-        assert_int_equal(P##_release_all(&pool), MANY);                                                          \
-        assert_int_equal(P##_release_all(&pool), 0);                                                             \
-        objpool_stats stats = P##_stats(&pool);                                                                  \
-        counts_add_up(&stats);                                                                                   \
-        assert_int_equal(stats.in_use, 0);                                                                       \
-        assert_int_equal(stats.idle, 100);                                                                       \
-        assert_int_equal(stats.peak_in_use, MANY);                                                               \
-        assert_int_equal(stats.overflowed, (round + 1) * (MANY - 100));                                          \
-        assert_int_equal(stats.releases, (round + 1) * MANY);                                                    \
-      }                                                                                                          \
-      thing *object = P##_acquire(&pool);                                                                        \
-      assert_non_null(object);                                                                                   \
-      OBJPOOL_EACH(P, one, &pool) { /* from within a loop, which then ends */                                    \
-        assert_ptr_equal(one, object);                                                                           \
-        assert_int_equal(P##_release_all(&pool), 1);                                                             \
-      }                                                                                                          \
-      P##_destroy(&pool);                                                                                        \
-    }                                                                                                            \
+#define EACH_TESTS(P)                                                                                      \
+  static void P##_visits_in_the_order_of_places(void **state) {                                            \
+    (void)state;                                                                                           \
+    for (int variant = 0; variant < VARIANTS; variant++) {                                                 \
+      static P pool;                                                                                       \
+      static thing *objects[MANY];                                                                         \
+      objpool_config config = config_of(variant);                                                          \
+      const long many = many_of(&config);                                                                  \
+      assert_true(P##_init(&pool, &config));                                                               \
+      long n = 0;                                                                                          \
+      OBJPOOL_EACH(P, object, &pool) n += object->owner;                                                   \
+      assert_int_equal(n, 0);                                                                              \
+      for (long i = 0; i < many; i++) {                                                                    \
+        objects[i] = P##_acquire(&pool);                                                                   \
+        assert_non_null(objects[i]);                                                                       \
+        objects[i]->owner = i;                                                                             \
+      }                                                                                                    \
+      OBJPOOL_EACH(P, object, &pool) {                                                                     \
+        assert_ptr_equal(object, objects[n]);                                                              \
+        n++;                                                                                               \
+      }                                                                                                    \
+      assert_int_equal(n, many);                                                                           \
+      for (long i = 0; i < many; i += 3) P##_release(&pool, objects[i]);                                   \
+      long last = -1;                                                                                      \
+      n = 0;                                                                                               \
+      OBJPOOL_EACH(P, object, &pool) {                                                                     \
+        assert_true(object->owner > last && object->owner % 3);                                            \
+        last = object->owner;                                                                              \
+        n++;                                                                                               \
+      }                                                                                                    \
+      assert_int_equal(n, many - (many + 2) / 3);                                                          \
+      for (long i = 0; i < many; i += 3) assert_non_null(objects[i] = P##_acquire(&pool));                 \
+      n = 0;                                                                                               \
+      OBJPOOL_EACH(P, object, &pool) n++; /* and places used again keep theirs: all of before are there */ \
+      assert_int_equal(n, many);                                                                           \
+      assert_int_equal(P##_release_all(&pool), many);                                                      \
+      P##_destroy(&pool);                                                                                  \
+      assert_int_equal(count_read(&allocations), 0);                                                       \
+    }                                                                                                      \
+  }                                                                                                        \
+  static void P##_body_may_do_what_it_likes(void **state) {                                                \
+    (void)state;                                                                                           \
+    for (int variant = 0; variant < VARIANTS; variant++) {                                                 \
+      static P pool;                                                                                       \
+      static thing *objects[MANY];                                                                         \
+      objpool_config config = config_of(variant);                                                          \
+      const long many = many_of(&config);                                                                  \
+      size_t n = 0, began;                                                                                 \
+      assert_true(P##_init(&pool, &config));                                                               \
+      for (long i = 0; i < many / 2; i++) {                                                                \
+        assert_non_null(objects[i] = P##_acquire(&pool));                                                  \
+        objects[i]->owner = i;                                                                             \
+      }                                                                                                    \
+      OBJPOOL_EACH(P, object, &pool) { /* gives itself back, and the one after it */                       \
+        long own = object->owner;                                                                          \
+        assert_int_equal(own % 2, 0);                                                                      \
+        P##_release(&pool, object);                                                                        \
+        P##_release(&pool, objects[own + 1]);                                                              \
+        n++;                                                                                               \
+      }                                                                                                    \
+      assert_int_equal(n, many / 4);                                                                       \
+      assert_int_equal(P##_stats(&pool).in_use, 0);                                                        \
+      for (long i = 0; i < many / 2; i++) assert_non_null(objects[i] = P##_acquire(&pool));                \
+      began = n = 0;                                                                                       \
+      OBJPOOL_EACH(P, object, &pool) { /* one more for each that it sees */                                \
+        (void)object;                                                                                      \
+        n++;                                                                                               \
+        if ((long)began < many / 2 && P##_acquire(&pool)) began++;                                         \
+      }                                                                                                    \
+      assert_true((long)n >= many / 2 && (long)n <= many);                                                 \
+      n = 0;                                                                                               \
+      OBJPOOL_EACH(P, object, &pool) {                                                                     \
+        (void)object;                                                                                      \
+        if (n++ == 7) break;                                                                               \
+      }                                                                                                    \
+      assert_int_equal(n, 8);                                                                              \
+      size_t inner = 0, outer = 0, seen = 0;                                                               \
+      OBJPOOL_EACH(P, one, &pool) {                                                                        \
+        if (outer++ == 3) break;                                                                           \
+        OBJPOOL_EACH(P, two, &pool) {                                                                      \
+          if (one == two) continue;                                                                        \
+          inner++;                                                                                         \
+        }                                                                                                  \
+        seen++;                                                                                            \
+      }                                                                                                    \
+      assert_int_equal(seen, 3);                                                                           \
+      assert_int_equal(inner, 3 * (P##_stats(&pool).in_use - 1));                                          \
+      if (n)                                                                                               \
+        OBJPOOL_EACH(P, object, &pool) P##_release(&pool, object);                                         \
+      else                                                                                                 \
+        assert_true(false); /* an else of its own */                                                       \
+      assert_int_equal(P##_stats(&pool).in_use, 0);                                                        \
+      P##_destroy(&pool);                                                                                  \
+    }                                                                                                      \
+  }                                                                                                        \
+  static bool P##_finds(P *pool, long owner) {                                                             \
+    OBJPOOL_EACH(P, object, pool) {                                                                        \
+      if (object->owner == owner) return true;                                                             \
+    }                                                                                                      \
+    return false;                                                                                          \
+  }                                                                                                        \
+  static void P##_keeps_blocks_while_a_loop_runs(void **state) {                                           \
+    (void)state;                                                                                           \
+    static P pool;                                                                                         \
+    objpool_config config = config_of(0);                                                                  \
+    const long many = MANY;                                                                                \
+    assert_true(P##_init(&pool, &config));                                                                 \
+    for (long i = 0; i < many; i++) {                                                                      \
+      thing *object = P##_acquire(&pool);                                                                  \
+      assert_non_null(object);                                                                             \
+      object->owner = i;                                                                                   \
+    }                                                                                                      \
+    assert_true(P##_finds(&pool, 77)); /* leaves the loop by return */                                     \
+    assert_false(P##_finds(&pool, -1));                                                                    \
+    long before = count_read(&allocations), n = 0;                                                         \
+    OBJPOOL_EACH(P, object, &pool) {                                                                       \
+      P##_release(&pool, object);                                                                          \
+      P##_clear(&pool);                                                                                    \
+      assert_int_equal(count_read(&allocations), before);                                                  \
+      n++;                                                                                                 \
+    }                                                                                                      \
+    assert_int_equal(n, many);                                                                             \
+    P##_clear(&pool);                                                                                      \
+    assert_true(count_read(&allocations) < before);                                                        \
+    P##_destroy(&pool);                                                                                    \
+  }                                                                                                        \
+  static void P##_releases_all(void **state) {                                                             \
+    (void)state;                                                                                           \
+    for (int variant = 0; variant < VARIANTS; variant++) {                                                 \
+      static P pool, unused;                                                                               \
+      objpool_config config = config_of(variant);                                                          \
+      const long many = many_of(&config);                                                                  \
+      errno = EDOM;                                                                                        \
+      assert_int_equal(P##_release_all(&unused), 0);                                                       \
+      OBJPOOL_EACH(P, object, &unused) assert_null(object);                                                \
+      assert_true(all_zero(&unused, sizeof unused));                                                       \
+      assert_int_equal(errno, EDOM);                                                                       \
+      config.max_idle = (size_t)many / 5;                                                                  \
+      assert_true(P##_init(&pool, &config));                                                               \
+      for (long round = 0; round < 3; round++) {                                                           \
+        for (long i = 0; i < many; i++) assert_non_null(P##_acquire(&pool));                               \
+        assert_int_equal(P##_release_all(&pool), many);                                                    \
+        assert_int_equal(P##_release_all(&pool), 0);                                                       \
+        objpool_stats stats = P##_stats(&pool);                                                            \
+        counts_add_up(&stats);                                                                             \
+        assert_int_equal(stats.in_use, 0);                                                                 \
+        assert_int_equal(stats.idle, many / 5);                                                            \
+        assert_int_equal(stats.peak_in_use, many);                                                         \
+        assert_int_equal(stats.overflowed, (round + 1) * (many - many / 5));                               \
+        assert_int_equal(stats.releases, (round + 1) * many);                                              \
+      }                                                                                                    \
+      thing *object = P##_acquire(&pool);                                                                  \
+      assert_non_null(object);                                                                             \
+      OBJPOOL_EACH(P, one, &pool) { /* from within a loop, which then ends */                              \
+        assert_ptr_equal(one, object);                                                                     \
+        assert_int_equal(P##_release_all(&pool), 1);                                                       \
+      }                                                                                                    \
+      P##_destroy(&pool);                                                                                  \
+    }                                                                                                      \
   }
 
 EACH_TESTS(shared_pool)
@@ -262,7 +270,8 @@ static void *come_and_go(void *unused) {
   thing *objects[40];
   (void)unused;
   while (!count_read(&stop)) {
-    for (int i = 0; i < 40; i++) CHECK((objects[i] = i % 2 ? handles_pool_acquire(&busy) : shared_pool_acquire(&busy_plain)));
+    for (int i = 0; i < 40; i++)
+      CHECK((objects[i] = i % 2 ? handles_pool_acquire(&busy) : shared_pool_acquire(&busy_plain)));
     for (int i = 0; i < 40; i++)
       if (i % 2)
         handles_pool_release(&busy, objects[i]);
@@ -331,8 +340,8 @@ static void range_is_the_same_loop(void **state) {
 }
 #endif
 
-#define TESTS_OF(P)                                                                                             \
-  cmocka_unit_test(P##_visits_in_the_order_of_places), cmocka_unit_test(P##_body_may_do_what_it_likes),         \
+#define TESTS_OF(P)                                                                                     \
+  cmocka_unit_test(P##_visits_in_the_order_of_places), cmocka_unit_test(P##_body_may_do_what_it_likes), \
       cmocka_unit_test(P##_keeps_blocks_while_a_loop_runs), cmocka_unit_test(P##_releases_all)
 
 int main(void) {

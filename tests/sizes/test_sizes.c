@@ -45,7 +45,8 @@ static void buffer_is_of_the_smallest_class_that_holds_it(void **state) {
 
 static void larger_than_all_is_just_that_size_and_not_kept(void **state) {
   (void)state;
-  objpool_buffer a = buffers_acquire(&set, 65537), b = buffers_acquire(&set, 1000000), empty = buffers_acquire(&set, 64);
+  objpool_buffer a = buffers_acquire(&set, 65537), b = buffers_acquire(&set, 1000000),
+                 empty = buffers_acquire(&set, 64);
   assert_int_equal(a.capacity, 65537);
   assert_int_equal(b.capacity, 1000000);
   assert_int_equal((uintptr_t)a.bytes % 16, 0);
