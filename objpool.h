@@ -3072,8 +3072,8 @@ static void objpool__reserved_deallocate(void *memory, size_t size, size_t align
 }
 
 /* What stands in front of a pool's memory; NULL: it has no reserve. */
-static objpool__reserved *objpool__reserved_of(objpool_allocator allocator) {
-  return allocator.allocate == objpool__reserved_allocate ? (objpool__reserved *)allocator.context : NULL;
+static objpool__reserved *objpool__reserved_of(const objpool_allocator *allocator) {
+  return allocator->allocate == objpool__reserved_allocate ? (objpool__reserved *)allocator->context : NULL;
 }
 
 /* Zeroed memory (or, for blocks, memory whose `clear` says whether it is), or NULL with errno ENOMEM. */
@@ -3088,8 +3088,8 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
     errno = ENOMEM;
     return NULL;
   }
-  const objpool__reserved *reserved = objpool__reserved_of(allocator); /* which hands nothing out twice */
-  bool is_clear = (reserved ? reserved->source : allocator).allocate == objpool__default_allocate;
+  const objpool__reserved *reserved = objpool__reserved_of(&allocator); /* which hands nothing out twice */
+  bool is_clear = (reserved ? reserved->source.allocate : allocator.allocate) == objpool__default_allocate;
   if (clear)
     *clear = is_clear;
   else if (!is_clear)
@@ -5964,7 +5964,7 @@ static bool objpool__reserve_begin(objpool_allocator *allocator, size_t bytes, s
 
 /* When all that was handed out is back. */
 static void objpool__reserve_end(objpool_allocator allocator) {
-  objpool__reserved *reserved = objpool__reserved_of(allocator);
+  objpool__reserved *reserved = objpool__reserved_of(&allocator);
   if (!reserved) return;
   objpool_allocator source = reserved->source;
   source.deallocate(reserved, reserved->bytes, reserved->alignment, source.context);
@@ -5972,7 +5972,7 @@ static void objpool__reserve_end(objpool_allocator allocator) {
 
 /* What it holds beside what was handed out. */
 static size_t objpool__reserve_left(objpool_allocator allocator) {
-  const objpool__reserved *reserved = objpool__reserved_of(allocator);
+  const objpool__reserved *reserved = objpool__reserved_of(&allocator);
   return reserved ? reserved->bytes - OBJPOOL__LOAD(reserved->handed) : 0;
 }
 

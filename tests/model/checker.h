@@ -32,6 +32,20 @@ static int checker__set(char *flag) {
 }
 #define __atomic_test_and_set(flag, order) checker__set(flag)
 
+/* Bits, counted one by one: it knows no instruction for them. */
+static int checker__ctz(uint64_t word) {
+  int place = 0;
+  while (!(word >> place & 1)) place++;
+  return place;
+}
+static int checker__bits(uint64_t word) {
+  int bits = 0;
+  for (; word; word &= word - 1) bits++;
+  return bits;
+}
+#define __builtin_ctzll(word) checker__ctz(word)
+#define __builtin_popcountll(word) checker__bits(word)
+
 static __thread int checker__errno; /* theirs is one for all threads: a race */
 #undef errno
 #define errno checker__errno

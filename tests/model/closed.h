@@ -68,11 +68,18 @@ static inline void begin(size_t max_objects, size_t rounds) {
 #ifndef CHECKED
   const objpool_type type = {.size = sizeof(uint64_t), .alignment = sizeof(uint64_t), .validate = closed__validate,
                              .validate_on = OBJPOOL_ON_MAINTAIN};
-  const objpool_config config = {.max_objects = max_objects, .cache_size = rounds ? 2 * rounds : OBJPOOL_NO_CACHE,
+#ifdef BOUNDED
+  const size_t first = max_objects;
+#else /* whose word is not asked for: without a cap at first, it has the stack */
+  const size_t first = 0;
+#endif
+  const objpool_config config = {.max_objects = first, .cache_size = rounds ? 2 * rounds : OBJPOOL_NO_CACHE,
                                  .on_leak = OBJPOOL_LEAK_IGNORE, .fair_after_ns = FAIR_AFTER_NS};
   bool began = objpool_init(&pool, &type, &config);
   assert(began);
   state = pool.state;
+  bool capped = objpool_resize(&pool, OBJPOOL_UNCHANGED, max_objects);
+  assert(capped);
 #else /* as objpool__state_make leaves it, field by field: GenMC cannot follow how structures are copied */
   static objpool__state made;
   static objpool__slot *table[OBJPOOL__ROWS];
@@ -96,7 +103,14 @@ static inline void begin(size_t max_objects, size_t rounds) {
   state->memory.allocator.allocate = objpool__default_allocate;
   state->memory.allocator.deallocate = objpool__default_deallocate;
   state->limits.max_objects = state->config.max_objects = max_objects;
+#ifdef BOUNDED
+  static objpool__word word;
+  state->word = &word;
+  objpool__word_learn(state);
+  state->engine = &objpool__bounded_engine;
+#else
   state->engine = rounds ? &objpool__cached_engine : &objpool__uncached_engine;
+#endif
   objpool__depot_plan(&state->depot, rounds ? rounds : 1);
   state->depot.segment_bits = 2;
   state->depot.segment_mask = 3;
