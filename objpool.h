@@ -5350,7 +5350,9 @@ static bool objpool__bounded_make_places(objpool__state *state, size_t cells) {
 /* Whether there is nothing else to do in an acquire or a release: no hook, no event, no wiping. */
 static void objpool__word_learn(objpool__state *state) {
   const objpool__description *as = &state->as;
-  bool restores = as->restore || (!state->describe && (as->type.reset || as->type.validate));
+  bool restores =
+      as->restore ||
+      (!state->describe && (as->type.reset || (as->type.validate && (as->type.validate_on & OBJPOOL_ON_RELEASE))));
   state->word->plain_acquire = !as->on_event && !(as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE));
   state->word->plain_release = !as->on_event && !as->type.wipe && !restores;
 }
