@@ -1,57 +1,37 @@
-/* JSON lines, read on worker threads: cJSON gets all its memory from pools by size class, text and output buffers are
+/* JSON lines, read on worker threads: cJSON gets all its memory from buffers by size, text and output buffers are
  * pooled and reset. Each document comes out in one line with its line number, in order; bad lines are reported. */
 /* build: cc -std=c11 -O2 -pthread -I.. json_lines.c -o json_lines -lcjson */
 /* run: ./json_lines [FILE [THREADS]], standard input without a FILE or for "-"; exit status 1 if a line was bad */
 #include "common.h"
 #include <cjson/cJSON.h> /* Debian: libcjson-dev */
-#include <stdatomic.h>
 
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 /* >>memory: cJSON's allocations, by size class ************************************************* */
 
-/* The sizes are only known as data here, so these pools are the ones without a type. 64 bytes is a cJSON node. */
-static const size_t class_sizes[] = {16, 32, 64, 128, 256, 512, 1024};
+/* 64 bytes is a cJSON node; a piece has its capacity in front. */
+enum { PIECE_HEAD = sizeof(max_align_t) };
+#define SIZES                                                                                              \
+  PIECE_HEAD + 16, PIECE_HEAD + 32, PIECE_HEAD + 64, PIECE_HEAD + 128, PIECE_HEAD + 256, PIECE_HEAD + 512, \
+      PIECE_HEAD + 1024
+OBJPOOL_SIZES(pieces, SIZES);
+static const size_t class_sizes[] = {SIZES};
 enum { CLASSES = sizeof class_sizes / sizeof *class_sizes };
-static objpool classes[CLASSES];
-static atomic_size_t larger; /* allocations no class has room for */
-
-/* free() is not told the size, so each piece knows where it came from. */
-struct piece {
-  objpool *pool; /* NULL: malloc */
-  _Alignas(max_align_t) unsigned char bytes[];
-};
+static pieces all_pieces; /* all-zero is ready to use */
 
 static void *piece_allocate(size_t size) {
-  objpool *pool = NULL;
-  for (size_t i = 0; i < CLASSES && !pool; i++) {
-    if (size <= class_sizes[i]) pool = &classes[i];
-  }
-  if (!pool && size > SIZE_MAX - sizeof(struct piece)) return NULL;
-  struct piece *piece = pool ? objpool_acquire(pool) : malloc(sizeof(struct piece) + size);
-  if (!piece) return NULL;
-  if (!pool) atomic_fetch_add(&larger, 1);
-  piece->pool = pool;
-  return piece->bytes;
+  objpool_buffer piece = pieces_acquire(&all_pieces, size > SIZE_MAX - PIECE_HEAD ? SIZE_MAX : size + PIECE_HEAD);
+  if (!piece.bytes) return NULL;
+  memcpy(piece.bytes, &piece.capacity, sizeof piece.capacity); /* free() is not told the size */
+  return piece.bytes + PIECE_HEAD;
 }
 
 static void piece_free(void *bytes) {
   if (!bytes) return;
-  struct piece *piece = (struct piece *)(void *)((unsigned char *)bytes - offsetof(struct piece, bytes));
-  if (!piece->pool) {
-    free(piece);
-    return;
-  }
-  objpool_release(piece->pool, piece);
-}
-
-static void classes_init(void) {
-  for (size_t i = 0; i < CLASSES; i++) {
-    const objpool_type type = {.size = sizeof(struct piece) + class_sizes[i], .alignment = _Alignof(struct piece)};
-    if (!objpool_init(&classes[i], &type, NULL)) fail("pool of %zu bytes: %s", class_sizes[i], strerror(errno));
-  }
-  cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = piece_allocate, .free_fn = piece_free});
+  objpool_buffer piece = {(char *)bytes - PIECE_HEAD, 0};
+  memcpy(&piece.capacity, piece.bytes, sizeof piece.capacity);
+  pieces_release(&all_pieces, piece);
 }
 
 /* >>text: pooled buffers *********************************************************************** */
@@ -202,16 +182,19 @@ static void *convert(void *unused) {
 /* On stderr, where it does not mix with the output; ends the program if anything was not given back. */
 static void report_and_destroy(size_t threads) {
   fprintf(stderr, "%zu lines, %zu bad, %zu threads\n", source.lines, sink.bad_lines, threads);
+  uint64_t in_classes = 0;
   for (size_t i = 0; i < CLASSES; i++) {
-    objpool_stats stats = objpool_snapshot(&classes[i]);
-    fprintf(stderr, "%5zu bytes: %9llu allocations, %6.2f %% reused, %llu pieces\n", class_sizes[i],
+    objpool_stats stats = objpool_snapshot(pieces_class(&all_pieces, class_sizes[i]));
+    in_classes += stats.acquires;
+    fprintf(stderr, "%5zu bytes: %9llu allocations, %6.2f %% reused, %llu pieces\n", class_sizes[i] - PIECE_HEAD,
             (unsigned long long)stats.acquires, 100 * objpool_hit_rate(&stats), (unsigned long long)stats.created);
-    if (stats.in_use) fail("%llu pieces of %zu bytes were not freed", (unsigned long long)stats.in_use, class_sizes[i]);
-    objpool_destroy(&classes[i]);
   }
-  objpool_stats stats = text_pool_stats(&texts);
-  fprintf(stderr, "larger: %zu by malloc\nbuffers: %llu times one of %llu, %llu grown too large and let go\n", larger,
-          (unsigned long long)stats.acquires, (unsigned long long)stats.created, (unsigned long long)stats.invalid);
+  objpool_stats all = pieces_stats(&all_pieces), stats = text_pool_stats(&texts);
+  if (all.in_use) fail("%llu pieces were not freed", (unsigned long long)all.in_use);
+  pieces_destroy(&all_pieces);
+  fprintf(stderr, "larger: %llu plain allocations\nbuffers: %llu times one of %llu, %llu grown too large and let go\n",
+          (unsigned long long)(all.acquires - in_classes), (unsigned long long)stats.acquires,
+          (unsigned long long)stats.created, (unsigned long long)stats.invalid);
   text_pool_destroy(&texts);
 }
 
@@ -220,7 +203,7 @@ int main(int argc, char **argv) {
   size_t threads = number_argument(argc, argv, 2, "threads", 4);
   source.file = argc > 1 && strcmp(argv[1], "-") != 0 ? fopen(argv[1], "r") : stdin;
   if (!source.file) fail("%s: %s", source.name, strerror(errno));
-  classes_init();
+  cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = piece_allocate, .free_fn = piece_free});
   run_threads(threads, convert, NULL);
   if (fclose(source.file)) fail("%s: %s", source.name, strerror(errno));
   free(source.line);

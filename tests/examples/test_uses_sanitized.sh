@@ -31,13 +31,14 @@ clean() { # EXPECTED STATUS, EXAMPLE, COMMAND…: it must end so, and no sanitiz
 
 for sanitizers in address,undefined thread; do
   at=$work/examples
-  for name in sqlite_pool postgres_pool http_clients json_lines sized_buffers ring_buffers worker_pool game_pools; do
+  for name in sqlite_pool postgres_pool http_clients json_lines lua_allocator sized_buffers ring_buffers worker_pool game_pools; do
     build "$name" -O0 -g1 -fsanitize=$sanitizers -fno-sanitize-recover=undefined
   done
   clean 0 sqlite_pool tests/tools/steady "$at/sqlite_pool" 8 3 400
   clean 0 postgres_pool examples/with_postgres tests/tools/steady "$at/postgres_pool" 4000 8 3 100
   clean 0 http_clients examples/with_nginx tests/tools/steady "$at/http_clients" 500 8 3
   clean 1 json_lines tests/tools/steady "$at/json_lines" "$work/some.jsonl" 4
+  clean 0 lua_allocator tests/tools/steady "$at/lua_allocator" 1
   clean 0 sized_buffers tests/tools/steady "$at/sized_buffers" 4000 4
   clean 0 ring_buffers tests/tools/steady "$at/ring_buffers" 4000 3
   clean 0 worker_pool tests/tools/steady "$at/worker_pool" 4000 6 3 8
