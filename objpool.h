@@ -3310,12 +3310,12 @@ static bool objpool__provide(objpool__depot *depot, objpool__memory *memory, siz
   return true;
 }
 
-/* What magazines of so many rounds take, and how many a segment of about a page has. */
+/* What magazines of so many rounds take, and how many a segment of about a quarter of a page has. */
 static void objpool__depot_plan(objpool__depot *depot, size_t rounds) {
   depot->rounds = rounds;
   depot->magazine_bytes = (uint32_t)((offsetof(objpool__magazine, objects) + rounds * sizeof(void *) + 7) &
                                      ~(size_t)7); /* depth is aligned */
-  while (depot->magazine_bytes << (depot->segment_bits + 1) <= 4096) depot->segment_bits++;
+  while (depot->magazine_bytes << (depot->segment_bits + 1) <= 1088) depot->segment_bits++;
   depot->segment_mask = (1u << depot->segment_bits) - 1;
   depot->directory = depot->first_directory;
   depot->directory_capacity = sizeof depot->first_directory / sizeof *depot->first_directory;
@@ -3665,10 +3665,10 @@ static void objpool__cell_give(objpool__blocks *blocks, objpool__memory *memory,
   objpool__unlock(&memory->lock);
 }
 
-/* The first block: about a page, at least 8 cells unless they are huge. */
+/* The first block: about a quarter of a page, at least 8 cells unless they are huge. */
 static size_t objpool__first_cells(const objpool__blocks *blocks) {
-  const size_t page = 4096, most = 64, least = 8, huge = 65536;
-  size_t cells = page / blocks->stride;
+  const size_t quarter = 1024, most = 64, least = 8, huge = 65536;
+  size_t cells = quarter / blocks->stride;
   return cells >= most ? most : cells >= least ? cells : blocks->stride > huge ? 1 : least;
 }
 

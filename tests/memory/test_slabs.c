@@ -190,8 +190,31 @@ static void threads_share_the_slabs(void **state) {
   }
 }
 
+typedef struct message {
+  char bytes[64];
+} message;
+OBJPOOL_DEFINE(message_pool, message);
+OBJPOOL_DEFINE(local_message_pool, message, opt.local = true);
+
+/* Many pools hold an object or two: what a pool takes beside them is theirs to pay. */
+static void a_first_object_does_not_take_pages(void **state) {
+  static message_pool shared;
+  static local_message_pool local;
+  (void)state;
+  message *first = message_pool_acquire(&shared), *own = local_message_pool_acquire(&local);
+  assert_non_null(first);
+  assert_non_null(own);
+  assert_true(message_pool_stats(&shared).memory_bytes <= 10752);
+  assert_true(local_message_pool_stats(&local).memory_bytes <= 4096);
+  message_pool_release(&shared, first);
+  local_message_pool_release(&local, own);
+  message_pool_destroy(&shared);
+  local_message_pool_destroy(&local);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_first_object_does_not_take_pages),
       cmocka_unit_test(pages_come_from_an_allocator_of_slabs),
       cmocka_unit_test(so_do_words),
       cmocka_unit_test(a_refusal_costs_a_few_calls_of_the_allocator),
