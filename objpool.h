@@ -192,6 +192,7 @@
 
       OBJPOOL_SCOPED(conn_pool) guard = conn_pool_guard_acquire(&pool);  // released at the end of the scope
       OBJPOOL_WITH(conn_pool, conn, &pool) { … } else { … }              // break and continue end its block only
+      // (where both branches return, one more return after them: compilers do not see that it is not reached)
 
    NOTES                                                                                                           >>notes
 
@@ -8725,6 +8726,9 @@ OBJPOOL__OURS_ENDS
           destroyed by its alert handlers. Results of init, resize, attach and guard_acquire that are not used are warned
           of. New: abandon, ignore_pressure, objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS, OBJPOOL_TLS_MODEL, hooks
           that throw, pools in C++20 modules.
+          A hook of another type is an error in C, too. init on a pool in use panics, as calls on a copied pool do; in C++ a
+          pool is not copied, a scoped guard is no plain one but by its address, take or move, and from C++17 on a T
+          without T() needs opt.create.
           Mended: forks during first uses, in handlers and hooks; fibers that go on in another thread; sandboxes that
           refuse membarrier late; waiting against trim and maintenance; maintenance against resize; real-time threads that
           wait for others, and those beyond OBJPOOL_MAX_THREADS; allocators that use other pools or refuse what is large;
