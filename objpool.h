@@ -124,6 +124,9 @@
 
       // An object the caller must release, or NULL with errno ENOMEM, ECANCELED (create refused) or EAGAIN (the cap).
       struct conn *conn_pool_acquire(conn_pool *pool);
+      // C++: an object as from acquire; a new one is built as T(x, y), or as T{x, y} where there is no such constructor, in
+      // place of T() and of create. One that was idle is what it was.
+      conn *conn_pool::make(conn_pool *pool, x, y);
       // An idle object the caller must release, or NULL with EAGAIN; never creates.
       struct conn *conn_pool_try_acquire(conn_pool *pool);
       // As acquire, but waits its turn at the cap, OBJPOOL_MS(250) say; negative: without limit. NULL with ETIMEDOUT when
@@ -781,7 +784,12 @@ OBJPOOL_API uintptr_t *objpool__own_row(void) __attribute__((__noinline__));
 #define OBJPOOL__ROW objpool__thread_row
 #endif
 
-typedef enum objpool__how { OBJPOOL__TRY, OBJPOOL__ACQUIRE, OBJPOOL__WAIT } objpool__how;
+/* MAKE: as ACQUIRE, but a new object is built by the objpool__construction whose address stands in place of the timeout. */
+typedef enum objpool__how { OBJPOOL__TRY, OBJPOOL__ACQUIRE, OBJPOOL__WAIT, OBJPOOL__MAKE } objpool__how;
+typedef struct objpool__construction {
+  bool (*run)(void *object, void *arguments); /* in place of create */
+  void *arguments;
+} objpool__construction;
 typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } objpool__given;
 
 #define objpool__acquire_slow OBJPOOL__LINKED(objpool__acquire_slow)
@@ -1218,6 +1226,9 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
     typedef name##_guard guard;                                                                                \
     static value_type *acquire(name##_objpool_pool *objpool__p);                                               \
     static void release(name##_objpool_pool *objpool__p, value_type *objpool__o);                              \
+    template <class... objpool__A>                                                                             \
+    static value_type *make(name##_objpool_pool *objpool__p, objpool__A &&...objpool__a);                      \
+    static void *objpool__make(name##_objpool_pool *objpool__p, const objpool__construction *objpool__n);      \
     static guard objpool__acquire(name##_objpool_pool *objpool__p);                                            \
     static void objpool__release(guard *objpool__g);                                                           \
     static objpool__walk objpool__each(name##_objpool_pool *objpool__p);                                       \
@@ -1235,6 +1246,15 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
                                                     name##_objpool_value *objpool__o) {                 \
     name##_release(objpool__p, objpool__o);                                                             \
   }                                                                                                     \
+  OBJPOOL__MEMBER void *name##_objpool_pool::objpool__make(name##_objpool_pool *objpool__p,             \
+                                                           const objpool__construction *objpool__n) {   \
+    return name##_objpool_make(objpool__p, objpool__n);                                                 \
+  }                                                                                                     \
+  template <class... objpool__A>                                                                        \
+  OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::make(name##_objpool_pool *objpool__p,      \
+                                                                  objpool__A &&...objpool__a) {         \
+    return objpool__made<name##_objpool_pool>(objpool__p, static_cast<objpool__A &&>(objpool__a)...);   \
+  }                                                                                                     \
   OBJPOOL__MEMBER name##_guard name##_objpool_pool::objpool__acquire(name##_objpool_pool *objpool__p) { \
     return name##_guard_acquire(objpool__p);                                                            \
   }                                                                                                     \
@@ -1249,6 +1269,12 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
   }                                                                                                     \
   OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::objpool__seen(objpool__walk *objpool__w) { \
     return name##_objpool_seen(objpool__w);                                                             \
+  }
+#define OBJPOOL__MAKE_BY(name)                                                                                 \
+  OBJPOOL__MADE OBJPOOL__INLINED void *name##_objpool_make(name##_objpool_pool *objpool__p,                    \
+                                                           const objpool__construction *objpool__n) {          \
+    return objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe, OBJPOOL__MAKE, \
+                               static_cast<int64_t>(reinterpret_cast<uintptr_t>(objpool__n)));                 \
   }
 /* templates: there only when used, since an immovable T has no extract */
 #define OBJPOOL__EXTRACT(name)                                                                                   \
@@ -1360,6 +1386,32 @@ template <class T> struct objpool__cxx {
   static T none() { return objpool__maker<__is_constructible(T)>::template none<T>(); }
 };
 
+/* T(arguments...) in that memory, or T{arguments...} for a T that is an aggregate. */
+template <bool by_constructor> struct objpool__constructor {
+  template <class T, class... A> static void run(objpool__memory_at place, A &&...arguments) {
+    ::new (place) T(static_cast<A &&>(arguments)...);
+  }
+};
+template <> struct objpool__constructor<false> {
+  template <class T, class... A> static void run(objpool__memory_at place, A &&...arguments) {
+    ::new (place) T{static_cast<A &&>(arguments)...};
+  }
+};
+template <class F> bool objpool__run(void *object, void *function) {
+  objpool__memory_at place = {object};
+  OBJPOOL__CATCH((*static_cast<F *>(function))(place); return true)
+}
+
+/* P::make */
+template <class P, class... A> typename P::value_type *objpool__made(P *pool, A &&...arguments) {
+  typedef typename P::value_type T;
+  auto construct = [&](objpool__memory_at place) {
+    objpool__constructor<__is_constructible(T, A && ...)>::template run<T>(place, static_cast<A &&>(arguments)...);
+  };
+  objpool__construction construction = {objpool__run<decltype(construct)>, &construct};
+  return static_cast<T *>(P::objpool__make(pool, &construction));
+}
+
 /* A guard that moves: `objpool_scoped<conn_pool> guard(&pool)`, or OBJPOOL_SCOPED as in C. It is a plain guard by its address
    alone, as the functions of guards take it: whoever means to keep the object says take or move. */
 template <class P, class = void> class objpool_scoped : private P::guard {
@@ -1466,6 +1518,7 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
   } name;                              \
   typedef struct name##_objpool_pool name##_objpool_pool;
 #define OBJPOOL__CXX_MEMBERS(name)
+#define OBJPOOL__MAKE_BY(name)
 #define OBJPOOL__EXTRACT(name)                                                                                 \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                             \
       name##_objpool_value name##_extract(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) { \
@@ -1751,6 +1804,7 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
       objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);       \
     return objpool__g->object;                                                                                         \
   }                                                                                                                    \
+  OBJPOOL__MAKE_BY(name)                                                                                               \
   OBJPOOL__EXTRACT(name)                                                                                               \
   OBJPOOL__CXX_MEMBERS(name)                                                                                           \
   OBJPOOL__CXX_ENDS                                                                                                    \
@@ -2614,8 +2668,9 @@ typedef struct objpool__quest {
   bool ended;         /* there is no object: */
   int error;          /* what it ends with when there is none */
   objpool__counter failure;
-  void *object; /* found idle, or handed over */
-  void *cell;   /* of the slot's strip, to build one in */
+  void *object;                              /* found idle, or handed over */
+  void *cell;                                /* of the slot's strip, to build one in */
+  const objpool__construction *construction; /* what builds a new one; NULL: create */
 } objpool__quest;
 
 /* What an engine has to do; each stands in a room of its own. Which one a pool has is chosen once, by
@@ -5652,8 +5707,8 @@ static void objpool__let_go(objpool__state *state, void *object) {
 }
 
 /* A new object in use, for a reservation the caller holds; NULL with ENOMEM or ECANCELED, the reservation given back.
-   `cell`: where, or NULL. */
-static void *objpool__build(objpool__state *state, void *cell) {
+   `cell`: where, or NULL. `construction`: by what, or NULL: by create. */
+static void *objpool__build(objpool__state *state, void *cell, const objpool__construction *construction) {
   size_t grown = 0;
   int error = ENOMEM;
   void *object = cell ? cell : state->engine->cell(state, &grown);
@@ -5662,7 +5717,10 @@ static void *objpool__build(objpool__state *state, void *cell) {
     objpool__cell_leave(state, object);
     object = NULL;
   }
-  if (object && state->as.type.create && !state->as.type.create(object, state->config.context)) {
+  bool built = !object || (construction            ? construction->run(object, construction->arguments)
+                           : state->as.type.create ? state->as.type.create(object, state->config.context)
+                                                   : true);
+  if (!built) {
     objpool__let_go(state, object);
     object = NULL;
     error = ECANCELED;
@@ -6524,7 +6582,7 @@ OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__ques
     return NULL;
   }
   if (found == OBJPOOL__PERMIT) {
-    void *object = objpool__build(state, quest->cell);
+    void *object = objpool__build(state, quest->cell, quest->construction);
     if (object)
       objpool__add(state, OBJPOOL__MISSES, 1);
     else
@@ -6540,12 +6598,13 @@ OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__ques
 
 /* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
 static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
-  objpool__quest quest = {how, UINT64_MAX, claimed, false, false, false, EAGAIN, OBJPOOL__EXHAUSTED, NULL, NULL};
+  objpool__quest quest = {how, UINT64_MAX, claimed, false, false, false, EAGAIN, OBJPOOL__EXHAUSTED, NULL, NULL, NULL};
   if (state->gate.destroying) {
     errno = ECANCELED;
     return NULL;
   }
-  if (how == OBJPOOL__WAIT && timeout_ns == 0) quest.how = OBJPOOL__ACQUIRE;
+  if ((how == OBJPOOL__WAIT && timeout_ns == 0) || how == OBJPOOL__MAKE) quest.how = OBJPOOL__ACQUIRE;
+  if (how == OBJPOOL__MAKE) quest.construction = (const objpool__construction *)(uintptr_t)timeout_ns;
   if (quest.how == OBJPOOL__WAIT && timeout_ns > 0) quest.deadline = objpool__now_ns() + (uint64_t)timeout_ns;
   (void)objpool__cache_of(state, true);
   void *object;
@@ -6572,7 +6631,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, 
   objpool__state *state = objpool__state_of(pool, describe);
   if (state) {
     objpool__cache *cache = objpool__claimed_on(state);
-    if (cache && objpool__only_fresh(state) && how != OBJPOOL__TRY) {
+    if (cache && objpool__only_fresh(state) && how != OBJPOOL__TRY && how != OBJPOOL__MAKE) {
       void *object = objpool__cached_fresh(state, cache);
       if (object) return object;
     } else if (!cache && state->engine->quick) {
@@ -7135,7 +7194,7 @@ static bool objpool__warm_one(objpool__state *state, size_t *created) {
     errno = EAGAIN;
     return false;
   }
-  void *object = objpool__build(state, NULL);
+  void *object = objpool__build(state, NULL, NULL);
   bool kept = false;
   if (object) {
     ++*created;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -355,6 +356,124 @@ static void constructor_that_throws_is_a_create_that_refuses(void **) {
   moody_pool_destroy(&moodies);
 }
 
+// make: the arguments build a new object, and an idle one is handed out as it is.
+struct shot {
+  static long constructed, destructed;
+  std::string name = "none";
+  std::unique_ptr<int> cargo;
+  int x = -1, y = -1;
+  shot() {}
+  shot(int to_x, int to_y) : x(to_x), y(to_y) { constructed++; }
+  shot(const std::string &called, std::unique_ptr<int> with) : name(called), cargo(std::move(with)) {}
+  explicit shot(std::string &changed) { changed += "!"; }
+  explicit shot(bool) { throw std::runtime_error("misfire"); }
+  shot(const shot &) = delete;
+  shot &operator=(const shot &) = delete;
+  ~shot() { destructed++; }
+};
+long shot::constructed, shot::destructed;
+struct point {
+  float x, y;
+  int n;
+};
+namespace app {
+OBJPOOL_DEFINE(shot_pool, shot);
+OBJPOOL_DEFINE(local_shot_pool, shot, opt.local = true);
+OBJPOOL_DEFINE(hooked_shot_pool, shot, opt.create = [](shot *, void *) { return false; },
+               opt.validate = [](shot *object, void *) { return object->x < 100; }, opt.validate_on = OBJPOOL_ON_ACQUIRE);
+OBJPOOL_DEFINE(point_pool, point);
+}  // namespace app
+
+template <class P> static void shoot() {
+  static P shots;
+  shot::constructed = shot::destructed = 0;
+  shot *first = P::make(&shots, 1, 2);
+  assert_non_null(first);
+  assert_int_equal(first->x, 1);
+  assert_int_equal(first->y, 2);
+  assert_int_equal(shot::constructed, 1);
+  P::release(&shots, first);
+  assert_ptr_equal(P::make(&shots, 3, 4), first);
+  assert_int_equal(first->x, 1);  // it was idle
+  assert_int_equal(shot::constructed, 1);
+  shot *second = P::make(&shots, std::string("second"), std::unique_ptr<int>(new int(7)));
+  assert_non_null(second);
+  assert_string_equal(second->name.c_str(), "second");
+  assert_int_equal(*second->cargo, 7);
+  std::string changed = "changed";
+  shot *third = P::make(&shots, changed);
+  assert_non_null(third);
+  assert_string_equal(changed.c_str(), "changed!");
+  errno = 0;
+  assert_null(P::make(&shots, true));
+  assert_int_equal(errno, ECANCELED);
+  objpool_stats stats = objpool_snapshot(&shots.base);
+  assert_int_equal(stats.created, 3);
+  assert_int_equal(stats.create_failures, 1);
+  assert_int_equal(stats.hits, 1);
+  assert_int_equal(stats.misses, 3);
+  assert_int_equal(stats.in_use, 3);
+  P::release(&shots, first);
+  P::release(&shots, second);
+  P::release(&shots, third);
+  objpool_destroy(&shots.base);
+  assert_int_equal(shot::destructed, 3);
+}
+
+static void make_constructs_a_new_object_with_its_arguments(void **) {
+  shoot<app::shot_pool>();
+  shoot<app::local_shot_pool>();
+  static app::point_pool points;
+  point *one = app::point_pool::make(&points, 1.0f, 2.0f, 3), *two = app::point_pool::make(&points);
+  assert_non_null(one);
+  assert_non_null(two);
+  assert_true(one->x == 1.0f && one->y == 2.0f && one->n == 3);
+  assert_true(two->x == 0.0f && two->y == 0.0f && two->n == 0);
+  app::point_pool_release(&points, one);
+  app::point_pool_release(&points, two);
+  app::point_pool_destroy(&points);
+}
+
+static void make_stands_in_for_create_and_replaces_what_is_invalid(void **) {
+  static app::hooked_shot_pool shots;
+  assert_null(app::hooked_shot_pool::acquire(&shots));
+  shot *first = app::hooked_shot_pool::make(&shots, 1, 2);
+  assert_non_null(first);
+  first->x = 100;
+  app::hooked_shot_pool::release(&shots, first);
+  shot *second = app::hooked_shot_pool::make(&shots, 3, 4);
+  assert_non_null(second);
+  assert_int_equal(second->x, 3);
+  assert_int_equal(objpool_snapshot(&shots.base).invalid, 1);
+  app::hooked_shot_pool::release(&shots, second);
+  app::hooked_shot_pool_destroy(&shots);
+}
+
+static void make_stops_at_the_cap(void **) {
+  static app::shot_pool shots;
+  objpool_config config = {};
+  config.max_objects = 2;
+  assert_true(app::shot_pool_init(&shots, &config));
+  shot *first = app::shot_pool::make(&shots, 1, 1), *second = app::shot_pool::make(&shots, 2, 2);
+  assert_non_null(first);
+  assert_non_null(second);
+  errno = 0;
+  assert_null(app::shot_pool::make(&shots, 3, 3));
+  assert_int_equal(errno, EAGAIN);
+  app::shot_pool::release(&shots, first);
+  app::shot_pool::release(&shots, second);
+  app::shot_pool_destroy(&shots);
+}
+
+static_assert(!std::is_copy_constructible<app::shot_pool>::value && !std::is_move_constructible<app::shot_pool>::value,
+              "a pool stays where it is");
+static_assert(std::is_standard_layout<app::shot_pool>::value && sizeof(app::shot_pool) == sizeof(objpool), "a plain struct");
+static_assert(std::is_trivially_copyable<app::shot_pool_guard>::value, "as the guard in C");
+static_assert(!std::is_convertible<OBJPOOL_SCOPED(app::shot_pool) &, app::shot_pool_guard>::value &&
+                  !std::is_convertible<OBJPOOL_SCOPED(app::shot_pool), app::shot_pool_guard>::value,
+              "a scoped guard does not decay: it would be released twice");
+static_assert(std::is_convertible<app::shot_pool_guard, OBJPOOL_SCOPED(app::shot_pool)>::value, "but takes one over");
+
 int main() {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(objects_are_built_by_their_constructor_and_taken_down_by_their_destructor, begin, end),
@@ -372,6 +491,9 @@ int main() {
       cmocka_unit_test_setup_teardown(create_and_destroy_replace_constructor_and_destructor, begin, end),
       cmocka_unit_test_setup_teardown(wiping_pool_of_a_class_builds_each_object_anew, begin, end),
       cmocka_unit_test_setup_teardown(constructor_that_throws_is_a_create_that_refuses, begin, end),
+      cmocka_unit_test(make_constructs_a_new_object_with_its_arguments),
+      cmocka_unit_test(make_stands_in_for_create_and_replaces_what_is_invalid),
+      cmocka_unit_test(make_stops_at_the_cap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
