@@ -1,4 +1,4 @@
-/* error: deleted|call to deleted|use of deleted */
+/* error: inaccessible base|private base */
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 OBJPOOL_DEFINE(int_pool, int);
