@@ -2777,6 +2777,7 @@ typedef struct objpool__blocks {
   objpool__block **sorted, *filling;   /* by address; new objects go to `filling` while it has free cells */
   size_t count, capacity;
   size_t cells, used, next_cells; /* of all blocks; cells is read without the lock */
+  bool plain_bytes;               /* nobody expects zeroes: fixed */
   bool emptied;                   /* there may be a block without a used cell */
   objpool__block *oldest, *newest;
   size_t walks; /* loops over objects: meanwhile no block goes back */
@@ -3572,7 +3573,7 @@ static bool objpool__grow(objpool__state *state, size_t *grown) {
 /* Makes a cell's memory ready to build an object in. */
 static void *objpool__cell_ready(const objpool__blocks *blocks, void *cell, bool clear) {
   OBJPOOL__SHOW(cell, blocks->object_bytes);
-  if (!clear) memset(cell, 0, blocks->object_bytes);
+  if (!clear && !blocks->plain_bytes) memset(cell, 0, blocks->object_bytes);
   return cell;
 }
 
@@ -6284,6 +6285,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   if (chosen) config = *chosen;
   if (as->bytes && config.growth_factor == 0) config.growth_factor = 1.25;
   if (!objpool__plan(&as->type, &config, &blocks)) return NULL;
+  blocks.plain_bytes = as->bytes;
   bool alone = as->type.local || !OBJPOOL__THREADED;
   size_t rounds = alone ? 0 : objpool__choose_rounds(&config, blocks.stride);
   /* a tag has no room for more than a bit's number: with handles there is no word */
@@ -7922,11 +7924,19 @@ OBJPOOL_API void objpool__sizes_destroy(objpool__sizes *sizes, objpool *classes,
   for (size_t i = 0; i < count; i++) objpool_destroy(&classes[i]);
 }
 
+static bool objpool__class_was_used(const objpool *pool) {
+  return __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) != NULL; /* pairs with objpool__publish */
+}
+
+static size_t objpool__class_idle(const objpool *pool) {
+  return objpool__class_was_used(pool) ? (size_t)objpool_snapshot(pool).idle : 0;
+}
+
 OBJPOOL_API size_t objpool__sizes_trim(objpool *classes, const size_t *capacities, size_t count, size_t keep_bytes) {
   size_t idle_bytes = 0, gone = 0;
-  for (size_t i = 0; i < count; i++) idle_bytes += (size_t)objpool_snapshot(&classes[i]).idle * capacities[i];
+  for (size_t i = 0; i < count; i++) idle_bytes += objpool__class_idle(&classes[i]) * capacities[i];
   for (size_t i = count; i-- > 0 && idle_bytes > keep_bytes;) {
-    size_t idle = (size_t)objpool_snapshot(&classes[i]).idle, excess = idle_bytes - keep_bytes;
+    size_t idle = objpool__class_idle(&classes[i]), excess = idle_bytes - keep_bytes;
     size_t most = excess / capacities[i] + (excess % capacities[i] != 0);
     if (!idle) continue;
     size_t bytes = objpool_trim(&classes[i], idle > most ? idle - most : 0) * capacities[i];
@@ -7939,9 +7949,12 @@ OBJPOOL_API size_t objpool__sizes_trim(objpool *classes, const size_t *capacitie
 OBJPOOL_API objpool_stats objpool__sizes_stats(const objpool__sizes *sizes, const objpool *classes, size_t count) {
   objpool_stats sum;
   memset(&sum, 0, sizeof sum);
+  bool first = true;
   for (size_t i = 0; i < count; i++) {
+    if (!objpool__class_was_used(&classes[i])) continue;
     objpool_stats one = objpool_snapshot(&classes[i]);
-    objpool__sum_add(&sum, &one, i == 0);
+    objpool__sum_add(&sum, &one, first);
+    first = false;
   }
   objpool__lock(&objpool__process.lock);
   if (OBJPOOL__COUNTED) {
