@@ -70,6 +70,7 @@
         >>registry      every named pool
         >>forks         what happens to all this in a child
         >>life          init, warm-up, trim, resize, destroy
+        >>closing       close and drain
         >>untyped       the operations without the type
         >>statistics    snapshots and resets
       >>fleet           what looks at many pools:
@@ -149,6 +150,14 @@
       size_t conn_pool_clear(conn_pool *pool);
       // As trim, but destroys at most `most`, in a time that `most` bounds, whatever is idle: for a frame or a tick.
       size_t conn_pool_trim_some(conn_pool *pool, size_t keep, size_t most);
+      // No more objects: whoever waits gets NULL at once, and every acquire from now on, with errno OBJPOOL_ECLOSED, counted
+      // nowhere. Idle objects are destroyed now, those in use when they come back, one that is being created once it is
+      // built. Any thread; waits for nobody; twice is harmless; nothing reopens the pool but destroy.
+      void conn_pool_close(conn_pool *pool);
+      // Waits until nothing is in use or being created, and every destroy has returned. False with ETIMEDOUT, or EDEADLK at
+      // once in a local pool with objects in use. After close and a drain that succeeded, destroy is safe as soon as no
+      // thread will call an acquire any more, or is still in a release that began before the close.
+      bool conn_pool_drain(conn_pool *pool, int64_t timeout_ns);
       // Forgets every idle object without destroy (it counts as extracted; the memory stays the pool's), and returns how
       // many: for the child of a fork, whose parent owns what the objects stand for.
       size_t conn_pool_abandon(conn_pool *pool);
@@ -470,6 +479,12 @@ OBJPOOL__C_BEGINS
 #define OBJPOOL_UNCHANGED SIZE_MAX /* resize: keep this limit */
 #define OBJPOOL_NONE SIZE_MAX      /* objpool_config.min_idle: maintenance keeps none */
 
+#ifdef _WIN32 /* errno of an acquire after close; by <errno.h>, which whoever uses it includes */
+#define OBJPOOL_ECLOSED EPIPE
+#else
+#define OBJPOOL_ECLOSED ESHUTDOWN
+#endif
+
 #define OBJPOOL_MS(count) OBJPOOL__NS(count, 1000000) /* for every timeout: nanoseconds, an int64_t */
 #define OBJPOOL_SECONDS(count) OBJPOOL__NS(count, 1000000000)
 
@@ -662,6 +677,8 @@ OBJPOOL_API size_t objpool_trim(objpool *pool, size_t keep);
 OBJPOOL_API size_t objpool_clear(objpool *pool);
 OBJPOOL_API size_t objpool_trim_some(objpool *pool, size_t keep, size_t most);
 OBJPOOL_API size_t objpool_abandon(objpool *pool);
+OBJPOOL_API void objpool_close(objpool *pool);
+OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns);
 OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects) OBJPOOL__MUST_USE;
 OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool);
 OBJPOOL_API void objpool_reset_stats(objpool *pool);
@@ -1708,6 +1725,12 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
                                                          size_t objpool__i) {                                          \
     return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim_some(&objpool__p->base, objpool__n, objpool__i) : 0;   \
   }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_close(name##_objpool_pool *objpool__p) {                                  \
+    if (objpool__bind(&objpool__p->base, name##_objpool_describe)) objpool_close(&objpool__p->base);                   \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_drain(name##_objpool_pool *objpool__p, int64_t objpool__n) {              \
+    return !OBJPOOL__LOAD(objpool__p->base.state) || objpool_drain(&objpool__p->base, objpool__n);                     \
+  }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name##_objpool_pool *objpool__p) {                              \
     return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_abandon(&objpool__p->base) : 0;                             \
   }                                                                                                                    \
@@ -2665,6 +2688,7 @@ typedef struct objpool__quest {
   bool claimed;       /* a fast acquire lowered the top of this thread's slot */
   bool permit;        /* holds the reservation of an object that proved invalid: enough for a new one */
   bool from_own_slot; /* so that its base watches over the peak */
+  bool leaving;       /* it is counted in gate.leaving */
   bool ended;         /* there is no object: */
   int error;          /* what it ends with when there is none */
   objpool__counter failure;
@@ -2796,6 +2820,7 @@ typedef struct objpool__limits {
   OBJPOOL__ALONE size_t max_idle, max_objects; /* 0: none */
   bool bounded;                                /* idle objects must be counted: max_idle is below what may be alive */
   bool surplus;                                /* more are alive than a resize allows: no slot may open */
+  bool closed;                                 /* none may be idle, and none is handed out; once set, surplus stays */
   size_t resizes;                              /* how often they were changed; before the look at what is idle */
 } objpool__limits;
 
@@ -2803,10 +2828,12 @@ typedef struct objpool__limits {
 typedef struct objpool__gate {
   size_t hold; /* > 0: no slot may open */
   size_t open_slots;
-  uint32_t calm_in;           /* > 0: this many operations until slots may open again */
-  uint32_t calm_span;         /* what calm_in starts from; written under revoke_lock */
-  bool destroying;            /* no slot opens from here on; written by the destroyer */
-  bool late;                  /* an object came out of a slot, or a resize overtook a release: see objpool__catch_up */
+  uint32_t calm_in;   /* > 0: this many operations until slots may open again */
+  uint32_t calm_span; /* what calm_in starts from; written under revoke_lock */
+  bool destroying;    /* no slot opens from here on; written by the destroyer */
+  bool ended;         /* closed, or being destroyed: acquires get nothing */
+  size_t leaving;     /* threads that close sent away, and releases since: a drain waits for them; by atomic add */
+  bool late;          /* an object came out of a slot, or a resize overtook a release: see objpool__catch_up */
   objpool__mutex revoke_lock; /* one revoker at a time */
   uint64_t revoked_ns;        /* when the last one was; under its lock */
 } objpool__gate;
@@ -2815,6 +2842,7 @@ typedef struct objpool__waiter { /* lies on the stack of a waiting thread; guard
   struct objpool__waiter *next, *previous;
   objpool__signal signal; /* set when it was served, or is to look for itself */
   bool served;            /* it has left the queue, with this: */
+  bool closed;            /* nothing, for the pool was closed; else */
   void *object;           /* an object, or NULL with the permit to create one */
   uint64_t began_ns;
 } objpool__waiter;
@@ -2886,7 +2914,7 @@ typedef struct objpool__word {
   objpool__uint64 fewest,
       most;     /* of the idle bits: with all of these, or none but these, there is no new peak: hints */
   size_t floor; /* with so many idle objects there is no new peak of in_use */
-  bool plain_acquire, plain_release;    /* there are no hooks, nor anything else to do then: fixed */
+  bool plain_acquire, plain_release;    /* there are no hooks, nor anything else to do then: fixed until close */
   OBJPOOL__ALONE objpool__uint64 taken; /* a bit for each place that has an object */
   objpool__uint64 changes; /* of what is alive or idle elsewhere: those under way, and how often, above 16 bits */
   void *objects[OBJPOOL__WORD_BITS]; /* written by who took the place, before the object is idle for the first time */
@@ -3841,6 +3869,7 @@ static bool objpool__reserve(objpool__state *state) {
 /* Whether a resize has left more alive than it allows; forgets it once that is over. Under the commons lock. */
 static bool objpool__has_surplus(objpool__limits *limits) {
   if (!OBJPOOL__LOAD(limits->surplus)) return false;
+  if (limits->closed) return true;
   bool surplus = limits->max_objects && OBJPOOL__LOAD(limits->alive) > limits->max_objects;
   if (!surplus) OBJPOOL__STORE(limits->surplus, false); /* read without the lock by objpool__may_open */
   return surplus;
@@ -4100,8 +4129,10 @@ static void objpool__queue_settle(objpool__state *state, uint64_t now) {
   OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock) && !queue->first == !queue->last);
   bool due =
       queue->first && now - queue->first->began_ns + 1 >= state->config.fair_after_ns; /* 1: from its beginning */
+  bool closed = state->limits.closed; /* then nobody is served: objpool_close sends all away */
+  if (closed) due = false;
   OBJPOOL__STORE(queue->due, due);
-  __atomic_store_n(&queue->call, queue->first && (due || !queue->called), __ATOMIC_SEQ_CST);
+  __atomic_store_n(&queue->call, !closed && queue->first && (due || !queue->called), __ATOMIC_SEQ_CST);
 }
 
 static void objpool__enqueue(objpool__state *state, objpool__waiter *waiter) {
@@ -4198,7 +4229,7 @@ static bool objpool__look_for_itself(objpool__state *state, objpool__waiter *wai
   objpool__queue *queue = &state->queue;
   if (waiter->served) return true;
   objpool__signal_rearm(&waiter->signal);
-  if (queue->first != waiter) return false;
+  if (queue->first != waiter || state->limits.closed) return false;
   queue->called = false;
   objpool__queue_settle(state, objpool__now_ns()); /* before the look: see 1 */
   if (!objpool__seek_for_first(state, &waiter->object)) return false;
@@ -4818,7 +4849,8 @@ static void objpool__local_settle(objpool__state *state) {
   }
   OBJPOOL__STORE(own->base, start + least * sizeof(void *));
   /* more alive than a resize allows, or idle objects set aside, which count too: releases must ask */
-  bool ask = state->commons.aside_count || (limits->max_objects && limits->alive > limits->max_objects);
+  bool ask =
+      state->commons.aside_count || limits->closed || (limits->max_objects && limits->alive > limits->max_objects);
   OBJPOOL__STORE(own->limit, ask ? 0 : start + most * sizeof(void *));
 }
 
@@ -5027,7 +5059,7 @@ static void *objpool__uncached_quick(objpool__state *state) {
   objpool__cache *cache = objpool__mine(state);
   const objpool__description *as = &state->as;
   bool validates = as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE);
-  if (!cache || validates || as->type.handles || as->on_event || state->gate.destroying ||
+  if (!cache || validates || as->type.handles || as->on_event || OBJPOOL__LOAD(state->gate.ended) ||
       OBJPOOL__LOAD(state->queue.due))
     return NULL;
   objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
@@ -5410,8 +5442,11 @@ static void objpool__word_learn(objpool__state *state) {
   bool restores =
       as->restore ||
       (!state->describe && (as->type.reset || (as->type.validate && (as->type.validate_on & OBJPOOL_ON_RELEASE))));
-  state->word->plain_acquire = !as->on_event && !(as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE));
-  state->word->plain_release = !as->on_event && !as->type.wipe && !restores;
+  bool validates = as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE);
+  bool closed = state->limits.closed;
+  /* relaxed, also where they are read: whoever comes after a close sees it */
+  OBJPOOL__STORE(state->word->plain_acquire, !closed && !as->on_event && !validates);
+  OBJPOOL__STORE(state->word->plain_release, !closed && !as->on_event && !as->type.wipe && !restores);
 }
 
 /* The state of a bounded pool that is in use, by a definition that is known; else NULL. */
@@ -5432,7 +5467,8 @@ OBJPOOL__INLINE void *objpool__bounded_acquire(objpool__state *state) {
   objpool__word *word = state->word;
   objpool__slot *slot = objpool__counting_slot(state);
   uint64_t left;
-  if (!word->plain_acquire || !slot || OBJPOOL__LOAD(state->queue.due) || state->gate.destroying) return OBJPOOL__NULL;
+  if (!OBJPOOL__LOAD(word->plain_acquire) || !slot || OBJPOOL__LOAD(state->queue.due) || state->gate.destroying)
+    return OBJPOOL__NULL;
   unsigned place = objpool__word_pop(word, &left);
   if (place == OBJPOOL__NO_BIT) return OBJPOOL__NULL;
   void *object = OBJPOOL__LOAD(word->objects[place]);
@@ -5454,7 +5490,7 @@ OBJPOOL__INLINE objpool__found objpool__bounded_release(objpool__state *state, v
   objpool__slot *slot = objpool__counting_slot(state);
   size_t resizes = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
   uintptr_t tag = OBJPOOL__LOAD(*objpool__tag(object)), twice = tag ^ objpool__tag_of(state->key, object);
-  if (twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1)) || !word->plain_release || !slot ||
+  if (twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1)) || !OBJPOOL__LOAD(word->plain_release) || !slot ||
       OBJPOOL__LOAD(limits->bounded) || OBJPOOL__LOAD(limits->surplus) || OBJPOOL__LOAD(state->queue.due))
     return OBJPOOL__NOTHING;
   uint64_t bit = (uint64_t)1 << twice / 2;
@@ -5692,6 +5728,19 @@ static const objpool__engine objpool__cached_engine = {0,
 /* ---- room: objects >>objects
    Building and taking down; hooks run here, outside every lock. */
 
+/* Around whatever may end the last use of a closed pool's objects, and its looks at the pool after that: a drain waits for both.
+   seq_cst, so that it is counted before `alive` goes down; release, pairs with objpool__is_drained. */
+OBJPOOL__INLINE bool objpool__leave_begins(objpool__state *state) {
+  if (OBJPOOL__LIKELY(!OBJPOOL__LOAD(state->limits.closed)))
+    return false; /* relaxed: whoever comes after a close sees it */
+  __atomic_fetch_add(&state->gate.leaving, 1, __ATOMIC_SEQ_CST);
+  return true;
+}
+
+OBJPOOL__INLINE void objpool__leave_ends(objpool__state *state, bool leaving) {
+  if (OBJPOOL__UNLIKELY(leaving)) __atomic_fetch_sub(&state->gate.leaving, 1, __ATOMIC_RELEASE); /* as above */
+}
+
 /* Gives back a cell with nothing built in it. */
 static void objpool__cell_leave(objpool__state *state, void *cell) {
   if (state->as.type.wipe) objpool__wipe(cell, state->blocks.object_bytes);
@@ -5895,6 +5944,7 @@ static void *objpool__gather_excess(objpool__state *state) {
   size_t alive = __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST); /* after the limit: see objpool__reserve */
   size_t excess = cap && alive > cap ? alive - cap : 0, keep = idle > excess ? idle - excess : 0;
   if (most && keep > most) keep = most;
+  if (OBJPOOL__LOAD(limits->closed)) keep = 0;
   return keep == idle ? NULL : objpool__gather(state, keep);
 }
 
@@ -6498,25 +6548,47 @@ static void objpool__undo_release(objpool__describe *describe, void *object) {
 /* ---- room: acquiring >>acquiring
    What an acquire does when the fast path had nothing. */
 
+static void objpool__quest_ends(objpool__quest *quest, int error, objpool__counter failure) {
+  quest->ended = true;
+  quest->error = error;
+  quest->failure = failure;
+}
+
+/* It is counted nowhere. */
+static void objpool__quest_closed(objpool__quest *quest) {
+  objpool__quest_ends(quest, OBJPOOL_ECLOSED, OBJPOOL__COUNTERS);
+}
+
 /* Waits in the queue for an object or a permit; nothing: time was up. Its event is reported before it stands there: what a
    hook forks is not in the queue. */
 static objpool__found objpool__queue_find(objpool__state *state, objpool__quest *quest) {
   objpool__waiter waiter;
   objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
   objpool__signal_make(&waiter.signal);
-  waiter.served = false;
+  waiter.served = waiter.closed = false;
   waiter.object = NULL;
   waiter.began_ns = objpool__now_ns();
   objpool__add(state, OBJPOOL__WAITS, 1); /* from its beginning: a pool that is stuck shows it */
   objpool__lock(&state->commons.lock);
-  objpool__enqueue(state, &waiter);
+  bool closed = state->limits.closed;
+  if (!closed) objpool__enqueue(state, &waiter);
   objpool__unlock(&state->commons.lock);
+  if (closed) {
+    objpool__signal_unmake(&waiter.signal);
+    objpool__quest_closed(quest);
+    return OBJPOOL__NOTHING;
+  }
   objpool__revoke_all(state); /* after it was counted in: no slot opens from here on */
   objpool__keep_closed(&state->gate);
   objpool__serve(state); /* those before it may be asleep, and what lay in slots is for them */
   bool served = objpool__stand_in_line(state, &waiter, quest->deadline);
   objpool__signal_unmake(&waiter.signal);
   quest->object = waiter.object;
+  if (waiter.closed) {
+    quest->leaving = true;
+    objpool__quest_closed(quest);
+    return OBJPOOL__NOTHING;
+  }
   return !served ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
 }
 
@@ -6552,17 +6624,11 @@ OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest
   return false;
 }
 
-static void objpool__quest_ends(objpool__quest *quest, int error, objpool__counter failure) {
-  quest->ended = true;
-  quest->error = error;
-  quest->failure = failure;
-}
-
 /* The end of an acquire that found no object. */
 static void objpool__acquire_fails(objpool__state *state, const objpool__quest *quest) {
   if (quest->permit) objpool__unreserve(state);
   state->engine->settle(state);
-  if (quest->how != OBJPOOL__TRY) {
+  if (quest->how != OBJPOOL__TRY && quest->failure != OBJPOOL__COUNTERS) {
     objpool__add(state, quest->failure, 1);
     if (quest->failure == OBJPOOL__EXHAUSTED) objpool__report_event(state, OBJPOOL_EVENT_EXHAUSTED, NULL, 1);
   }
@@ -6585,6 +6651,12 @@ OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__ques
   }
   if (found == OBJPOOL__PERMIT) {
     void *object = objpool__build(state, quest->cell, quest->construction);
+    if (object && OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->limits.closed))) {
+      quest->leaving = objpool__leave_begins(state);
+      objpool__take_down(state, object, OBJPOOL__DESTROYED);
+      objpool__quest_closed(quest);
+      return NULL;
+    }
     if (object)
       objpool__add(state, OBJPOOL__MISSES, 1);
     else
@@ -6598,13 +6670,28 @@ OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__ques
   return NULL;
 }
 
-/* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
-static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
-  objpool__quest quest = {how, UINT64_MAX, claimed, false, false, false, EAGAIN, OBJPOOL__EXHAUSTED, NULL, NULL, NULL};
+/* An acquire of a pool that is closed, or being destroyed: what it claimed before it saw that goes, too. */
+static __attribute__((__noinline__)) void *objpool__acquire_ended(objpool__state *state, bool claimed) {
   if (state->gate.destroying) {
     errno = ECANCELED;
     return NULL;
   }
+  objpool__quest quest = {OBJPOOL__TRY, 0, claimed, false, false, false, false, 0, OBJPOOL__COUNTERS, NULL, NULL, NULL};
+  objpool__cache *cache = objpool__mine(state);
+  bool leaving = objpool__leave_begins(state);
+  void *object = claimed && cache ? objpool__cache_take(state, cache, &quest) : NULL;
+  if (object) objpool__take_down(state, object, OBJPOOL__DESTROYED);
+  objpool__catch_up(state);
+  objpool__leave_ends(state, leaving);
+  errno = OBJPOOL_ECLOSED;
+  return NULL;
+}
+
+/* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
+static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
+  objpool__quest quest = {how,    UINT64_MAX,         claimed, false, false, false, false,
+                          EAGAIN, OBJPOOL__EXHAUSTED, NULL,    NULL,  NULL};
+  if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.ended))) return objpool__acquire_ended(state, claimed);
   if ((how == OBJPOOL__WAIT && timeout_ns == 0) || how == OBJPOOL__MAKE) quest.how = OBJPOOL__ACQUIRE;
   if (how == OBJPOOL__MAKE) quest.construction = (const objpool__construction *)(uintptr_t)timeout_ns;
   if (quest.how == OBJPOOL__WAIT && timeout_ns > 0) quest.deadline = objpool__now_ns() + (uint64_t)timeout_ns;
@@ -6614,6 +6701,7 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
   while (!object && !quest.ended);
   if (!object) {
     objpool__acquire_fails(state, &quest);
+    objpool__leave_ends(state, quest.leaving);
     return NULL;
   }
   if (quest.permit) objpool__unreserve(state);
@@ -6700,10 +6788,12 @@ OBJPOOL_API void objpool__give_slow(objpool *pool, objpool__describe *describe, 
     objpool__undo_release(describe, object);
     return;
   }
+  bool leaving = objpool__leave_begins(state);
   OBJPOOL_ASSERT(given == OBJPOOL__STORED_REVOKED ||
                  objpool__is_idle(state, object)); /* else it may be another's by now */
   if (!state->engine->give(state, object, given)) objpool__overflow(state, object);
   objpool__catch_up(state);
+  objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
 }
 
@@ -6715,10 +6805,12 @@ OBJPOOL_API void objpool__drop(objpool *pool, objpool__describe *describe, void 
     objpool__undo_release(describe, object);
     return;
   }
+  bool leaving = objpool__leave_begins(state);
   objpool__attach_if_free(state);
   state->engine->returned(state, OBJPOOL__RELEASES, 1);
   objpool__take_down(state, object, OBJPOOL__INVALID);
   state->engine->settle(state);
+  objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
 }
 
@@ -6730,11 +6822,13 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
     objpool__undo_release(describe, object);
     return;
   }
+  bool leaving = objpool__leave_begins(state);
   objpool__attach_if_free(state);
   state->engine->returned(state, OBJPOOL__EXTRACTED, 1);
   objpool__let_go(state, object);
   objpool__unreserve(state);
   state->engine->settle(state);
+  objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
 }
 
@@ -6760,11 +6854,15 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
     objpool__undo_release(describe, object);
     return;
   }
+  bool leaving = objpool__leave_begins(state);
   objpool__attach_if_free(state);
   bool valid = objpool__restore(state, object);
   objpool__report_event(state, OBJPOOL_EVENT_RELEASE, object, 1);
   if (!valid) {
     objpool__drop(pool, describe, object);
+  } else if (leaving) { /* closed: it is not built anew */
+    state->engine->returned(state, OBJPOOL__RELEASES, 1);
+    objpool__overflow(state, object);
   } else if (objpool__renew(state, object)) {
     OBJPOOL__HIDE(object, state->as.type.size);
     objpool__give(pool, object, state->as.type.local, describe);
@@ -6774,6 +6872,7 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
     objpool__unreserve(state);
     state->engine->settle(state);
   }
+  objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
 }
 
@@ -6851,10 +6950,12 @@ static __attribute__((__noinline__)) void objpool__release_claiming(objpool *poo
   }
   int saved = errno;
   state = objpool__state_of(pool, describe);
+  bool leaving = state && objpool__leave_begins(state);
   if (state && objpool__claim_tag(state, object))
     objpool__release_claimed(state, describe, object);
   else if (state) /* else after a panic that returned */
     objpool__reject(pool, describe, object);
+  if (leaving) objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
 }
 
@@ -7223,8 +7324,9 @@ static size_t objpool__warm(objpool__state *state, size_t idle, size_t at_once) 
   }
   size_t missing = has < idle ? idle - has : 0;
   if (missing > at_once) missing = at_once;
-  for (; missing > 0 && !state->gate.destroying; missing--)
+  for (; missing > 0 && !state->gate.destroying && !OBJPOOL__LOAD(state->limits.closed); missing--)
     if (!objpool__warm_one(state, &created)) break;
+  if (missing > 0 && OBJPOOL__LOAD(state->limits.closed)) errno = OBJPOOL_ECLOSED;
   objpool__watch_mine(state);
   return created;
 }
@@ -7481,6 +7583,7 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
   objpool__registry_remove(state);
   objpool__attach_if_free(state);
   state->gate.destroying = true; /* no slot opens from here on */
+  OBJPOOL__STORE(state->gate.ended, true);
   objpool__hold(state);
   objpool__unhold(&state->gate);
   for (void *object; (object = objpool__pop_idle(state)) != NULL;)
@@ -7516,6 +7619,96 @@ OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
   if (objpool__cache_of(state, true) || state->alone || objpool__thread_index() < OBJPOOL__FIRST_INDEX) return true;
   errno = ENOMEM;
   return false;
+}
+
+/* ---- room: closing >>closing
+   A closed pool hands out nothing more. That is a resize to nothing that stays:
+   1. `closed` and `surplus` are set under the commons lock with all slots held closed, as a resize sets its limits: no slot
+      opens again, so every acquire and every release comes to a slow path. Acquires see `closed`, releases `surplus`.
+   2. A release that had looked before leaves its object idle, and finds then that `resizes` has changed: it catches up.
+   3. Who builds looks at `closed` after create has returned. It reserved before: either it sees that, or it had its object
+      before the close, which then counts as in use.
+   4. A waiter joins the queue under the commons lock, unless it sees `closed` there. From then on nobody in the queue is
+      served; close takes them out one by one. None is left when it returns, and none can join.
+   5. A waiter that was sent away, and a release of a closed pool, are counted in `leaving` before the last object can be gone,
+      and until they touch the pool no more. A drain looks at `alive` first, then at `leaving`. */
+
+/* Sends all who wait away; they are counted before they can wake. */
+static void objpool__send_away(objpool__state *state) {
+  bool more;
+  do {
+    uint32_t *sleeper = NULL;
+    objpool__lock(&state->commons.lock);
+    more = state->queue.first != NULL;
+    if (more) {
+      OBJPOOL_ASSERT(state->limits.closed);
+      __atomic_fetch_add(&state->gate.leaving, 1, __ATOMIC_SEQ_CST); /* see objpool__leave_begins */
+      state->queue.first->closed = true;
+      sleeper = objpool__hand_over(state, NULL);
+    }
+    objpool__unlock(&state->commons.lock);
+    objpool__signal_wake(sleeper);
+  } while (more);
+}
+
+OBJPOOL_API void objpool_close(objpool *pool) {
+  int saved = errno;
+  objpool__state *state = objpool__state_checked(pool);
+  if (!state) return;
+  objpool__attach_if_free(state);
+  objpool__hold(state);
+  objpool__lock(&state->commons.lock);
+  OBJPOOL__STORE(state->limits.closed, true); /* read without the lock, relaxed: see 1 to 4 */
+  OBJPOOL__STORE(state->limits.surplus, true);
+  OBJPOOL__STORE(state->gate.ended, true);
+  if (state->word) objpool__word_learn(state);
+  if (!state->alone) objpool__queue_settle(state, 0);
+  objpool__change_begins(state);
+  objpool__change_ends(state);
+  __atomic_fetch_add(&state->limits.resizes, 1, __ATOMIC_SEQ_CST); /* before the look at what is idle: see 2 */
+  objpool__unlock(&state->commons.lock);
+  if (!state->alone) objpool__send_away(state);
+  void *doomed = objpool__gather_excess(state);
+  objpool__unhold(&state->gate);
+  state->engine->settle(state); /* before hooks run: they may release */
+  objpool__shed(state, doomed);
+  objpool__set_error(saved);
+}
+
+/* Whether nothing was in use at a moment during the call, and no destroy running. */
+static bool objpool__is_drained(objpool__state *state) {
+  if (OBJPOOL__LOAD(state->limits.closed)) /* in this order: see 5 */
+    return !__atomic_load_n(&state->limits.alive, __ATOMIC_SEQ_CST) &&
+           !__atomic_load_n(&state->gate.leaving, __ATOMIC_SEQ_CST);
+  objpool__hold(state);
+  objpool__lock(&state->commons.lock);
+  size_t idle = state->engine->idle(state); /* before alive: an object that comes back meanwhile counts as in use */
+  bool drained = __atomic_load_n(&state->limits.alive, __ATOMIC_SEQ_CST) <= idle;
+  objpool__unlock(&state->commons.lock);
+  objpool__unhold(&state->gate);
+  return drained;
+}
+
+OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns) {
+  enum { OBJPOOL__FIRST_NAP_NS = 50000, OBJPOOL__LONGEST_NAP_NS = 4000000 };
+  int saved = errno;
+  objpool__state *state = objpool__state_checked(pool);
+  if (!state) return false;
+  uint64_t began = objpool__now_ns(), now = began, nap = OBJPOOL__FIRST_NAP_NS;
+  objpool__signal nobody;
+  objpool__signal_make(&nobody);
+  bool drained;
+  /* it looks again and again: so releases need not tell it */
+  while (!(drained = objpool__is_drained(state)) && !state->alone &&
+         (timeout_ns < 0 || now - began < (uint64_t)timeout_ns)) {
+    uint64_t left = timeout_ns < 0 ? nap : (uint64_t)timeout_ns - (now - began);
+    (void)objpool__signal_wait(&nobody, now + (nap < left ? nap : left));
+    if (nap < OBJPOOL__LONGEST_NAP_NS) nap *= 2;
+    now = objpool__now_ns();
+  }
+  objpool__signal_unmake(&nobody);
+  objpool__set_error(drained ? saved : state->alone ? EDEADLK : ETIMEDOUT);
+  return drained;
 }
 
 /* ---- room: untyped >>untyped
@@ -8796,8 +8989,8 @@ OBJPOOL__OURS_ENDS
           the name given to OBJPOOL_DEFINE. min_idle defaults to warmup; OBJPOOL_NONE. acquire_for may end with ETIMEDOUT
           between two objects that prove invalid. Waits are counted from their beginning; objpool_waiting. A monitor is not
           destroyed by its alert handlers. Results of init, resize, attach and guard_acquire that are not used are warned
-          of. New: abandon, ignore_pressure, objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS, OBJPOOL_TLS_MODEL, hooks
-          that throw, pools in C++20 modules.
+          of. New: close, drain, abandon, ignore_pressure, objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS,
+          OBJPOOL_TLS_MODEL, hooks that throw, pools in C++20 modules.
           A hook of another type is an error in C, too. init on a pool in use panics, as calls on a copied pool do; in C++ a
           pool is not copied, a scoped guard is no plain one but by its address, take or move, and from C++17 on a T
           without T() needs opt.create.

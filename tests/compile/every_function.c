@@ -101,6 +101,9 @@ static int use_pool(void) {
 #endif
   if (stats.max_objects != 6) return 12;
   conn_pool_reset_stats(&pool);
+  if (!conn_pool_drain(&pool, 0)) return 12;
+  conn_pool_close(&pool);
+  if (conn_pool_acquire(&pool) || errno != OBJPOOL_ECLOSED) return 12;
   conn_pool_destroy(&pool);
   return hooks_seen == 15 ? 0 : 13;
 }
@@ -189,6 +192,8 @@ static int use_untyped(void) {
   if (objpool_report(&untyped, text, sizeof text) <= 0) return 42;
   if (objpool_context(&untyped) != NULL) return 43;
   objpool_reset_stats(&untyped);
+  objpool_close(&untyped);
+  if (!objpool_drain(&untyped, -1) || objpool_try_acquire(&untyped) || errno != OBJPOOL_ECLOSED) return 44;
   objpool_destroy(&untyped);
   return 0;
 }

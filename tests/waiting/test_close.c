@@ -1,0 +1,380 @@
+/* Shutting down: a closed pool hands out nothing more, in any kind of pool, sends away whoever waits, and destroys what comes back; a
+   drain sees the last object off. */
+#include "support.h"
+
+#define OBJPOOL_IMPLEMENTATION
+#include "thing.h"
+
+enum { IDLE = 8, WAITERS = 50, WORKERS = 4, ROUNDS = SCALED(300, 60, 20) };
+
+static long created, destroyed, creating, destroying;
+static gate in_create, in_destroy;
+static long blocks_create, blocks_destroy;
+
+static bool is_created(thing *object, void *context) {
+  (void)object, (void)context;
+  count_add(&created, 1);
+  if (count_read(&blocks_create)) {
+    count_set(&creating, 1);
+    gate_wait(&in_create);
+  }
+  return true;
+}
+
+static void is_destroyed(thing *object, void *context) {
+  (void)object, (void)context;
+  if (count_read(&blocks_destroy)) {
+    count_set(&destroying, 1);
+    gate_wait(&in_destroy);
+  }
+  count_add(&destroyed, 1);
+}
+
+OBJPOOL_DEFINE(shared_pool, thing, opt.create = is_created, opt.destroy = is_destroyed);
+OBJPOOL_DEFINE(plain_pool, thing);
+OBJPOOL_DEFINE(local_pool, thing, opt.create = is_created, opt.destroy = is_destroyed, opt.local = true);
+OBJPOOL_DEFINE(wiping_pool, thing, opt.create = is_created, opt.destroy = is_destroyed, opt.wipe = true);
+
+/* Pools of each kind, by the functions without the type. */
+enum { CACHED, CAPPED, UNCACHED, BOUNDED, SHARED, LOCAL = SHARED, WIPING, KINDS };
+static shared_pool shared;
+static local_pool local;
+static wiping_pool wiping;
+
+static objpool *begin(int kind) {
+  objpool_config config = defaults();
+  if (kind == CAPPED) {
+    config.max_objects = IDLE + 1;
+    config.cache_size = 8;
+  }
+  if (kind == UNCACHED) {
+    config.max_objects = 1000;
+    config.cache_size = OBJPOOL_NO_CACHE;
+  }
+  if (kind == BOUNDED) {
+    config.max_objects = IDLE + 1;
+    config.cache_size = OBJPOOL_NO_CACHE;
+  }
+  count_set(&created, 0);
+  count_set(&destroyed, 0);
+  if (kind == LOCAL) {
+    assert_true(local_pool_init(&local, &config));
+    return &local.base;
+  }
+  if (kind == WIPING) {
+    assert_true(wiping_pool_init(&wiping, &config));
+    return &wiping.base;
+  }
+  assert_true(shared_pool_init(&shared, &config));
+  return &shared.base;
+}
+
+static void refuses(objpool *pool) {
+  const int64_t timeouts[] = {0, 1000, -1};
+  objpool_stats before = objpool_snapshot(pool);
+  errno = 0;
+  assert_null(objpool_acquire(pool));
+  assert_int_equal(errno, OBJPOOL_ECLOSED);
+  errno = 0;
+  assert_null(objpool_try_acquire(pool));
+  assert_int_equal(errno, OBJPOOL_ECLOSED);
+  for (size_t i = 0; i < COUNT_OF(timeouts); i++) {
+    errno = 0;
+    assert_null(objpool_acquire_for(pool, timeouts[i]));
+    assert_int_equal(errno, OBJPOOL_ECLOSED);
+  }
+  void *some[2];
+  assert_int_equal(objpool_acquire_many(pool, some, 2), 0);
+  errno = 0;
+  assert_int_equal(objpool_warmup(pool, 3), 0);
+  assert_int_equal(errno, OBJPOOL_ECLOSED);
+  objpool_stats after = objpool_snapshot(pool);
+  assert_int_equal(after.acquires, before.acquires);
+  assert_int_equal(after.exhausted + after.timeouts + after.create_failures,
+                   before.exhausted + before.timeouts + before.create_failures);
+  assert_int_equal(after.idle, 0);
+}
+
+static void closed_pool_hands_out_nothing_and_destroys_what_comes_back(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < KINDS; kind++) {
+    objpool *pool = begin(kind);
+    void *out[IDLE];
+    for (size_t i = 0; i < IDLE; i++) assert_non_null(out[i] = objpool_acquire(pool));
+    for (size_t i = 2; i < IDLE; i++) objpool_release(pool, out[i]);
+    assert_int_equal(objpool_snapshot(pool).idle, IDLE - 2);
+    long gone = count_read(&destroyed); /* a wiping pool has destroyed some already */
+    errno = 77;
+    objpool_close(pool);
+    assert_int_equal(errno, 77);
+    assert_int_equal(count_read(&destroyed), gone + IDLE - 2);
+    assert_int_equal(objpool_snapshot(pool).in_use, 2);
+    refuses(pool);
+    errno = 0;
+    assert_false(objpool_drain(pool, 0));
+    assert_int_equal(errno, kind == LOCAL ? EDEADLK : ETIMEDOUT);
+    objpool_close(pool);
+    assert_int_equal(objpool_trim(pool, 5), 0);
+    assert_int_equal(objpool_trim_some(pool, 0, 5), 0);
+    assert_int_equal(objpool_maintain(pool), 0);
+    assert_true(objpool_resize(pool, OBJPOOL_UNCHANGED, 100));
+    refuses(pool);
+    long built = count_read(&created);
+    objpool_release(pool, out[0]);
+    assert_int_equal(count_read(&destroyed), gone + IDLE - 1);
+    objpool_discard(pool, out[1]);
+    assert_int_equal(count_read(&destroyed), gone + IDLE);
+    assert_int_equal(count_read(&created), built);
+    assert_true(objpool_drain(pool, -1));
+    refuses(pool);
+    objpool_stats at_end = objpool_snapshot(pool);
+    assert_int_equal(at_end.created, at_end.destroyed);
+    assert_int_equal(at_end.in_use + at_end.idle + at_end.overflowed, 0);
+    objpool_destroy(pool);
+    void *again = kind == LOCAL    ? (void *)local_pool_acquire(&local)
+                  : kind == WIPING ? (void *)wiping_pool_acquire(&wiping)
+                                   : (void *)shared_pool_acquire(&shared);
+    assert_non_null(again); /* a new pool */
+    objpool_release(pool, again);
+    objpool_destroy(pool);
+  }
+}
+
+static void pool_that_was_never_used_can_be_closed_and_drained(void **unused) {
+  (void)unused;
+  static plain_pool pool, other;
+  plain_pool_close(&pool);
+  errno = 0;
+  assert_null(plain_pool_acquire(&pool));
+  assert_int_equal(errno, OBJPOOL_ECLOSED);
+  assert_true(plain_pool_drain(&pool, 0));
+  plain_pool_destroy(&pool);
+  assert_true(plain_pool_drain(&other, 0));
+  assert_true(all_zero(&other, sizeof other));
+}
+
+static void *wait_for_one(void *argument) {
+  errno = 0;
+  CHECK(!objpool_acquire_for((objpool *)argument, -1));
+  CHECK(errno == OBJPOOL_ECLOSED);
+  return NULL;
+}
+
+/* Twice: with waiters that may be overtaken, and with one that is due. */
+static void close_sends_away_all_who_wait(void **unused) {
+  (void)unused;
+  for (int turn = 0; turn < 6; turn++) {
+    objpool_config config = defaults();
+    pthread_t threads[WAITERS];
+    config.max_objects = 1;
+    config.cache_size = turn % 3 == 0 ? OBJPOOL_NO_CACHE : turn % 3 == 1 ? 4 : 0;
+    config.fair_after_ns = turn < 3 ? 1 : (uint64_t)OBJPOOL_SECONDS(1000);
+    assert_true(shared_pool_init(&shared, &config));
+    thing *held = shared_pool_acquire(&shared);
+    for (size_t i = 0; i < WAITERS; i++) threads[i] = start_thread(wait_for_one, &shared.base);
+    WAIT_UNTIL(shared_pool_stats(&shared).waiting == WAITERS);
+    shared_pool_close(&shared);
+    assert_int_equal(shared_pool_stats(&shared).waiting, 0);
+    shared_pool_release(&shared, held);
+    assert_true(shared_pool_drain(&shared, -1));
+    shared_pool_destroy(&shared); /* before any of them was joined: the drain has seen them off */
+    for (size_t i = 0; i < WAITERS; i++) join_thread(threads[i]);
+  }
+}
+
+static gate in_handler;
+static long held_up;
+
+static void hold_up(int number) {
+  int saved = errno;
+  (void)number;
+  count_set(&held_up, 1);
+  gate_wait(&in_handler);
+  errno = saved;
+}
+
+static void drain_waits_for_who_was_sent_away(void **unused) {
+  (void)unused;
+  objpool_config config = defaults();
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = hold_up;
+  assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+  config.max_objects = 1;
+  assert_true(shared_pool_init(&shared, &config));
+  gate_make(&in_handler);
+  thing *held = shared_pool_acquire(&shared);
+  pthread_t thread = start_thread(wait_for_one, &shared.base);
+  WAIT_UNTIL(shared_pool_stats(&shared).waiting == 1);
+  assert_int_equal(pthread_kill(thread, SIGUSR1), 0);
+  WAIT_UNTIL(count_read(&held_up));
+  shared_pool_close(&shared);
+  assert_int_equal(shared_pool_stats(&shared).waiting, 0);
+  shared_pool_release(&shared, held);
+  assert_false(shared_pool_drain(&shared, 1000000)); /* it is still in its acquire */
+  gate_open(&in_handler);
+  assert_true(shared_pool_drain(&shared, -1));
+  shared_pool_destroy(&shared);
+  join_thread(thread);
+  gate_close(&in_handler);
+}
+
+static long about_to_wait;
+static gate before_queue;
+
+static void is_about_to_wait(const objpool_event *event, void *context) {
+  (void)context;
+  if (event->kind != OBJPOOL_EVENT_WAIT) return;
+  count_set(&about_to_wait, 1);
+  gate_wait(&before_queue);
+}
+
+OBJPOOL_DEFINE(seen_pool, thing, opt.on_event = is_about_to_wait);
+
+static void *wait_a_minute(void *argument) {
+  errno = 0;
+  CHECK(!objpool_acquire_for((objpool *)argument, OBJPOOL_SECONDS(60)));
+  CHECK(errno == OBJPOOL_ECLOSED);
+  return NULL;
+}
+
+static void who_was_about_to_wait_does_not(void **unused) {
+  (void)unused;
+  static seen_pool pool;
+  objpool_config config = defaults();
+  config.max_objects = 1;
+  assert_true(seen_pool_init(&pool, &config));
+  gate_make(&before_queue);
+  thing *held = seen_pool_acquire(&pool);
+  pthread_t thread = start_thread(wait_a_minute, &pool.base);
+  WAIT_UNTIL(count_read(&about_to_wait));
+  seen_pool_close(&pool);
+  gate_open(&before_queue);
+  join_thread(thread);
+  seen_pool_release(&pool, held);
+  assert_true(seen_pool_drain(&pool, -1));
+  seen_pool_destroy(&pool);
+  gate_close(&before_queue);
+}
+
+static void *acquire_closed(void *argument) {
+  errno = 0;
+  CHECK(!objpool_acquire((objpool *)argument));
+  CHECK(errno == OBJPOOL_ECLOSED);
+  return NULL;
+}
+
+static void object_that_is_being_created_is_destroyed(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < SHARED; kind++) {
+    objpool *pool = begin(kind);
+    gate_make(&in_create);
+    count_set(&blocks_create, 1);
+    count_set(&creating, 0);
+    pthread_t thread = start_thread(acquire_closed, pool);
+    WAIT_UNTIL(count_read(&creating));
+    objpool_close(pool); /* waits for nobody */
+    assert_false(objpool_drain(pool, 1000000));
+    assert_int_equal(errno, ETIMEDOUT);
+    count_set(&blocks_create, 0);
+    gate_open(&in_create);
+    assert_true(objpool_drain(pool, -1));
+    assert_int_equal(count_read(&destroyed), 1);
+    objpool_destroy(pool);
+    join_thread(thread);
+    gate_close(&in_create);
+  }
+}
+
+static thing *last;
+static void *release_last(void *argument) {
+  objpool_release((objpool *)argument, last);
+  return NULL;
+}
+
+static void drain_waits_for_a_destroy_that_runs(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < SHARED; kind++) {
+    objpool *pool = begin(kind);
+    gate_make(&in_destroy);
+    last = (thing *)objpool_acquire(pool);
+    objpool_close(pool);
+    count_set(&destroying, 0);
+    count_set(&blocks_destroy, 1);
+    pthread_t thread = start_thread(release_last, pool);
+    WAIT_UNTIL(count_read(&destroying));
+    assert_false(objpool_drain(pool, 1000000));
+    count_set(&blocks_destroy, 0);
+    gate_open(&in_destroy);
+    assert_true(objpool_drain(pool, -1));
+    objpool_destroy(pool);
+    join_thread(thread);
+    gate_close(&in_destroy);
+  }
+}
+
+static void open_pool_is_drained_when_all_is_idle(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < KINDS; kind++) {
+    objpool *pool = begin(kind);
+    void *object = objpool_acquire(pool), *another = objpool_acquire(pool);
+    objpool_release(pool, another);
+    assert_false(objpool_drain(pool, 0));
+    objpool_release(pool, object);
+    assert_true(objpool_drain(pool, 0));
+    assert_int_equal(objpool_snapshot(pool).idle, 2);
+    assert_non_null(object = objpool_acquire(pool));
+    objpool_release(pool, object);
+    objpool_destroy(pool);
+  }
+}
+
+static void *work_until_closed(void *argument) {
+  objpool *pool = (objpool *)argument;
+  void *held[3];
+  for (unsigned turn = 0;; turn++) {
+    size_t got = 0;
+    while (got < 1 + turn % 3 &&
+           (held[got] = turn % 2 ? objpool_acquire(pool) : objpool_acquire_for(pool, got ? 1000 : -1)))
+      got++;
+    int error = errno;
+    bool closed = got < 1 + turn % 3 && error == OBJPOOL_ECLOSED;
+    while (got > 0) objpool_release(pool, held[--got]);
+    if (closed) return NULL;
+  }
+}
+
+static void close_amid_work_loses_nothing(void **unused) {
+  (void)unused;
+  for (int round = 0; round < ROUNDS; round++) {
+    objpool *pool = begin(round % SHARED);
+    pthread_t threads[WORKERS], closer = start_thread(work_until_closed, pool);
+    for (size_t i = 0; i < WORKERS; i++) threads[i] = start_thread(work_until_closed, pool);
+    for (int spins = round % 7 * 300; spins > 0; spins--) (void)objpool_snapshot(pool);
+    objpool_close(pool);
+    assert_true(objpool_drain(pool, -1));
+    assert_int_equal(count_read(&created), count_read(&destroyed));
+    for (size_t i = 0; i < WORKERS; i++) join_thread(threads[i]);
+    join_thread(closer);
+    objpool_stats at_end = objpool_snapshot(pool);
+    assert_int_equal(at_end.acquires, at_end.releases);
+    assert_int_equal(at_end.created, at_end.destroyed);
+    assert_int_equal(at_end.in_use + at_end.idle + at_end.waiting, 0);
+    objpool_destroy(pool);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(closed_pool_hands_out_nothing_and_destroys_what_comes_back),
+      cmocka_unit_test(pool_that_was_never_used_can_be_closed_and_drained),
+      cmocka_unit_test(close_sends_away_all_who_wait),
+      cmocka_unit_test(drain_waits_for_who_was_sent_away),
+      cmocka_unit_test(who_was_about_to_wait_does_not),
+      cmocka_unit_test(object_that_is_being_created_is_destroyed),
+      cmocka_unit_test(drain_waits_for_a_destroy_that_runs),
+      cmocka_unit_test(open_pool_is_drained_when_all_is_idle),
+      cmocka_unit_test(close_amid_work_loses_nothing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
