@@ -126,7 +126,7 @@
       // An object the caller must release, or NULL with errno ENOMEM, ECANCELED (create refused) or EAGAIN (the cap).
       struct conn *conn_pool_acquire(conn_pool *pool);
       // C++: an object as from acquire; a new one is built as T(x, y), or as T{x, y} where there is no such constructor, in
-      // place of T() and of create. One that was idle is what it was.
+      // place of the default and of create. One that was idle is what it was.
       conn *conn_pool::make(conn_pool *pool, x, y);
       // An idle object the caller must release, or NULL with EAGAIN; never creates.
       struct conn *conn_pool_try_acquire(conn_pool *pool);
