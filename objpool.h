@@ -558,13 +558,15 @@ typedef enum objpool_event_kind {
   OBJPOOL_EVENT_CLEAR,
   OBJPOOL_EVENT_RESIZE,
   OBJPOOL_EVENT_EXHAUSTED,
-  OBJPOOL_EVENT_WAIT
+  OBJPOOL_EVENT_WAIT,
+  OBJPOOL_EVENT_EXTRACT,
+  OBJPOOL_EVENT_TIMEOUT /* of a wait */
 } objpool_event_kind;
 
 typedef struct objpool_event {
   objpool_event_kind kind;
   const objpool *pool;
-  const void *object; /* ACQUIRE, RELEASE, CREATE, DESTROY; else NULL */
+  const void *object; /* ACQUIRE, RELEASE, CREATE, DESTROY, EXTRACT; else NULL */
   size_t count; /* objects: of a new block (GROW), destroyed (SHRINK, CLEAR), the new max_objects (RESIZE); else 1 */
   uint64_t time_ns; /* monotonic */
 } objpool_event;
@@ -6631,6 +6633,7 @@ static void objpool__acquire_fails(objpool__state *state, const objpool__quest *
   if (quest->how != OBJPOOL__TRY && quest->failure != OBJPOOL__COUNTERS) {
     objpool__add(state, quest->failure, 1);
     if (quest->failure == OBJPOOL__EXHAUSTED) objpool__report_event(state, OBJPOOL_EVENT_EXHAUSTED, NULL, 1);
+    if (quest->failure == OBJPOOL__TIMEOUTS) objpool__report_event(state, OBJPOOL_EVENT_TIMEOUT, NULL, 1);
   }
   objpool__catch_up(state);
   objpool__set_error(quest->error);
@@ -6825,6 +6828,7 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
   bool leaving = objpool__leave_begins(state);
   objpool__attach_if_free(state);
   state->engine->returned(state, OBJPOOL__EXTRACTED, 1);
+  objpool__report_event(state, OBJPOOL_EVENT_EXTRACT, object, 1);
   objpool__let_go(state, object);
   objpool__unreserve(state);
   state->engine->settle(state);

@@ -45,6 +45,8 @@ static void probe(const objpool_event *event, void *context) {
   case OBJPOOL_EVENT_RESIZE: DTRACE_PROBE3(objpool, resize, event->pool, event->object, event->count); break;
   case OBJPOOL_EVENT_EXHAUSTED: DTRACE_PROBE3(objpool, exhausted, event->pool, event->object, event->count); break;
   case OBJPOOL_EVENT_WAIT: DTRACE_PROBE3(objpool, wait, event->pool, event->object, event->count); break;
+  case OBJPOOL_EVENT_EXTRACT: DTRACE_PROBE3(objpool, extract, event->pool, event->object, event->count); break;
+  case OBJPOOL_EVENT_TIMEOUT: DTRACE_PROBE3(objpool, timeout, event->pool, event->object, event->count); break;
   }
 }
 

@@ -15,7 +15,7 @@ struct canvas {
 
 /* >>recorder: events in the order they happened, kept in memory until all is over ********************************** */
 
-enum { EVENTS_MAX = 1 << 16, EVENT_KINDS = OBJPOOL_EVENT_WAIT + 1, ROWS_MAX = 1024 };
+enum { EVENTS_MAX = 1 << 16, EVENT_KINDS = OBJPOOL_EVENT_TIMEOUT + 1, ROWS_MAX = 1024 };
 
 struct recorded {
   objpool_event event;
@@ -84,8 +84,8 @@ static size_t row_of(const void *object) {
   return row + 1; /* row 0 is the pool's own */
 }
 
-static const char *const kind_names[EVENT_KINDS] = {"acquire", "release", "create", "destroy",   "grow",
-                                                    "shrink",  "clear",   "resize", "exhausted", "wait"};
+static const char *const kind_names[EVENT_KINDS] = {"acquire", "release", "create",    "destroy", "grow",    "shrink",
+                                                    "clear",   "resize",  "exhausted", "wait",    "extract", "timeout"};
 
 static struct recorded acquired[ROWS_MAX + 1]; /* by row: the acquire whose release is still to come */
 
@@ -135,7 +135,9 @@ static void write_trace(const char *path, const struct recorder *recorder, size_
     case OBJPOOL_EVENT_CLEAR:
     case OBJPOOL_EVENT_RESIZE:
     case OBJPOOL_EVENT_EXHAUSTED:
-    case OBJPOOL_EVENT_WAIT: break;
+    case OBJPOOL_EVENT_WAIT:
+    case OBJPOOL_EVENT_TIMEOUT: break;
+    case OBJPOOL_EVENT_EXTRACT: alive--, in_use--; break;
     }
     if (event->kind > OBJPOOL_EVENT_RELEASE) {
       fprintf(file,

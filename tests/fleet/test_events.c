@@ -67,7 +67,7 @@ static void assert_heard(const void *object, size_t count, objpool_event_kind fi
     heard_count = 0;                                                       \
     fragile moved = pool_type##_extract(&pool, object);                    \
     assert_false(moved.broken);                                            \
-    assert_heard(NULL, 0, OBJPOOL_EVENT_RELEASE, OBJPOOL_EVENT_RELEASE);   \
+    assert_heard(object, 1, OBJPOOL_EVENT_EXTRACT, OBJPOOL_EVENT_EXTRACT); \
     pool_type##_destroy(&pool);                                            \
     heard_count = 0;                                                       \
   } while (0)
@@ -79,7 +79,7 @@ static void every_way_back_is_told_of_once(void **state) {
   EVERY_WAY(heard_local_pool);
 }
 
-enum { EVENT_KINDS = OBJPOOL_EVENT_WAIT + 1, EVENTS_KEPT = 256 };
+enum { EVENT_KINDS = OBJPOOL_EVENT_TIMEOUT + 1, EVENTS_KEPT = 256 };
 
 typedef struct event_log {
   objpool_event events[EVENTS_KEPT];
@@ -163,6 +163,9 @@ static void events_tell_what_happens_to_the_pool(void **state) {
   assert_null(told_pool_acquire_for(&pool, 1000000));
   assert_int_equal(errno, ETIMEDOUT);
   assert_int_equal(events_of(&log, OBJPOOL_EVENT_WAIT), 1);
+  assert_int_equal(events_of(&log, OBJPOOL_EVENT_TIMEOUT), 1);
+  assert_null(told_pool_acquire_for(&pool, 0)); /* which does not wait */
+  assert_int_equal(events_of(&log, OBJPOOL_EVENT_TIMEOUT), 1);
   told_pool_release_many(&pool, objects, 3);
   assert_int_equal(events_of(&log, OBJPOOL_EVENT_RELEASE), 3);
   assert_int_equal(told_pool_trim(&pool, 2), 1);

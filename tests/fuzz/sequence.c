@@ -102,7 +102,7 @@ struct model {
   objpool_stats count;                                     /* what the pool must have counted */
   uint64_t maybe_overflowed, maybe_exhausted, maybe_waits; /* so many more are right too */
   uint64_t peak_high;                                      /* peak_in_use is at least count.peak_in_use, at most this */
-  uint64_t events[OBJPOOL_EVENT_WAIT + 1];
+  uint64_t events[OBJPOOL_EVENT_TIMEOUT + 1];
   long blocks; /* memory the pool holds */
   size_t bytes;
   uint64_t pledge; /* of the sizes and alignments of its memory: what is given back was taken so */
@@ -410,7 +410,7 @@ static void destroy(struct thing *thing, void *context) {
 
 static void on_event(const objpool_event *event, void *context) {
   struct model *m = of(context);
-  REQUIRE(event->pool == m->is->base && event->kind <= OBJPOOL_EVENT_WAIT && event->time_ns > 0);
+  REQUIRE(event->pool == m->is->base && event->kind <= OBJPOOL_EVENT_TIMEOUT && event->time_ns > 0);
   m->events[event->kind]++;
 }
 
