@@ -1,4 +1,5 @@
 #!/bin/bash
+# test-all: sanitizers, C++ compilers, valgrind; takes long
 # Runs the programs of tests/misuse: each makes one mistake, and its first comment tells what comes of it, a line for each way
 # of building it:
 #
@@ -15,7 +16,6 @@
 # Each is also built with -DWITHOUT_MISTAKE, and must then end well and in silence: it is the mistake that is answered.
 #
 # tests/mistakes/test_misuse_suite.sh [NAME...]     the programs of these names only
-# test-all: sanitizers, C++ compilers, valgrind; takes long
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-cc} CXX=${CXX:-c++} CLANG=${CLANG:-clang}
