@@ -49,6 +49,7 @@
         >>blocks        the memory that objects lie in
         >>limits        places among max_objects, room among max_idle
         >>counts        what each thread counts
+        >>times         how long waits and creates took
         >>peaks         how a new peak is noticed without a test in the fast paths
         >>commons       one magazine under a lock
         >>waiting       the queue
@@ -548,6 +549,19 @@ typedef struct objpool_stats {
   uint64_t since_ns, now_ns;                     /* monotonic time of the last reset, and of the snapshot */
 } objpool_stats;
 
+typedef enum objpool_time {
+  OBJPOOL_TIME_WAIT,  /* in the queue, with success or in vain: every pool */
+  OBJPOOL_TIME_CREATE /* calls of `create`, those that it refused included: pools that have one */
+} objpool_time;
+
+enum { OBJPOOL__TIMES = OBJPOOL_TIME_CREATE + 1, OBJPOOL__BUCKETS = 14 };
+
+/* Bucket i counts what took at most 4^i microseconds and more than 4^(i-1), the last one the rest, above 16.8 s. */
+typedef struct objpool_histogram {
+  uint64_t count, sum_ns; /* count: of all buckets */
+  uint64_t buckets[14];
+} objpool_histogram;
+
 typedef enum objpool_event_kind {
   OBJPOOL_EVENT_ACQUIRE,
   OBJPOOL_EVENT_RELEASE,
@@ -659,6 +673,12 @@ OBJPOOL_API const char *objpool_config_error(const objpool_config *config);
 OBJPOOL_API double objpool_hit_rate(const objpool_stats *stats); /* 0…1; 0 when nothing was acquired */
 OBJPOOL_API double objpool_miss_rate(const objpool_stats *stats);
 OBJPOOL_API uint64_t objpool_bytes_saved(const objpool_stats *stats); /* hits * object_size */
+/* How long what ended since the last reset took; waits in progress are not in it yet. Any thread. All zero with EINVAL for a
+   pool that was not used yet, or no such time. */
+OBJPOOL_API objpool_histogram objpool_times(const objpool *pool, objpool_time what);
+/* In ns, what a share q of them took at most, estimated within its bucket as Prometheus does: linear, and
+   in the last one its lower bound. 0 when there are none. */
+OBJPOOL_API double objpool_quantile(const objpool_histogram *histogram, double q);
 /* A text for people, its length as snprintf counts; the last line recommends a size. */
 OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size);
 
@@ -696,7 +716,8 @@ typedef enum objpool_alert_kind {
   OBJPOOL_ALERT_MISS_RATE,
   OBJPOOL_ALERT_MEMORY,
   OBJPOOL_ALERT_SIZE,
-  OBJPOOL_ALERT_UTILIZATION
+  OBJPOOL_ALERT_UTILIZATION,
+  OBJPOOL_ALERT_WAIT /* someone has waited for max_wait_ns, and still does */
 } objpool_alert_kind;
 
 typedef struct objpool_thresholds {     /* zero means the default in brackets */
@@ -706,6 +727,7 @@ typedef struct objpool_thresholds {     /* zero means the default in brackets */
   uint64_t max_objects OBJPOOL__0;      /* alive [10000] */
   uint64_t max_memory_bytes OBJPOOL__0; /* [100 MiB] */
   uint64_t min_samples OBJPOOL__0;      /* acquires between two polls; with fewer, rates raise no alert [100] */
+  uint64_t max_wait_ns OBJPOOL__0;      /* of those who wait now [1 s] */
 } objpool_thresholds;
 
 OBJPOOL__CLEARED(objpool_allocator)
@@ -857,6 +879,7 @@ OBJPOOL__OUT_OF_LINE void objpool__release_checked(objpool *pool, objpool__descr
 OBJPOOL__SLOW bool objpool__claim(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL__SLOW void objpool__give_slow(objpool *pool, objpool__describe *describe, void *object, objpool__given given);
 OBJPOOL__SLOW void objpool__drop(objpool *pool, objpool__describe *describe, void *object);
+OBJPOOL__SLOW void objpool__drop_discarded(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL_API void objpool__emit(const objpool *pool, void (*on_event)(const objpool_event *, void *),
                                objpool_event_kind kind, const void *object, size_t count);
@@ -1171,7 +1194,7 @@ OBJPOOL__INLINE void objpool__discard_by(objpool *pool, void *object, const objp
                                          objpool__describe *describe) {
   if (!object || !objpool__claim(pool, describe, object)) return;
   if (as->on_event) objpool__emit(pool, as->on_event, OBJPOOL_EVENT_RELEASE, object, 1);
-  objpool__drop(pool, describe, object);
+  objpool__drop_discarded(pool, describe, object);
 }
 
 /* The typed functions call these with a constant description: what it does not name is compiled away. */
@@ -2670,6 +2693,7 @@ typedef enum objpool__counter {
   OBJPOOL__EXTRACTED,
   OBJPOOL__OVERFLOWED,
   OBJPOOL__INVALID,
+  OBJPOOL__DISCARDED, /* of those that are invalid */
   OBJPOOL__FAILURES,
   OBJPOOL__EXHAUSTED,
   OBJPOOL__TIMEOUTS,
@@ -2878,6 +2902,11 @@ typedef struct objpool__counts {
   bool inherited; /* this is a child, forked when other threads may have been moving objects */
 } objpool__counts;
 
+/* How long something took, as objpool_histogram. Owner: the pool; lock-free, by atomic add. */
+typedef struct objpool__times {
+  objpool__uint64 sum_ns, buckets[OBJPOOL__BUCKETS];
+} objpool__times;
+
 /* Open: the owner's fast paths work. Closing: revoked, its objects still there. Closed: empty, all goes to the commons. */
 typedef enum objpool__openness { OBJPOOL__CLOSED, OBJPOOL__CLOSING, OBJPOOL__OPEN } objpool__openness;
 
@@ -2969,6 +2998,7 @@ struct objpool__state {
   objpool__queue queue;
   objpool__commons commons;
   objpool__counts counts;
+  objpool__times times[OBJPOOL__TIMES];
   objpool__slots slots;
   objpool__memory memory;
   objpool__blocks blocks;
@@ -3899,6 +3929,11 @@ static bool objpool__is_bounded(size_t max_idle, size_t max_objects) {
   return max_idle && max_idle <= PTRDIFF_MAX && (!max_objects || max_idle < max_objects); /* more cannot be alive */
 }
 
+/* What maintenance keeps idle. */
+static size_t objpool__min_idle(const objpool_config *config) {
+  return config->min_idle == OBJPOOL_NONE ? 0 : config->min_idle ? config->min_idle : config->warmup;
+}
+
 /* ---- room: counts >>counts
    Each thread counts in its own slot, a thread without one in the pool's, by atomic add. Without statistics they are
    constants: OBJPOOL__COUNTED is 0. */
@@ -3975,6 +4010,56 @@ static uint64_t objpool__others(objpool__state *state, const objpool__cache *min
   for (const objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next)
     if (cache != mine) sum += OBJPOOL__LOAD(cache->slot.acquires) + OBJPOOL__LOAD(cache->slot.releases); /* counts */
   return sum;
+}
+
+/* ---- room: times >>times
+   How long waits and creates took: counts in buckets, each four times as wide as the one before. */
+
+/* The upper bound of the first bucket; the next is four times that. */
+enum { OBJPOOL__FIRST_BUCKET_NS = 1000 };
+
+/* Relaxed, here and below: counts. */
+static void objpool__took(objpool__state *state, objpool_time what, uint64_t ns) {
+  if (!OBJPOOL__COUNTED) return;
+  objpool__times *times = &state->times[what];
+  unsigned i = 0;
+  for (uint64_t bound = OBJPOOL__FIRST_BUCKET_NS; i < OBJPOOL__BUCKETS - 1 && ns > bound; bound *= 4) i++;
+  if (state->alone) {
+    OBJPOOL__STORE(times->buckets[i], times->buckets[i] + 1);
+    OBJPOOL__STORE(times->sum_ns, times->sum_ns + ns);
+  } else {
+    __atomic_fetch_add(&times->buckets[i], 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&times->sum_ns, ns, __ATOMIC_RELAXED);
+  }
+}
+
+static void objpool__times_restart(objpool__state *state) {
+  for (int what = 0; what < OBJPOOL__TIMES; what++) {
+    objpool__times *times = &state->times[what];
+    OBJPOOL__STORE(times->sum_ns, 0);
+    for (int i = 0; i < OBJPOOL__BUCKETS; i++) OBJPOOL__STORE(times->buckets[i], 0);
+  }
+}
+
+static objpool_histogram objpool__times_now(const objpool__state *state, objpool_time what) {
+  const objpool__times *times = &state->times[what];
+  objpool_histogram now;
+  now.count = 0;
+  now.sum_ns = OBJPOOL__LOAD(times->sum_ns);
+  for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.count += now.buckets[i] = OBJPOOL__LOAD(times->buckets[i]);
+  return now;
+}
+
+OBJPOOL_API double objpool_quantile(const objpool_histogram *histogram, double q) {
+  double rank = (q > 0 ? q < 1 ? q : 1 : 0) * (double)histogram->count, below = 0, low = 0;
+  double high = OBJPOOL__FIRST_BUCKET_NS;
+  for (int i = 0; i < OBJPOOL__BUCKETS; i++, low = high, high *= 4) {
+    double here = (double)histogram->buckets[i];
+    if (i == OBJPOOL__BUCKETS - 1 && histogram->count) return low; /* how long they took nobody knows */
+    if (here > 0 && below + here >= rank) return low + (high - low) * (rank - below) / here;
+    below += here;
+  }
+  return 0;
 }
 
 /* ---- room: peaks >>peaks
@@ -4159,7 +4244,8 @@ static void objpool__unqueue(objpool__state *state, objpool__waiter *waiter) {
   *(waiter->next ? &waiter->next->previous : &queue->last) = waiter->previous;
   queue->began_ns -= waiter->began_ns;
   objpool__add(state, OBJPOOL__WAIT_NS, now - waiter->began_ns); /* as objpool__wait_ns looks: one or the other */
-  OBJPOOL__STORE(queue->waiting, queue->waiting - 1);            /* as above */
+  objpool__took(state, OBJPOOL_TIME_WAIT, now - waiter->began_ns);
+  OBJPOOL__STORE(queue->waiting, queue->waiting - 1); /* as above */
   objpool__queue_settle(state, now);
   __atomic_fetch_sub(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
@@ -5758,6 +5844,14 @@ static void objpool__let_go(objpool__state *state, void *object) {
   objpool__cell_leave(state, object);
 }
 
+/* The hook, and how long it took. */
+static bool objpool__run_create(objpool__state *state, void *object) {
+  uint64_t began_ns = OBJPOOL__COUNTED ? objpool__now_ns() : 0;
+  bool built = state->as.type.create(object, state->config.context);
+  if (OBJPOOL__COUNTED) objpool__took(state, OBJPOOL_TIME_CREATE, objpool__now_ns() - began_ns);
+  return built;
+}
+
 /* A new object in use, for a reservation the caller holds; NULL with ENOMEM or ECANCELED, the reservation given back.
    `cell`: where, or NULL. `construction`: by what, or NULL: by create. */
 static void *objpool__build(objpool__state *state, void *cell, const objpool__construction *construction) {
@@ -5770,7 +5864,7 @@ static void *objpool__build(objpool__state *state, void *cell, const objpool__co
     object = NULL;
   }
   bool built = !object || (construction            ? construction->run(object, construction->arguments)
-                           : state->as.type.create ? state->as.type.create(object, state->config.context)
+                           : state->as.type.create ? objpool__run_create(state, object)
                                                    : true);
   if (!built) {
     objpool__let_go(state, object);
@@ -6815,6 +6909,15 @@ OBJPOOL_API void objpool__drop(objpool *pool, objpool__describe *describe, void 
   state->engine->settle(state);
   objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
+}
+
+/* The same, and its user said so. */
+OBJPOOL_API void objpool__drop_discarded(objpool *pool, objpool__describe *describe, void *object) {
+  int saved = errno;
+  objpool__state *state = objpool__state_of(pool, describe);
+  if (state) objpool__add(state, OBJPOOL__DISCARDED, 1);
+  errno = saved;
+  objpool__drop(pool, describe, object);
 }
 
 /* Lets an object's cell go after its value was moved out. */
@@ -7912,6 +8015,28 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
   return stats;
 }
 
+OBJPOOL_API objpool_histogram objpool_times(const objpool *pool, objpool_time what) {
+  objpool_histogram none;
+  memset(&none, 0, sizeof none);
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (!state || (what != OBJPOOL_TIME_WAIT && what != OBJPOOL_TIME_CREATE)) {
+    errno = EINVAL;
+    return none;
+  }
+  return objpool__check(pool, state, NULL) ? objpool__times_now(state, what) : none;
+}
+
+/* Since when the first in line has been waiting; UINT64_MAX: nobody is. */
+static uint64_t objpool__first_waits_since(objpool__state *state) {
+  uint64_t began_ns = UINT64_MAX;
+  if (OBJPOOL__LOAD(state->queue.waiting)) { /* relaxed: whoever comes now has not waited long */
+    objpool__lock(&state->commons.lock);
+    if (state->queue.first) began_ns = state->queue.first->began_ns;
+    objpool__unlock(&state->commons.lock);
+  }
+  return began_ns;
+}
+
 OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || !objpool__check(pool, state, NULL)) return;
@@ -7922,6 +8047,7 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
                      i == OBJPOOL__WAIT_NS ? objpool__wait_ns(state, &waiting)
                                            : objpool__sum(state, (objpool__counter)i),
                      __ATOMIC_RELEASE);
+  objpool__times_restart(state);
   OBJPOOL__STORE(counts->baseline_set, true);
   OBJPOOL__STORE(counts->since_ns, objpool__now_ns());
   OBJPOOL__STORE(counts->peak_in_use, 0);
@@ -8204,6 +8330,12 @@ static void objpool__fixed(objpool__writer *out, uint64_t number, unsigned decim
   objpool__decimal(out, number % unit, decimals);
 }
 
+static void objpool__line(objpool__writer *out, const char *before, uint64_t number, const char *after) {
+  objpool__text(out, before);
+  objpool__decimal(out, number, 1);
+  objpool__text(out, after);
+}
+
 /* Bytes of the well-formed UTF-8 character at `text`, 0 if it is none (Unicode 15, table 3-7). */
 static unsigned objpool__utf8(const unsigned char *text) {
   unsigned char first = text[0];
@@ -8248,17 +8380,53 @@ static void objpool__quote(objpool__writer *out, const char *name, objpool_forma
 typedef struct objpool__shown {
   const char *name; /* lives while the registry is held */
   objpool_stats stats;
+  uint64_t invalid, discarded, cleared; /* what destroyed is made of, beside overflowed */
+  uint64_t idle_min;
+  objpool_histogram times[OBJPOOL__TIMES];
+  bool creates; /* there is a hook whose time is taken */
 } objpool__shown;
+
+/* A snapshot under load is not one instant: never below 0. */
+static uint64_t objpool__less(uint64_t all, uint64_t part) { return all > part ? all - part : 0; }
+
+static void objpool__fill_row(objpool__shown *row, const char *name, const objpool *pool) {
+  memset(row, 0, sizeof *row);
+  row->name = name;
+  row->stats = objpool_snapshot(pool);
+  if (!row->stats.object_size) return;                                     /* not used yet, or another copy's */
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  uint64_t before = __atomic_load_n(&state->counts.baseline[OBJPOOL__DISCARDED], __ATOMIC_ACQUIRE); /* as a snapshot */
+  row->discarded = objpool__less(objpool__sum(state, OBJPOOL__DISCARDED), before);
+  row->invalid = objpool__less(row->stats.invalid, row->discarded);
+  row->cleared = objpool__less(row->stats.destroyed, row->stats.invalid + row->stats.overflowed);
+  row->idle_min = objpool__min_idle(&state->config);
+  row->creates = state->as.type.create != NULL;
+  for (int what = 0; what < OBJPOOL__TIMES; what++) row->times[what] = objpool__times_now(state, (objpool_time)what);
+}
 
 static uint64_t objpool__per_million(uint64_t part, uint64_t whole) {
   if (part >= whole) return whole ? 1000000 : 0;
   return (uint64_t)((double)part * 1e6 / (double)whole + 0.5);
 }
 
-static uint64_t objpool__value_at(const objpool_stats *stats, size_t offset) {
+static uint64_t objpool__value_at(const void *from, size_t offset) {
   uint64_t value;
-  memcpy(&value, (const char *)stats + offset, sizeof value);
+  memcpy(&value, (const char *)from + offset, sizeof value);
   return value;
+}
+
+static void objpool__json_time(objpool__writer *out, const char *what, const objpool_histogram *times) {
+  objpool__text(out, ",\"");
+  objpool__text(out, what);
+  objpool__text(out, "_times\":{\"count\":");
+  objpool__decimal(out, times->count, 1);
+  objpool__text(out, ",\"sum_ns\":");
+  objpool__decimal(out, times->sum_ns, 1);
+  for (int i = 0; i < OBJPOOL__BUCKETS; i++) {
+    objpool__text(out, i ? "," : ",\"buckets\":[");
+    objpool__decimal(out, times->buckets[i], 1);
+  }
+  objpool__text(out, "]}");
 }
 
 static void objpool__format_json(objpool__writer *out, const objpool__shown *row) {
@@ -8276,93 +8444,138 @@ static void objpool__format_json(objpool__writer *out, const objpool__shown *row
   objpool__fixed(out, objpool__per_million(s->hits, s->acquires), 6);
   objpool__text(out, ",\"miss_rate\":");
   objpool__fixed(out, objpool__per_million(s->misses, s->acquires), 6);
+  objpool__json_time(out, "wait", &row->times[OBJPOOL_TIME_WAIT]);
+  if (row->creates) objpool__json_time(out, "create", &row->times[OBJPOOL_TIME_CREATE]);
   objpool__text(out, "}");
 }
 
-/* One sample line per value; decimals 9 for seconds counted in nanoseconds. */
+/* One sample line per value. */
 typedef struct objpool__metric {
   const char *family, *type, *help, *label, *label_value;
-  size_t offset; /* of the value in objpool_stats */
-  unsigned decimals;
+  size_t offset; /* of the value in objpool__shown */
+  bool limit;    /* one of 0 is none, and has no series */
 } objpool__metric;
 
-#define OBJPOOL__FIELD(field) offsetof(objpool_stats, field)
+#define OBJPOOL__FIELD(field) (offsetof(objpool__shown, stats) + offsetof(objpool_stats, field))
 static const objpool__metric objpool__metrics[] = {
-    {"objpool_objects", "gauge", "Objects alive, by state.", "state", "idle", OBJPOOL__FIELD(idle), 0},
-    {"objpool_objects", "gauge", "", "state", "used", OBJPOOL__FIELD(in_use), 0},
-    {"objpool_objects_max", "gauge", "Objects allowed alive at once, 0 for no limit.", NULL, NULL,
-     OBJPOOL__FIELD(max_objects), 0},
-    {"objpool_idle_max", "gauge", "Idle objects kept, 0 for no limit.", NULL, NULL, OBJPOOL__FIELD(max_idle), 0},
+    {"objpool_objects", "gauge", "Objects alive, by state.", "state", "idle", OBJPOOL__FIELD(idle), false},
+    {"objpool_objects", "gauge", "", "state", "used", OBJPOOL__FIELD(in_use), false},
+    {"objpool_objects_max", "gauge", "Objects allowed alive at once.", NULL, NULL, OBJPOOL__FIELD(max_objects), true},
+    {"objpool_idle_max", "gauge", "Idle objects kept.", NULL, NULL, OBJPOOL__FIELD(max_idle), true},
+    {"objpool_idle_min", "gauge", "Idle objects that maintenance keeps at least.", NULL, NULL,
+     offsetof(objpool__shown, idle_min), true},
     {"objpool_objects_peak", "gauge", "Most objects in use at once since the last reset.", NULL, NULL,
-     OBJPOOL__FIELD(peak_in_use), 0},
-    {"objpool_acquires_total", "counter", "Attempts to acquire, by result.", "result", "hit", OBJPOOL__FIELD(hits), 0},
-    {"objpool_acquires_total", "counter", "", "result", "miss", OBJPOOL__FIELD(misses), 0},
-    {"objpool_acquires_total", "counter", "", "result", "exhausted", OBJPOOL__FIELD(exhausted), 0},
-    {"objpool_acquires_total", "counter", "", "result", "timeout", OBJPOOL__FIELD(timeouts), 0},
-    {"objpool_acquires_total", "counter", "", "result", "failed", OBJPOOL__FIELD(create_failures), 0},
-    {"objpool_releases_total", "counter", "Objects given back.", NULL, NULL, OBJPOOL__FIELD(releases), 0},
-    {"objpool_created_objects_total", "counter", "Objects built.", NULL, NULL, OBJPOOL__FIELD(created), 0},
+     OBJPOOL__FIELD(peak_in_use), false},
+    {"objpool_acquires_total", "counter", "Attempts to acquire, by result.", "result", "hit", OBJPOOL__FIELD(hits),
+     false},
+    {"objpool_acquires_total", "counter", "", "result", "miss", OBJPOOL__FIELD(misses), false},
+    {"objpool_acquires_total", "counter", "", "result", "exhausted", OBJPOOL__FIELD(exhausted), false},
+    {"objpool_acquires_total", "counter", "", "result", "timeout", OBJPOOL__FIELD(timeouts), false},
+    {"objpool_acquires_total", "counter", "", "result", "failed", OBJPOOL__FIELD(create_failures), false},
+    {"objpool_releases_total", "counter", "Objects given back.", NULL, NULL, OBJPOOL__FIELD(releases), false},
+    {"objpool_created_objects_total", "counter", "Objects built.", NULL, NULL, OBJPOOL__FIELD(created), false},
     {"objpool_destroyed_objects_total", "counter", "Objects taken down, by reason.", "reason", "invalid",
-     OBJPOOL__FIELD(invalid), 0},
-    {"objpool_destroyed_objects_total", "counter", "", "reason", "overflow", OBJPOOL__FIELD(overflowed), 0},
-    {"objpool_destroyed_objects_total", "counter", "", "reason", "cleared", SIZE_MAX, 0}, /* the rest of destroyed */
+     offsetof(objpool__shown, invalid), false},
+    {"objpool_destroyed_objects_total", "counter", "", "reason", "discarded", offsetof(objpool__shown, discarded),
+     false},
+    {"objpool_destroyed_objects_total", "counter", "", "reason", "overflow", OBJPOOL__FIELD(overflowed), false},
+    {"objpool_destroyed_objects_total", "counter", "", "reason", "cleared", offsetof(objpool__shown, cleared), false},
     {"objpool_extracted_objects_total", "counter", "Objects moved out for good.", NULL, NULL, OBJPOOL__FIELD(extracted),
-     0},
-    {"objpool_wait_seconds_total", "counter", "Time spent waiting for an object.", NULL, NULL, OBJPOOL__FIELD(wait_ns),
-     9},
-    {"objpool_waits_total", "counter", "Acquires that waited.", NULL, NULL, OBJPOOL__FIELD(waits), 0},
-    {"objpool_waiting", "gauge", "Acquires waiting now.", NULL, NULL, OBJPOOL__FIELD(waiting), 0},
-    {"objpool_memory_bytes", "gauge", "Bytes held from the allocator.", NULL, NULL, OBJPOOL__FIELD(memory_bytes), 0},
+     false},
+    {"objpool_waiting", "gauge", "Acquires waiting now.", NULL, NULL, OBJPOOL__FIELD(waiting), false},
+    {"objpool_memory_bytes", "gauge", "Bytes held from the allocator.", NULL, NULL, OBJPOOL__FIELD(memory_bytes),
+     false},
     {"objpool_cache_operations_total", "counter", "Traffic between thread caches and the shared part, by kind.", "kind",
-     "refill", OBJPOOL__FIELD(refills), 0},
-    {"objpool_cache_operations_total", "counter", "", "kind", "flush", OBJPOOL__FIELD(flushes), 0},
-    {"objpool_cache_operations_total", "counter", "", "kind", "revocation", OBJPOOL__FIELD(revocations), 0}};
+     "refill", OBJPOOL__FIELD(refills), false},
+    {"objpool_cache_operations_total", "counter", "", "kind", "flush", OBJPOOL__FIELD(flushes), false},
+    {"objpool_cache_operations_total", "counter", "", "kind", "revocation", OBJPOOL__FIELD(revocations), false}};
 #undef OBJPOOL__FIELD
 
-static uint64_t objpool__metric_value(const objpool__metric *metric, const objpool_stats *stats) {
-  if (metric->offset == SIZE_MAX) {
-    uint64_t other = stats->invalid + stats->overflowed; /* a snapshot under load is not one instant: never below 0 */
-    return stats->destroyed > other ? stats->destroyed - other : 0;
+/* The times of a pool, as histograms. */
+static const struct objpool__timing {
+  const char *family, *help;
+  objpool_time what;
+} objpool__timings[] = {
+    {"objpool_wait_seconds", "How long acquires waited for an object.", OBJPOOL_TIME_WAIT},
+    {"objpool_create_seconds", "How long the create hook took.", OBJPOOL_TIME_CREATE},
+};
+
+static void objpool__format_head(objpool__writer *out, const char *family, const char *help, const char *type) {
+  const char *const words[] = {"# HELP ", family, " ", help, "\n# TYPE ", family, " ", type, "\n"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) objpool__text(out, words[i]);
+}
+
+/* The name of a series up to the value of its label; label NULL: all of it. */
+static void objpool__format_series(objpool__writer *out, const char *family, const char *suffix, const char *pool,
+                                   const char *label) {
+  objpool__text(out, family);
+  objpool__text(out, suffix);
+  objpool__text(out, "{pool=\"");
+  objpool__quote(out, pool, OBJPOOL_PROMETHEUS);
+  if (label) {
+    objpool__text(out, "\",");
+    objpool__text(out, label);
+    objpool__text(out, "=\"");
+  } else
+    objpool__text(out, "\"} ");
+}
+
+/* Buckets of Prometheus are sums: each counts all that took at most so long. */
+static void objpool__format_timing(objpool__writer *out, const struct objpool__timing *timing,
+                                   const objpool__shown *row) {
+  const objpool_histogram *times = &row->times[timing->what];
+  uint64_t sum = 0, bound_us = 1;
+  for (int i = 0; i < OBJPOOL__BUCKETS; i++, bound_us *= 4) {
+    sum += times->buckets[i];
+    objpool__format_series(out, timing->family, "_bucket", row->name, "le");
+    if (i < OBJPOOL__BUCKETS - 1)
+      objpool__fixed(out, bound_us, 6);
+    else
+      objpool__text(out, "+Inf");
+    objpool__line(out, "\"} ", sum, "\n");
   }
-  return objpool__value_at(stats, metric->offset);
+  objpool__format_series(out, timing->family, "_sum", row->name, NULL);
+  objpool__fixed(out, times->sum_ns, 9);
+  objpool__text(out, "\n");
+  objpool__format_series(out, timing->family, "_count", row->name, NULL);
+  objpool__line(out, "", times->count, "\n");
+}
+
+static void objpool__format_timings(objpool__writer *out, const objpool__shown *rows, size_t count) {
+  for (size_t i = 0; i < sizeof objpool__timings / sizeof *objpool__timings; i++) {
+    const struct objpool__timing *timing = &objpool__timings[i];
+    bool headed = false;
+    for (size_t row = 0; row < count; row++) {
+      if (timing->what == OBJPOOL_TIME_CREATE && !rows[row].creates) continue;
+      if (!headed) objpool__format_head(out, timing->family, timing->help, "histogram");
+      headed = true;
+      objpool__format_timing(out, timing, &rows[row]);
+    }
+  }
 }
 
 static void objpool__format_prometheus(objpool__writer *out, const objpool__shown *rows, size_t count) {
   const size_t metrics = sizeof objpool__metrics / sizeof *objpool__metrics;
   for (size_t begin = 0, end; begin < metrics; begin = end) {
     const objpool__metric *family = &objpool__metrics[begin];
+    bool headed = false;
     for (end = begin + 1; end < metrics && objpool__metrics[end].family == family->family; end++) {}
-    objpool__text(out, "# HELP ");
-    objpool__text(out, family->family);
-    objpool__text(out, " ");
-    objpool__text(out, family->help);
-    objpool__text(out, "\n# TYPE ");
-    objpool__text(out, family->family);
-    objpool__text(out, " ");
-    objpool__text(out, family->type);
-    objpool__text(out, "\n");
     for (size_t row = 0; row < count; row++) {
-      for (size_t i = begin; i < end; i++) {
-        const objpool__metric *metric = &objpool__metrics[i];
-        objpool__text(out, metric->family);
-        objpool__text(out, "{pool=\"");
-        objpool__quote(out, rows[row].name, OBJPOOL_PROMETHEUS);
+      for (const objpool__metric *metric = family; metric < &objpool__metrics[end]; metric++) {
+        uint64_t value = objpool__value_at(&rows[row], metric->offset);
+        if (metric->limit && !value) continue;
+        if (!headed) objpool__format_head(out, family->family, family->help, family->type);
+        headed = true;
+        objpool__format_series(out, metric->family, "", rows[row].name, metric->label);
         if (metric->label) {
-          objpool__text(out, "\",");
-          objpool__text(out, metric->label);
-          objpool__text(out, "=\"");
           objpool__text(out, metric->label_value);
+          objpool__text(out, "\"} ");
         }
-        objpool__text(out, "\"} ");
-        uint64_t value = objpool__metric_value(metric, &rows[row].stats);
-        if (metric->decimals)
-          objpool__fixed(out, value, metric->decimals);
-        else
-          objpool__decimal(out, value, 1);
-        objpool__text(out, "\n");
+        objpool__line(out, "", value, "\n");
       }
     }
   }
+  objpool__format_timings(out, rows, count);
 }
 
 static void objpool__format_text(objpool__writer *out, const objpool__shown *row) {
@@ -8401,8 +8614,7 @@ OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, ch
   size_t count = 1;
   objpool__registry_enter(); /* names and pools stay while they are read */
   if (pool) {
-    one.name = objpool_name(pool);
-    one.stats = objpool_snapshot(pool);
+    objpool__fill_row(&one, objpool_name(pool), pool);
   } else {
     count = 0;
     for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next) count++;
@@ -8414,8 +8626,7 @@ OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, ch
     }
     count = 0;
     for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next) {
-      rows[count].name = state->name;
-      rows[count++].stats = objpool_snapshot(state->pool);
+      objpool__fill_row(&rows[count++], state->name, state->pool);
     }
   }
   if (kind == OBJPOOL_PROMETHEUS)
@@ -8441,31 +8652,58 @@ static void objpool__percent(objpool__writer *out, uint64_t part, uint64_t whole
   objpool__text(out, " %");
 }
 
-static void objpool__line(objpool__writer *out, const char *before, uint64_t number, const char *after) {
-  objpool__text(out, before);
-  objpool__decimal(out, number, 1);
-  objpool__text(out, after);
+static void objpool__count_of(objpool__writer *out, uint64_t number, const char *one, const char *several) {
+  objpool__line(out, "", number, number == 1 ? one : several);
+}
+
+/* With fewer tries than this the numbers are an accident. */
+enum { OBJPOOL__ENOUGH_TRIES = 100 };
+
+/* What so few numbers say. */
+static void objpool__recommend_early(objpool__writer *out, const objpool_stats *s, uint64_t tries) {
+  if (s->waiting && s->max_objects && s->in_use >= s->max_objects) {
+    objpool__text(out, "see who holds the objects, or raise max_objects: all ");
+    objpool__line(out, "", s->in_use, " are in use, and ");
+    objpool__count_of(out, s->waiting, " acquire waits.", " acquires wait.");
+  } else if (tries) {
+    objpool__count_of(out, tries, " acquire is", " acquires are");
+    objpool__text(out, " too few to go by.");
+  } else
+    objpool__text(out, "no objects were acquired yet; nothing to go by.");
 }
 
 /* What the numbers say about the size: the first that applies. */
 static void objpool__recommend(objpool__writer *out, const objpool_stats *s) {
-  uint64_t tries = s->acquires + s->exhausted + s->timeouts, peak = s->peak_in_use, ample = peak + peak / 4 + 1;
+  uint64_t tries = s->acquires + s->create_failures + s->exhausted + s->timeouts;
+  uint64_t peak = s->peak_in_use, ample = peak + peak / 4 + 1, wider = s->max_objects + s->max_objects / 2 + 1;
   objpool__text(out, "Recommendation: ");
-  if (!s->acquires && !tries)
-    objpool__text(out, "no objects were acquired yet; nothing to go by.");
+  if (tries < OBJPOOL__ENOUGH_TRIES)
+    objpool__recommend_early(out, s, tries);
+  else if (s->create_failures > tries / 100)
+    objpool__text(out, "look at create and at memory: more than one acquire in a hundred could not build an object.");
   else if (s->exhausted + s->timeouts > tries / 100)
-    objpool__line(out, "raise max_objects to about ", s->max_objects + s->max_objects / 2 + 1,
-                  ": the cap refused more than one acquire in a hundred.");
+    objpool__line(out, "raise max_objects to about ", wider, ": the cap refused more than one acquire in a hundred.");
+  else if (s->waits > tries / 10)
+    objpool__line(out, "raise max_objects to about ", wider, ": more than one acquire in ten waited.");
   else if (s->overflowed > s->acquires / 20)
     objpool__line(out, "raise max_idle to ", ample, ": objects are destroyed only to be created again.");
-  else if (s->misses > s->acquires / 10 && peak)
-    objpool__line(out, "warm up ", peak, " objects: more than one acquire in ten created one.");
-  else if (s->idle + s->in_use > 4 * ample)
+  else if (s->misses > s->acquires / 10 && peak) {
+    objpool__text(out, "warm up ");
+    objpool__count_of(out, peak, " object", " objects");
+    objpool__text(out, ": more than one acquire in ten created one.");
+  } else if (s->idle + s->in_use > 4 * ample)
     objpool__line(out, "set max_idle to ", ample, ", or trim: most objects were never in use at once.");
+  else if (s->waits)
+    objpool__text(out, "keep the size: at most one acquire in ten waited.");
   else if (!s->misses)
     objpool__text(out, "keep the size: every acquire found an idle object.");
-  else
-    objpool__line(out, "keep the size; warm up ", peak, " objects to avoid the first misses.");
+  else if (!peak)
+    objpool__text(out, "keep the size.");
+  else {
+    objpool__text(out, "keep the size; warm up ");
+    objpool__count_of(out, peak, " object", " objects");
+    objpool__text(out, " to avoid the first misses.");
+  }
   objpool__text(out, "\n");
 }
 
@@ -8500,6 +8738,14 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
   objpool__text(&out, " of acquires), average ");
   objpool__fixed(&out, s.waits ? s.wait_ns / s.waits / 100 : 0, 1);
   objpool__line(&out, " us; waiting now ", s.waiting, "");
+  if (s.waits) {
+    objpool_histogram waits = objpool_times(pool, OBJPOOL_TIME_WAIT);
+    objpool__text(&out, "; half of those that ended at most ");
+    objpool__fixed(&out, (uint64_t)(objpool_quantile(&waits, 0.5) / 100), 1);
+    objpool__text(&out, " us, 99 in 100 at most ");
+    objpool__fixed(&out, (uint64_t)(objpool_quantile(&waits, 0.99) / 100), 1);
+    objpool__text(&out, " us");
+  }
   objpool__line(&out, "\n  life        ", s.created, " created, ");
   objpool__line(&out, "", s.destroyed, " destroyed (");
   objpool__line(&out, "", s.overflowed, " over max_idle, ");
@@ -8667,11 +8913,6 @@ static size_t objpool__validate_idle(objpool__state *state, size_t most) {
   return destroyed;
 }
 
-/* What maintenance keeps idle. */
-static size_t objpool__min_idle(const objpool_config *config) {
-  return config->min_idle == OBJPOOL_NONE ? 0 : config->min_idle ? config->min_idle : config->warmup;
-}
-
 /* Creates or destroys, at most `most`. */
 static size_t objpool__maintain_locked(objpool__state *state, objpool *pool, size_t most) {
   objpool__demand *learned = &state->fleet.learned;
@@ -8738,7 +8979,7 @@ OBJPOOL_API size_t objpool_maintain(objpool *pool) { return objpool_maintain_som
 /* ---- room: monitor >>monitor
    Looks at the registry now and then, alone or in a thread of its own. */
 
-enum { OBJPOOL__ALERTS = 5 };
+enum { OBJPOOL__ALERTS = OBJPOOL_ALERT_WAIT + 1 };
 
 typedef struct objpool__watched {
   uint64_t serial; /* of the pool: an address may be used again */
@@ -8781,6 +9022,7 @@ OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_th
   if (!limits.max_objects) limits.max_objects = 10000;
   if (!limits.max_memory_bytes) limits.max_memory_bytes = (uint64_t)100 << 20;
   if (!limits.min_samples) limits.min_samples = 100;
+  if (!limits.max_wait_ns) limits.max_wait_ns = 1000000000;
   state->limits = limits;
   state->on_alert = on_alert;
   state->user = user;
@@ -8789,7 +9031,7 @@ OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_th
 }
 
 static void objpool__alert_message(objpool_alert *alert) {
-  static const char *const what[] = {"hit rate", "miss rate", "memory", "objects", "utilization"};
+  static const char *const what[] = {"hit rate", "miss rate", "memory", "objects", "utilization", "longest wait"};
   char whole[sizeof alert->message + 1]; /* one more, to see what a cut cuts */
   objpool__writer out = {whole, sizeof whole, 0};
   bool rate = alert->kind == OBJPOOL_ALERT_HIT_RATE || alert->kind == OBJPOOL_ALERT_MISS_RATE ||
@@ -8800,6 +9042,8 @@ static void objpool__alert_message(objpool_alert *alert) {
     double number = i ? alert->threshold : alert->value;
     if (rate)
       objpool__fixed(&out, (uint64_t)(number * 1000 + 0.5), 1), objpool__text(&out, " %");
+    else if (alert->kind == OBJPOOL_ALERT_WAIT)
+      objpool__fixed(&out, (uint64_t)(number / 1e5), 1), objpool__text(&out, " ms");
     else
       objpool__decimal(&out, (uint64_t)number, 1),
           objpool__text(&out, alert->kind == OBJPOOL_ALERT_MEMORY ? " bytes" : "");
@@ -8847,6 +9091,7 @@ static size_t objpool__poll_pool(objpool__monitoring *monitor, objpool__watched 
   if (misses > acquires) misses = acquires;
   bool enough = acquires >= limits->min_samples;
   double whole = acquires ? (double)acquires : 1;
+  uint64_t waited_ns = objpool__since(now.now_ns, objpool__first_waits_since(OBJPOOL__LOAD(pool->state)));
   watched->last = now;
   const struct {
     bool known;
@@ -8859,7 +9104,8 @@ static size_t objpool__poll_pool(objpool__monitoring *monitor, objpool__watched 
       {true, (double)now.memory_bytes, (double)limits->max_memory_bytes, false, OBJPOOL_ERROR},
       {true, (double)(now.in_use + now.idle), (double)limits->max_objects, false, OBJPOOL_WARNING},
       {now.max_objects > 0, now.max_objects ? (double)now.in_use / (double)now.max_objects : 0, limits->max_utilization,
-       false, now.in_use >= now.max_objects ? OBJPOOL_CRITICAL : OBJPOOL_ERROR}};
+       false, now.in_use >= now.max_objects ? OBJPOOL_CRITICAL : OBJPOOL_ERROR},
+      {true, (double)waited_ns, (double)limits->max_wait_ns, false, OBJPOOL_ERROR}};
   size_t reported = 0;
   for (int kind = 0; kind < OBJPOOL__ALERTS; kind++) {
     if (!conditions[kind].known) continue; /* too few samples tell neither that it began nor that it ended */
@@ -8990,11 +9236,12 @@ OBJPOOL__OURS_ENDS
 /* HISTORY
 
    2.0.0  For users: names of the private symbols changed, so all files are compiled anew. A pool without a name is called by
-          the name given to OBJPOOL_DEFINE. min_idle defaults to warmup; OBJPOOL_NONE. acquire_for may end with ETIMEDOUT
-          between two objects that prove invalid. Waits are counted from their beginning; objpool_waiting. A monitor is not
+          the name given to OBJPOOL_DEFINE. min_idle defaults to warmup; OBJPOOL_NONE. Prometheus: the histogram
+          objpool_wait_seconds in place of two counters, no series for a limit that is none. acquire_for may end with
+          ETIMEDOUT between two objects that prove invalid. Waits are counted from their beginning; objpool_waiting. A monitor is not
           destroyed by its alert handlers. Results of init, resize, attach and guard_acquire that are not used are warned
-          of. New: close, drain, abandon, ignore_pressure, objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS,
-          OBJPOOL_TLS_MODEL, hooks that throw, pools in C++20 modules.
+          of. New: objpool_times, objpool_quantile, OBJPOOL_ALERT_WAIT, close, drain, abandon, ignore_pressure,
+          objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS, OBJPOOL_TLS_MODEL, hooks that throw, pools in C++20 modules.
           A hook of another type is an error in C, too. init on a pool in use panics, as calls on a copied pool do; in C++ a
           pool is not copied, a scoped guard is no plain one but by its address, take or move, and from C++17 on a T
           without T() needs opt.create.

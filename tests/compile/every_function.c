@@ -190,6 +190,10 @@ static int use_untyped(void) {
 #endif
   if (objpool_bytes_saved(&stats) != stats.hits * 24) return 41;
   if (objpool_report(&untyped, text, sizeof text) <= 0) return 42;
+  {
+    objpool_histogram times = objpool_times(&untyped, OBJPOOL_TIME_WAIT);
+    if (times.count || objpool_quantile(&times, 0.5) > 0) return 66;
+  }
   if (objpool_context(&untyped) != NULL) return 43;
   objpool_reset_stats(&untyped);
   objpool_close(&untyped);

@@ -106,7 +106,7 @@ struct model {
   long blocks; /* memory the pool holds */
   size_t bytes;
   uint64_t pledge; /* of the sizes and alignments of its memory: what is given back was taken so */
-  bool alerts[OBJPOOL_ALERT_UTILIZATION + 1];
+  bool alerts[OBJPOOL_ALERT_WAIT + 1];
 };
 
 enum kind { INIT, ACQUIRE, RELEASE, EXTRACT, WARMUP, SHRINK, MAINTAIN, ATTACH, DESTROY };
@@ -1211,7 +1211,7 @@ static size_t alerts;
 
 static void on_alert(const objpool_alert *alert, void *user) {
   struct model *m = model_of_pool(objpool_registry_find(alert->pool_name));
-  REQUIRE(user == &monitor && alert->kind <= OBJPOOL_ALERT_UTILIZATION && m->alerts[alert->kind] == alert->recovered);
+  REQUIRE(user == &monitor && alert->kind <= OBJPOOL_ALERT_WAIT && m->alerts[alert->kind] == alert->recovered);
   REQUIRE(memchr(alert->message, 0, sizeof alert->message) && (alert->severity == OBJPOOL_INFO) == alert->recovered);
   m->alerts[alert->kind] = !alert->recovered;
   alerts++;

@@ -86,19 +86,17 @@ objpool_cache_operations_total counter
 objpool_created_objects_total counter
 objpool_destroyed_objects_total counter
 objpool_extracted_objects_total counter
-objpool_idle_max gauge
 objpool_memory_bytes gauge
 objpool_objects gauge
 objpool_objects_max gauge
 objpool_objects_peak gauge
 objpool_releases_total counter
-objpool_wait_seconds_total counter
+objpool_wait_seconds histogram
 objpool_waiting gauge
-objpool_waits_total counter
 LIST
 sed -n 's/^# TYPE //p' "$work/all.prom" | LC_ALL=C sort | diff "$work/families" - || bad "other families than promised"
-[ "$(grep -c '^# HELP ' "$work/all.prom")" = 14 ] || bad "HELP once per family"
-echo "ok: the fourteen families, each with its help and type once"
+[ "$(grep -c '^# HELP ' "$work/all.prom")" = 12 ] || bad "HELP once per family"
+echo "ok: the twelve families, each with its help and type once"
 "$work/formats" 2 $'caf\xe9' | promtool check metrics || bad "promtool refuses a name that was invalid UTF-8"
 "$work/formats" 2 | promtool check metrics || bad "promtool refuses an empty registry"
 echo "ok: promtool takes a name that was invalid UTF-8, and an empty registry"

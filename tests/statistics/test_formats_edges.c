@@ -21,54 +21,76 @@ static void init_named(thing_pool *pool, const char *name, size_t max_idle, size
   assert_true(thing_pool_init(pool, &config));
 }
 
-/* The text that objpool__recommend writes for these numbers. */
-static void recommends(objpool_stats numbers, const char *expected) {
-  char text[300];
-  objpool__writer out = {text, sizeof text, 0};
-  objpool__recommend(&out, &numbers);
-  assert_true(objpool__finish(&out) > 0);
-  assert_memory_equal(text, "Recommendation: ", 16);
-  assert_memory_equal(text + 16, expected, strlen(expected));
-}
+/* A situation, and the whole sentence that objpool__recommend says of it. */
+typedef struct situation {
+  const char *sentence;
+  uint64_t hits, misses, failures, exhausted, timeouts, waits, waiting, overflowed, in_use, idle, peak, max_objects;
+} situation;
+
+static const situation situations[] = {
+    /* too few to go by, however bad */
+    {"no objects were acquired yet; nothing to go by.", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10},
+    {"1 acquire is too few to go by.", 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 10},
+    {"2 acquires are too few to go by.", 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0},
+    {"99 acquires are too few to go by.", 0, 99, 0, 0, 0, 99, 0, 0, 0, 0, 9, 0},
+    /* but stuck is stuck */
+    {"see who holds the objects, or raise max_objects: all 4 are in use, and 20 acquires wait.", 0, 4, 0, 0, 0, 20, 20,
+     0, 4, 0, 4, 4},
+    {"see who holds the objects, or raise max_objects: all 4 are in use, and 1 acquire waits.", 0, 4, 0, 0, 0, 1, 1, 0,
+     4, 0, 4, 4},
+    /* the cap */
+    {"look at create and at memory: more than one acquire in a hundred could not build an object.", 97, 1, 2, 0, 0, 0,
+     0, 0, 1, 0, 1, 0},
+    {"raise max_objects to about 31: the cap refused more than one acquire in a hundred.", 100, 0, 0, 0, 3, 3, 0, 0, 0,
+     0, 1, 20},
+    {"raise max_objects to about 16: the cap refused more than one acquire in a hundred.", 98, 0, 0, 2, 0, 0, 0, 0, 0,
+     0, 1, 10},
+    {"keep the size: every acquire found an idle object.", 99, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 10},
+    {"raise max_objects to about 7: more than one acquire in ten waited.", 996, 4, 0, 0, 0, 997, 0, 0, 4, 0, 4, 4},
+    {"raise max_objects to about 7: more than one acquire in ten waited.", 96, 4, 0, 0, 0, 11, 0, 0, 4, 0, 4, 4},
+    {"keep the size: at most one acquire in ten waited.", 96, 4, 0, 0, 0, 10, 0, 0, 4, 0, 4, 4},
+    /* what is kept */
+    {"raise max_idle to 11: objects are destroyed only to be created again.", 90, 10, 0, 0, 0, 0, 0, 6, 0, 0, 8, 0},
+    {"warm up 8 objects: more than one acquire in ten created one.", 89, 11, 0, 0, 0, 0, 0, 5, 0, 0, 8, 0},
+    {"warm up 1 object: more than one acquire in ten created one.", 89, 11, 0, 0, 0, 0, 0, 5, 0, 0, 1, 0},
+    {"keep the size; warm up 8 objects to avoid the first misses.", 90, 10, 0, 0, 0, 0, 0, 5, 0, 0, 8, 0},
+    {"keep the size; warm up 1 object to avoid the first misses.", 90, 10, 0, 0, 0, 0, 0, 5, 0, 0, 1, 0},
+    {"set max_idle to 11, or trim: most objects were never in use at once.", 90, 10, 0, 0, 0, 0, 0, 5, 5, 40, 8, 0},
+    {"keep the size; warm up 8 objects to avoid the first misses.", 90, 10, 0, 0, 0, 0, 0, 5, 4, 40, 8, 0},
+    {"keep the size: every acquire found an idle object.", 100, 0, 0, 0, 0, 0, 0, 0, 4, 40, 8, 0},
+    /* as one thread may see what another is just doing: nobody is told to warm up nothing */
+    {"keep the size.", 0, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+};
 
 static void each_recommendation_follows_from_its_numbers(void **state) {
-  static objpool_stats none;
-  objpool_stats numbers;
+  size_t i;
   (void)state;
-  memset(&numbers, 0, sizeof numbers);
-  recommends(numbers, "no objects were acquired yet");
-
-  numbers.exhausted = 1; /* nothing was handed out, but it was asked for */
-  numbers.max_objects = 10;
-  recommends(numbers, "raise max_objects to about 16:");
-  numbers = none;
-  numbers.timeouts = 3;
-  numbers.acquires = numbers.hits = 100;
-  numbers.max_objects = 20;
-  recommends(numbers, "raise max_objects to about 31:");
-
-  numbers = none;
-  numbers.acquires = 100;
-  numbers.hits = 90;
-  numbers.misses = 10;
-  numbers.peak_in_use = 8;
-  numbers.overflowed = 6;
-  recommends(numbers, "raise max_idle to 11:");
-  numbers.overflowed = 5;
-  numbers.misses = 11;
-  recommends(numbers, "warm up 8 objects:");
-  numbers.misses = 10;
-  recommends(numbers, "keep the size; warm up 8 objects");
-  numbers.idle = 40;
-  numbers.in_use = 5;
-  recommends(numbers, "set max_idle to 11,");
-  numbers.in_use = 4;
-  numbers.misses = 0;
-  recommends(numbers, "keep the size: every acquire found");
-
-  numbers = none; /* as one thread may see what another is just doing: nobody is told to warm up nothing */
-  numbers.acquires = numbers.misses = 5;
-  recommends(numbers, "keep the size;");
+  for (i = 0; i < COUNT_OF(situations); i++) {
+    const situation *now = &situations[i];
+    char text[300];
+    objpool__writer out = {text, sizeof text, 0};
+    objpool_stats numbers;
+    memset(&numbers, 0, sizeof numbers);
+    numbers.hits = now->hits;
+    numbers.misses = now->misses;
+    numbers.acquires = now->hits + now->misses;
+    numbers.create_failures = now->failures;
+    numbers.exhausted = now->exhausted;
+    numbers.timeouts = now->timeouts;
+    numbers.waits = now->waits;
+    numbers.waiting = now->waiting;
+    numbers.overflowed = now->overflowed;
+    numbers.in_use = now->in_use;
+    numbers.idle = now->idle;
+    numbers.peak_in_use = now->peak;
+    numbers.max_objects = now->max_objects;
+    objpool__recommend(&out, &numbers);
+    assert_true(objpool__finish(&out) > 0);
+    assert_memory_equal(text, "Recommendation: ", 16);
+    assert_int_equal(text[strlen(text) - 1], '\n');
+    text[strlen(text) - 1] = '\0';
+    assert_string_equal(text + 16, now->sentence);
+  }
 }
 
 static void too_many_characters_for_an_int_are_an_error(void **state) {

@@ -1,0 +1,288 @@
+/* How long waits and creates took: each in its bucket, the buckets add up, quantiles are what they say; an alert while somebody
+   waits for too long. */
+#include "support.h"
+
+#include "fleet/fleet.h"
+
+/* A create that takes as long as it is told, and refuses when told. */
+static struct {
+  long ns;
+  bool refuses;
+} making;
+static bool make_slowly(thing *object, void *context) {
+  struct timespec time;
+  (void)context;
+  time.tv_sec = 0;
+  time.tv_nsec = making.ns;
+  if (making.ns) nanosleep(&time, NULL);
+  object->number = 1;
+  return !making.refuses;
+}
+OBJPOOL_DEFINE(slow_pool, thing, opt.create = make_slowly);
+OBJPOOL_DEFINE(slow_local_pool, thing, opt.create = make_slowly, opt.local = true);
+OBJPOOL_DEFINE(bare_pool, thing);
+
+static uint64_t sum_of_buckets(const objpool_histogram *times) {
+  uint64_t sum = 0;
+  size_t i;
+  for (i = 0; i < COUNT_OF(times->buckets); i++) sum += times->buckets[i];
+  return sum;
+}
+
+/* The bucket that the contract names. */
+static size_t bucket_of(uint64_t ns) {
+  uint64_t bound = 1000;
+  size_t i = 0;
+  while (i < 13 && ns > bound) bound *= 4, i++;
+  return i;
+}
+
+static void assert_in_its_bucket(const objpool_histogram *times) {
+  assert_int_equal(times->count, 1);
+  assert_int_equal(sum_of_buckets(times), 1);
+  assert_int_equal(times->buckets[bucket_of(times->sum_ns)], 1);
+}
+
+static void each_create_lies_in_its_bucket(void **state) {
+  static slow_pool pool;
+  static slow_local_pool local;
+  static const long lengths[] = {0, 0, 0, 3000, 20000, 70000, 300000, 1100000, 5000000, 20000000};
+  size_t i;
+  (void)state;
+  making.refuses = false;
+  for (i = 0; i < COUNT_OF(lengths); i++) {
+    objpool_histogram times;
+    making.ns = lengths[i];
+    slow_pool_discard(&pool, slow_pool_acquire(&pool));
+    times = objpool_times(&pool.base, OBJPOOL_TIME_CREATE);
+    assert_in_its_bucket(&times);
+    assert_true(times.sum_ns >= (uint64_t)lengths[i]);
+    slow_pool_reset_stats(&pool);
+    slow_local_pool_discard(&local, slow_local_pool_acquire(&local));
+    times = objpool_times(&local.base, OBJPOOL_TIME_CREATE);
+    assert_in_its_bucket(&times);
+    assert_true(times.sum_ns >= (uint64_t)lengths[i]);
+    slow_local_pool_reset_stats(&local);
+  }
+  making.ns = 0;
+  slow_pool_destroy(&pool);
+  slow_local_pool_destroy(&local);
+}
+
+static void refused_creates_are_timed_and_resets_begin_anew(void **state) {
+  static slow_pool pool;
+  objpool_histogram times;
+  int i;
+  (void)state;
+  making.ns = 1000000;
+  assert_int_equal(slow_pool_warmup(&pool, 3), 3);
+  making.refuses = true;
+  for (i = 0; i < 4; i++) assert_int_equal(slow_pool_warmup(&pool, 4), 0);
+  making.refuses = false;
+  making.ns = 0;
+  times = objpool_times(&pool.base, OBJPOOL_TIME_CREATE);
+  assert_int_equal(times.count, 7);
+  assert_int_equal(sum_of_buckets(&times), 7);
+  assert_true(times.sum_ns >= 7000000);
+  for (i = 0; i < 5; i++) assert_int_equal(times.buckets[i], 0); /* none took less than 256 us */
+  slow_pool_reset_stats(&pool);
+  times = objpool_times(&pool.base, OBJPOOL_TIME_CREATE);
+  assert_true(all_zero(&times, sizeof times));
+  assert_int_equal(slow_pool_warmup(&pool, 4), 1);
+  assert_int_equal(objpool_times(&pool.base, OBJPOOL_TIME_CREATE).count, 1);
+  slow_pool_destroy(&pool);
+}
+
+static void *create_some(void *argument) {
+  slow_pool *pool = (slow_pool *)argument;
+  int i;
+  for (i = 0; i < 2000; i++) {
+    thing *object = slow_pool_acquire(pool);
+    CHECK(object != NULL);
+    slow_pool_discard(pool, object);
+  }
+  return NULL;
+}
+
+static void threads_count_together(void **state) {
+  static slow_pool pool;
+  pthread_t threads[4];
+  objpool_histogram times;
+  size_t i;
+  (void)state;
+  making.ns = 0;
+  slow_pool_release(&pool, slow_pool_acquire(&pool));
+  for (i = 0; i < COUNT_OF(threads); i++) assert_int_equal(pthread_create(&threads[i], NULL, create_some, &pool), 0);
+  for (i = 0; i < COUNT_OF(threads); i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+  times = objpool_times(&pool.base, OBJPOOL_TIME_CREATE);
+  assert_int_equal(times.count, slow_pool_stats(&pool).created);
+  assert_int_equal(sum_of_buckets(&times), times.count);
+  slow_pool_destroy(&pool);
+}
+
+static void *wait_for_one(void *argument) {
+  thing_pool *pool = (thing_pool *)argument;
+  thing *object = thing_pool_acquire_for(pool, -1);
+  CHECK(object != NULL);
+  thing_pool_release(pool, object);
+  return NULL;
+}
+
+static void nap(void) {
+  struct timespec time = {0, 1000000};
+  nanosleep(&time, NULL);
+}
+
+static void waits_count_when_they_end(void **state) {
+  static thing_pool pool;
+  objpool_config config = named("waited for");
+  objpool_histogram times;
+  pthread_t thread;
+  thing *held;
+  int i;
+  (void)state;
+  config.max_objects = 1;
+  assert_true(thing_pool_init(&pool, &config));
+  held = thing_pool_acquire(&pool);
+  assert_non_null(held);
+  assert_null(thing_pool_acquire_for(&pool, 5000000));
+  times = objpool_times(&pool.base, OBJPOOL_TIME_WAIT);
+  assert_in_its_bucket(&times);
+  for (i = 0; i < 2; i++) assert_null(thing_pool_acquire_for(&pool, 5000000));
+  times = objpool_times(&pool.base, OBJPOOL_TIME_WAIT);
+  assert_int_equal(times.count, 3);
+  assert_int_equal(sum_of_buckets(&times), 3);
+  assert_true(times.sum_ns >= 15000000);
+  assert_int_equal(times.sum_ns, thing_pool_stats(&pool).wait_ns);
+  for (i = 0; i < 7; i++) assert_int_equal(times.buckets[i], 0); /* up to 4.096 ms */
+  assert_int_equal(pthread_create(&thread, NULL, wait_for_one, &pool), 0);
+  while (thing_pool_stats(&pool).waiting < 1) nap();
+  nap();
+  assert_int_equal(thing_pool_stats(&pool).waits, 4);
+  assert_true(thing_pool_stats(&pool).wait_ns > times.sum_ns);
+  assert_int_equal(objpool_times(&pool.base, OBJPOOL_TIME_WAIT).count, 3); /* it goes on */
+  thing_pool_release(&pool, held);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  times = objpool_times(&pool.base, OBJPOOL_TIME_WAIT);
+  assert_int_equal(times.count, 4);
+  assert_int_equal(times.sum_ns, thing_pool_stats(&pool).wait_ns);
+  thing_pool_destroy(&pool);
+}
+
+static void what_has_no_times_says_so(void **state) {
+  static bare_pool pool, unused;
+  objpool_histogram times;
+  objpool_time none;
+  (void)state;
+  memset(&none, 0x55, sizeof none);
+  errno = 0;
+  times = objpool_times(&unused.base, OBJPOOL_TIME_WAIT);
+  assert_true(all_zero(&times, sizeof times));
+  assert_int_equal(errno, EINVAL);
+  bare_pool_release(&pool, bare_pool_acquire(&pool));
+  errno = 0;
+  times = objpool_times(&pool.base, OBJPOOL_TIME_CREATE); /* it has no hook */
+  assert_int_equal(times.count, 0);
+  assert_int_equal(errno, 0);
+  times = objpool_times(&pool.base, none);
+  assert_true(all_zero(&times, sizeof times));
+  assert_int_equal(errno, EINVAL);
+  bare_pool_destroy(&pool);
+}
+
+static void assert_about(double value, double expected) {
+  if (!(value > expected * 0.999999 - 1e-9 && value < expected * 1.000001 + 1e-9))
+    print_error("%g instead of %g\n", value, expected);
+  assert_true(value > expected * 0.999999 - 1e-9 && value < expected * 1.000001 + 1e-9);
+}
+
+static void quantiles_lie_within_their_buckets(void **state) {
+  objpool_histogram times;
+  (void)state;
+  memset(&times, 0, sizeof times);
+  assert_about(objpool_quantile(&times, 0.5), 0);
+  times.count = 100;
+  times.buckets[0] = 50;
+  times.buckets[3] = 40; /* 16 to 64 us */
+  times.buckets[13] = 10;
+  assert_about(objpool_quantile(&times, 0), 0);
+  assert_about(objpool_quantile(&times, -3), 0);
+  assert_about(objpool_quantile(&times, 0.25), 500);
+  assert_about(objpool_quantile(&times, 0.5), 1000);
+  assert_about(objpool_quantile(&times, 0.6), 28000);
+  assert_about(objpool_quantile(&times, 0.9), 64000);
+  assert_about(objpool_quantile(&times, 0.95), 16777216000.0); /* the last bucket's lower bound */
+  assert_about(objpool_quantile(&times, 1), 16777216000.0);
+  assert_about(objpool_quantile(&times, 8), 16777216000.0);
+}
+
+typedef struct seen_alerts {
+  size_t begun, ended;
+  double value, threshold;
+  char message[160];
+} seen_alerts;
+static void see(const objpool_alert *alert, void *user) {
+  seen_alerts *seen = (seen_alerts *)user;
+  if (alert->kind != OBJPOOL_ALERT_WAIT) return;
+  if (alert->recovered)
+    seen->ended++;
+  else
+    seen->begun++;
+  seen->value = alert->value;
+  seen->threshold = alert->threshold;
+  memcpy(seen->message, alert->message, sizeof seen->message);
+}
+
+static void who_waits_too_long_is_told_while_it_waits(void **state) {
+  static thing_pool pool;
+  objpool_config config = named("stuck");
+  objpool_thresholds thresholds;
+  objpool_monitor monitor;
+  seen_alerts seen;
+  pthread_t thread;
+  thing *held;
+  (void)state;
+  memset(&seen, 0, sizeof seen);
+  memset(&thresholds, 0, sizeof thresholds);
+  thresholds.max_wait_ns = 2000000;
+  config.max_objects = 1;
+  assert_true(thing_pool_init(&pool, &config));
+  assert_true(objpool_monitor_init(&monitor, &thresholds, see, &seen));
+  held = thing_pool_acquire(&pool);
+  assert_non_null(held);
+  objpool_monitor_poll(&monitor);
+  assert_int_equal(seen.begun, 0);
+  assert_int_equal(pthread_create(&thread, NULL, wait_for_one, &pool), 0);
+  while (thing_pool_stats(&pool).waiting < 1) nap();
+  nap(), nap(), nap();
+  objpool_monitor_poll(&monitor);
+  assert_int_equal(seen.begun, 1);
+  assert_true(seen.value > 2e6 && seen.value < 600e9);
+  assert_about(seen.threshold, 2e6);
+  assert_non_null(strstr(seen.message, "longest wait "));
+  assert_non_null(strstr(seen.message, " ms, above the limit of 2.0 ms: stuck"));
+  objpool_monitor_poll(&monitor);
+  assert_int_equal(seen.begun, 1); /* once */
+  assert_int_equal(seen.ended, 0);
+  thing_pool_release(&pool, held);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  objpool_monitor_poll(&monitor);
+  assert_int_equal(seen.begun, 1);
+  assert_int_equal(seen.ended, 1);
+  assert_non_null(strstr(seen.message, "longest wait 0.0 ms, back within the limit of 2.0 ms: stuck"));
+  objpool_monitor_destroy(&monitor);
+  thing_pool_destroy(&pool);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(each_create_lies_in_its_bucket),
+      TEST(refused_creates_are_timed_and_resets_begin_anew),
+      TEST(threads_count_together),
+      TEST(waits_count_when_they_end),
+      TEST(what_has_no_times_says_so),
+      TEST(quantiles_lie_within_their_buckets),
+      TEST(who_waits_too_long_is_told_while_it_waits),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
