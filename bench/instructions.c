@@ -28,9 +28,11 @@ static void forget(object *given, void *context) {
 
 OBJPOOL_DEFINE(object_pool, object, opt.local = LOCAL);
 OBJPOOL_DEFINE(reset_pool, object, opt.local = LOCAL, opt.reset = forget);
+OBJPOOL_DEFINE(handles_pool, object, opt.local = LOCAL, opt.handles = true);
 
 static object_pool plain;
 static reset_pool resetting;
+static handles_pool handled;
 
 /* The compiler must not see through an object, nor keep anything in registers over this point. */
 #define OPAQUE(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
@@ -124,6 +126,34 @@ static __attribute__((noinline)) void run_many(object_pool *pool, long count) {
   }
 }
 
+static __attribute__((noinline)) void run_handles(handles_pool *pool, long count) {
+  for (long i = 0; i < count; i++) {
+    object *taken = handles_pool_acquire(pool);
+    use(taken);
+    handles_pool_release(pool, taken);
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
+static __attribute__((noinline)) void run_get(handles_pool *pool, long count) {
+  static handles_pool_handle handles[MOST];
+  for (int i = 0; i < MOST; i++) handles[i] = handles_pool_handle_of(pool, held[i] = handles_pool_acquire(pool));
+  for (long i = 0; i < count; i++) {
+    object *found = handles_pool_get(pool, handles[i % MOST]);
+    if (!found) exit(1);
+    use(found);
+  }
+  handles_pool_release_many(pool, held, MOST);
+}
+
+static __attribute__((noinline)) void run_each(handles_pool *pool, long count) {
+  if (handles_pool_acquire_many(pool, held, MOST) != MOST) exit(1);
+  for (; count > 0; count -= MOST) {
+    OBJPOOL_EACH(handles_pool, one, pool) use(one);
+  }
+  handles_pool_release_many(pool, held, MOST);
+}
+
 int main(int argc, char **argv) {
   long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
   if (count <= 0) return fputs("usage: instructions OPERATION PAIRS\n", stderr), 2;
@@ -131,12 +161,16 @@ int main(int argc, char **argv) {
   memset(&config, 0, sizeof config);
   config.warmup = 2 * MOST;
   config.cache_size = CACHE_SIZE;
-  if (!object_pool_init(&plain, &config) || !reset_pool_init(&resetting, &config)) return perror("a pool"), 1;
+  if (!object_pool_init(&plain, &config) || !reset_pool_init(&resetting, &config) ||
+      !handles_pool_init(&handled, &config))
+    return perror("a pool"), 1;
   /* a pool of which the compiler knows no address, as one that a function is given */
   object_pool *pool = &plain;
   reset_pool *reset = &resetting;
+  handles_pool *handles = &handled;
   OPAQUE(pool);
   OPAQUE(reset);
+  OPAQUE(handles);
   const char *operation = argv[1];
   if (!strcmp(operation, "pair"))
     run_pair(pool, count);
@@ -158,9 +192,16 @@ int main(int argc, char **argv) {
     run_batch(pool, count, MOST);
   else if (!strcmp(operation, "many-64"))
     run_many(pool, count);
+  else if (!strcmp(operation, "handles"))
+    run_handles(handles, count);
+  else if (!strcmp(operation, "get"))
+    run_get(handles, count);
+  else if (!strcmp(operation, "each"))
+    run_each(handles, count);
   else
     return fprintf(stderr, "instructions: no such operation: %s\n", operation), 2;
   object_pool_destroy(&plain);
   reset_pool_destroy(&resetting);
+  handles_pool_destroy(&handled);
   return 0;
 }
