@@ -1785,7 +1785,8 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
                                                                 const name##_objpool_value *objpool__o) {              \
     name##_handle objpool__h = {0, 0};                                                                                 \
     if (name##_objpool_is().type.handles && objpool__o &&                                                              \
-        (OBJPOOL__LIKELY(                                                                                              \
+        (!OBJPOOL__CHECKED ||                                                                                          \
+         OBJPOOL__LIKELY(                                                                                              \
              !objpool__differs(objpool__tag_of(objpool__p->base.key, objpool__o),                                      \
                                OBJPOOL__CAST(const uintptr_t *, OBJPOOL__CAST(const void *, objpool__o)) - 1)) ||      \
          objpool__handle_checked(&objpool__p->base, name##_objpool_describe, objpool__o))) {                           \

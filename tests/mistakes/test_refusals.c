@@ -166,7 +166,7 @@ static void more_objects_than_the_depot_counts_are_out_of_memory(void **state) {
   thing *objects[100];
   (void)state;
   objpool_config config =
-      growing_by((double)(20u << 20) / 64); /* 64 first, then twenty million: more than 24 bits count */
+      growing_by((double)(20u << 20) / 16); /* a dozen first, then some twenty million: more than 24 bits count */
   config.cache_size = OBJPOOL_NO_CACHE;
   lend_above = (size_t)100 << 20;
   assert_true(thing_pool_init(&pool, &config));
