@@ -6916,9 +6916,12 @@ OBJPOOL_API void objpool__drop(objpool *pool, objpool__describe *describe, void 
 OBJPOOL_API void objpool__drop_discarded(objpool *pool, objpool__describe *describe, void *object) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, describe);
-  if (state) objpool__add(state, OBJPOOL__DISCARDED, 1);
-  errno = saved;
-  objpool__drop(pool, describe, object);
+  if (state)
+    objpool__add(state, OBJPOOL__DISCARDED, 1);
+  else
+    objpool__undo_release(describe, object);
+  objpool__set_error(saved);
+  if (state) objpool__drop(pool, describe, object);
 }
 
 /* Lets an object's cell go after its value was moved out. */

@@ -204,8 +204,8 @@ static void a_first_object_does_not_take_pages(void **state) {
   message *first = message_pool_acquire(&shared), *own = local_message_pool_acquire(&local);
   assert_non_null(first);
   assert_non_null(own);
-  assert_true(message_pool_stats(&shared).memory_bytes <= 10752);
-  assert_true(local_message_pool_stats(&local).memory_bytes <= 4096);
+  assert_true(message_pool_stats(&shared).memory_bytes <= 11264);
+  assert_true(local_message_pool_stats(&local).memory_bytes <= 4352);
   message_pool_release(&shared, first);
   local_message_pool_release(&local, own);
   message_pool_destroy(&shared);

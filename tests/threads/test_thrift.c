@@ -77,7 +77,10 @@ static void pools_have_the_caches_that_fit_their_limits(void **state) {
     config.max_objects = fits[i].max_objects;
     assert_true(thing_pool_init(&pool, &config));
     assert_true(large_pool_init(&large, &config));
-    assert_ptr_equal(pool.base.state->engine, fits[i].rounds ? &objpool__cached_engine : &objpool__uncached_engine);
+    bool fits_a_word = config.max_objects && config.max_objects <= 64;
+    assert_ptr_equal(pool.base.state->engine, fits[i].rounds ? &objpool__cached_engine
+                                              : fits_a_word  ? &objpool__bounded_engine
+                                                             : &objpool__uncached_engine);
     assert_int_equal(pool.base.state->depot.rounds, fits[i].rounds ? fits[i].rounds : 1);
     assert_int_equal(large.base.state->depot.rounds, fits[i].rounds_of_large_ones ? fits[i].rounds_of_large_ones : 1);
     thing_pool_destroy(&pool);
