@@ -184,8 +184,8 @@ static int use_untyped(void) {
   if (objpool_clear(&untyped) != 2) return 39;
   stats = objpool_snapshot(&untyped);
 #ifndef OBJPOOL_NO_STATS
-  const int64_t times[] = {OBJPOOL_SECONDS(2), OBJPOOL_MS(2000), OBJPOOL_MS(0.5)};
-  if (times[0] != times[1] || times[2] != 500000) return 42;
+  const int64_t timeouts[] = {OBJPOOL_SECONDS(2), OBJPOOL_MS(2000), OBJPOOL_MS(0.5)};
+  if (timeouts[0] != timeouts[1] || timeouts[2] != 500000) return 42;
   if (objpool_hit_rate(&stats) + objpool_miss_rate(&stats) < 0.99) return 40;
 #endif
   if (objpool_bytes_saved(&stats) != stats.hits * 24) return 41;

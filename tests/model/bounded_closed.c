@@ -57,6 +57,7 @@ int main(void) {
     objpool__cache_of(state, true); /* one more is in reserve then */
     object = made();
     void *other = made();
+    (void)other;
     rejected = 0;
 #ifdef TAKES /* as many as there are objects */
     release(object);

@@ -54,7 +54,7 @@ static void *resizes(void *argument) {
 #ifdef MAINTAIN
 static void *maintains(void *argument) {
   (void)argument;
-  objpool__validate_idle(state);
+  objpool__validate_idle(state, SIZE_MAX);
   return NULL;
 }
 #endif
