@@ -54,7 +54,7 @@ examples: compiler ## build all examples into build/examples: half a minute; ins
 	  { echo 'not all could be built: see above for what is missing' >&2; exit 1; }
 
 example-packages:
-	@tests/tools/need libcjson-dev libcurl4-openssl-dev liblua5.4-dev libmicrohttpd-dev libpq-dev libsqlite3-dev systemtap-sdt-dev
+	@tests/tools/need libcjson-dev libcurl4-openssl-dev liblua5.4-dev libmicrohttpd-dev libpq-dev libsdl2-dev libsqlite3-dev systemtap-sdt-dev
 
 # an example says in its first lines how it is built, in its own folder:  build: cc -std=c11 ... NAME.c -o NAME -lfoo
 flags_of = $(shell sed -n '1,15s|.*build: cc \(.*\)|\1|p' $(1) | sed 's|\*/.*||; s| -o [^ ]*||')
