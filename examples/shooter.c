@@ -101,15 +101,17 @@ static void heap_end(struct heap *heap, void *object, size_t size) {
 }
 
 /* What the game calls: a pool, or malloc. */
-#define EITHER(kind, many, KIND)                                                                                                \
-  static kind *new_##kind(void) {                                                                                               \
-    kind *one = by_malloc ? heap_take(&heaps[KIND], sizeof(kind)) : kind##_pool_acquire(&many);                                 \
-    if (!one) fail("no " #kind ": %s", strerror(errno));                                                                        \
-    return one;                                                                                                                 \
-  }                                                                                                                             \
-  static void end_##kind(kind *one) {                                                                                           \
-    if (by_malloc) heap_end(&heaps[KIND], one, sizeof *one);                                                                    \
-    else kind##_pool_release(&many, one);                                                                                       \
+#define EITHER(kind, many, KIND)                                                                \
+  static kind *new_##kind(void) {                                                               \
+    kind *one = by_malloc ? heap_take(&heaps[KIND], sizeof(kind)) : kind##_pool_acquire(&many); \
+    if (!one) fail("no " #kind ": %s", strerror(errno));                                        \
+    return one;                                                                                 \
+  }                                                                                             \
+  static void end_##kind(kind *one) {                                                           \
+    if (by_malloc)                                                                              \
+      heap_end(&heaps[KIND], one, sizeof *one);                                                 \
+    else                                                                                        \
+      kind##_pool_release(&many, one);                                                          \
   }
 EITHER(enemy, enemies, ENEMY)
 EITHER(bullet, bullets, BULLET)
@@ -117,21 +119,23 @@ EITHER(missile, missiles, MISSILE)
 EITHER(particle, particles, PARTICLE)
 
 /* Each object of a kind that is there when the loop begins. */
-#define EACH(kind, many, KIND, function)                                                                                        \
-  do {                                                                                                                          \
-    if (!by_malloc) {                                                                                                           \
-      OBJPOOL_EACH(kind##_pool, each, &many) { function(each); }                                                                 \
-      break;                                                                                                                    \
-    }                                                                                                                           \
-    struct heap *heap = &heaps[KIND];                                                                                           \
-    heap->walk++;                                                                                                               \
-    for (uint32_t i = 0, end = heap->count; i < end; i++)                                                                       \
-      if (heap->places[i].object && heap->places[i].born != heap->walk) function((kind *)heap->places[i].object);               \
+#define EACH(kind, many, KIND, function)                                                                          \
+  do {                                                                                                            \
+    if (!by_malloc) {                                                                                             \
+      OBJPOOL_EACH(kind##_pool, each, &many) {                                                                    \
+        function(each);                                                                                           \
+      }                                                                                                           \
+      break;                                                                                                      \
+    }                                                                                                             \
+    struct heap *heap = &heaps[KIND];                                                                             \
+    heap->walk++;                                                                                                 \
+    for (uint32_t i = 0, end = heap->count; i < end; i++)                                                         \
+      if (heap->places[i].object && heap->places[i].born != heap->walk) function((kind *)heap->places[i].object); \
   } while (0)
 
 static enemy_pool_handle handle_of(enemy *one) {
   if (!by_malloc) return enemy_pool_handle_of(&enemies, one);
-  uint32_t index = ((union held *)one - 1)->index;
+  uint32_t index = ((union held *)(void *)one - 1)->index;
   return (enemy_pool_handle){index, heaps[ENEMY].places[index].generation + 1};
 }
 
@@ -164,7 +168,8 @@ static float square(float x) { return x * x; }
 static void burst(float x, float y, int count, int kind, uint32_t seed) {
   while (count-- > 0) {
     float angle = between(&seed, 0, 6.2831853f), speed = between(&seed, 0.2f, kind == 3 ? 0.6f : 2.6f);
-    *new_particle() = (particle){x, y, cosf(angle) * speed, sinf(angle) * speed, 20 + (int)(random_of(&seed) % 40), kind};
+    *new_particle() =
+        (particle){x, y, cosf(angle) * speed, sinf(angle) * speed, 20 + (int)(random_of(&seed) % 40), kind};
   }
 }
 
@@ -232,7 +237,8 @@ static void step_missile(missile *one) {
 }
 
 static void add_enemy(float x, float y, int size, uint32_t seed) {
-  *new_enemy() = (enemy){.x = x, .y = y, .sway = between(&seed, 0.2f, 1), .health = size * 2, .size = size, .random = seed, .born = frame};
+  *new_enemy() = (enemy){
+      .x = x, .y = y, .sway = between(&seed, 0.2f, 1), .health = size * 2, .size = size, .random = seed, .born = frame};
 }
 
 static void step_enemy(enemy *one) {
@@ -306,7 +312,8 @@ static void step(void) {
 
 /* What is left of the frame, at most a millisecond, for the pools' housekeeping: 64 objects at a time. */
 static void maintain(int64_t deadline_ns) {
-  for (int i = 0; i < KINDS && now_ns() < deadline_ns; i++) objpool_maintain_some(pools[(frame + (uint32_t)i) % KINDS], 64);
+  for (int i = 0; i < KINDS && now_ns() < deadline_ns; i++)
+    objpool_maintain_some(pools[(frame + (uint32_t)i) % KINDS], 64);
 }
 
 /* >>hash: a sum, as the order is no part of the state ******************************************* */
@@ -389,8 +396,9 @@ static void load_looks(void) {
   static const char *const big[] = {"..#.....#..", "...#...#...", "..#######..", ".##+###+##.",
                                     "###########", "#.#######.#", "#.#.....#.#", "...##.##..."};
   static const char *const small[] = {"..###..", ".#####.", "#+###+#", "#######", ".#.#.#.", "#.#.#.#"};
-  static const char *const ship[] = {"......#......", ".....###.....", ".....#+#.....", "....##+##....", ".#..#####..#.",
-                                     ".#.#######.#.", "####+###+####", "#############", "##.##.#.##.##"};
+  static const char *const ship[] = {"......#......", ".....###.....", ".....#+#.....",
+                                     "....##+##....", ".#..#####..#.", ".#.#######.#.",
+                                     "####+###+####", "#############", "##.##.#.##.##"};
   enemy_looks[1] = texture_of(big, 11, 8);
   enemy_looks[0] = texture_of(small, 7, 6);
   ship_looks = texture_of(ship, 13, 9);
@@ -436,7 +444,8 @@ static void draw_overlay(void) {
       stats = (objpool_stats){.in_use = heaps[i].in_use, .peak_in_use = heaps[i].peak, .memory_bytes = heaps[i].bytes};
     colour(colours[i], 255);
     print(18, 36 + 16 * i, 2, "%-12s %8llu %8llu %8llu %11llu", names[i], (unsigned long long)stats.in_use,
-          (unsigned long long)stats.idle, (unsigned long long)stats.peak_in_use, (unsigned long long)stats.memory_bytes);
+          (unsigned long long)stats.idle, (unsigned long long)stats.peak_in_use,
+          (unsigned long long)stats.memory_bytes);
   }
   colour(0xffffff, 255);
   print(18, 106, 2, "LEVEL %u   SCORE %llu   %s", level, (unsigned long long)score, by_malloc ? "MALLOC" : "POOLS");
@@ -551,10 +560,14 @@ int main(int argc, char **argv) {
   size_t frames = 0;
   const char *picture = NULL;
   for (int i = 1; i < argc; i++) {
-    if (!strcmp(argv[i], "--malloc")) by_malloc = true;
-    else if (!strcmp(argv[i], "--frames") && i + 1 < argc) frames = number_argument(argc, argv, ++i, "--frames", 0);
-    else if (!strcmp(argv[i], "--picture") && i + 1 < argc) picture = argv[++i];
-    else fail("usage: %s [--malloc] [--frames N [--picture FILE.bmp]]", argv[0]);
+    if (!strcmp(argv[i], "--malloc"))
+      by_malloc = true;
+    else if (!strcmp(argv[i], "--frames") && i + 1 < argc)
+      frames = number_argument(argc, argv, ++i, "--frames", 0);
+    else if (!strcmp(argv[i], "--picture") && i + 1 < argc)
+      picture = argv[++i];
+    else
+      fail("usage: %s [--malloc] [--frames N [--picture FILE.bmp]]", argv[0]);
   }
   if (!enemy_pool_init(&enemies, &(objpool_config){.name = "enemies"}) ||
       !bullet_pool_init(&bullets, &(objpool_config){.name = "bullets"}) ||
@@ -562,8 +575,10 @@ int main(int argc, char **argv) {
       !particle_pool_init(&particles, &(objpool_config){.name = "particles"}))
     fail("init: %s", strerror(errno));
   next_level();
-  if (frames) run_unseen(frames, picture);
-  else run_seen();
+  if (frames)
+    run_unseen(frames, picture);
+  else
+    run_seen();
   for (int i = 0; i < KINDS; i++) {
     objpool_stats stats = objpool_snapshot(pools[i]);
     printf("%-10s %7llu in use\n", (const char *const[]){"enemies", "bullets", "missiles", "particles"}[i],
