@@ -3018,7 +3018,7 @@ static const char *objpool__name_of(const objpool__state *state) {
   return name ? name : state && state->as.called ? state->as.called : "unnamed";
 }
 
-/* An idle object's or a free cell's link to the next: its tag word. */
+/* An idle object's or a free cell's link to the next: its tag word, which a loop over the objects may be looking at. */
 static void **objpool__link(void *object) { return (void **)object - 1; }
 
 enum {
@@ -3716,7 +3716,7 @@ static void objpool__strip_give(objpool__blocks *blocks, objpool__memory *memory
     block->fresh += strip->cells;
   else
     for (; strip->cells; strip->cells--, strip->next += blocks->stride) {
-      *objpool__link(strip->next) = block->free;
+      OBJPOOL__STORE(*objpool__link(strip->next), block->free);
       block->free = strip->next;
     }
   objpool__unlock(&memory->lock);
@@ -5932,7 +5932,7 @@ static void objpool__gather_end(objpool__state *state) {
 static void *objpool__gather_all(objpool__state *state, size_t *count) {
   void *all = NULL;
   for (void *object; (object = state->engine->pop(state)) != NULL; ++*count) {
-    *objpool__link(object) = all;
+    OBJPOOL__STORE(*objpool__link(object), all);
     all = object;
   }
   return all;
@@ -5962,7 +5962,7 @@ static void objpool__sort_by_share(objpool__blocks *blocks, objpool__memory *mem
   for (void *object = all, *next; object; object = next) {
     unsigned share = objpool__share(objpool__block_of(blocks, object));
     next = *objpool__link(object);
-    *objpool__link(object) = shares[share];
+    OBJPOOL__STORE(*objpool__link(object), shares[share]);
     shares[share] = object;
   }
   objpool__unlock(&memory->lock);
@@ -5985,7 +5985,7 @@ static void *objpool__gather(objpool__state *state, size_t keep) {
         excess--;
       else if (objpool__push_back(state, object))
         continue;
-      *objpool__link(object) = doomed;
+      OBJPOOL__STORE(*objpool__link(object), doomed);
       doomed = object;
     }
   objpool__gather_end(state);
@@ -6014,7 +6014,7 @@ static void *objpool__gather_some(objpool__state *state, size_t keep, size_t mos
   objpool__lock(&state->commons.lock);
   for (void *object; taken < most && state->engine->idle(state) + within > keep; taken++) {
     if (!(object = state->engine->pop(state))) break;
-    *objpool__link(object) = doomed;
+    OBJPOOL__STORE(*objpool__link(object), doomed);
     doomed = object;
   }
   objpool__unlock(&state->commons.lock);
@@ -7174,14 +7174,14 @@ OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__wal
       objects[idle] = object;
       if (handles && objpool__increment_use(&objpool__place_of(object)->generation) &&
           !objpool__reseat(state, object)) {
-        *objpool__link(object) = excess;
+        OBJPOOL__STORE(*objpool__link(object), excess);
         excess = object;
       } else {
         idle++;
       }
     }
     for (size_t kept = state->engine->push_some(state, objects, idle); kept < idle; kept++) {
-      *objpool__link(objects[kept]) = excess;
+      OBJPOOL__STORE(*objpool__link(objects[kept]), excess);
       excess = objects[kept];
     }
   }

@@ -27,9 +27,11 @@ static bool is_valid(thing *object, void *context) {
   return all_valid;
 }
 
+static size_t reset_by_another;
+
 static void is_reset_by_another(thing *object, void *context) {
-  (void)context;
-  object->owner = 2;
+  (void)object, (void)context;
+  reset_by_another++;
 }
 
 typedef struct wide {
@@ -219,9 +221,9 @@ static void pool_goes_on_with_other_hooks(void **state) {
   assert_non_null(fresh);
   assert_int_equal(created, 1); /* the old create is not called any more, by slow paths either */
   other_pool_release(other, object);
-  assert_int_equal(object->owner, 2);
+  assert_int_equal(reset_by_another, 1);
   objpool_release(&pool.base, fresh); /* nor without the type */
-  assert_int_equal(fresh->owner, 2);
+  assert_int_equal(reset_by_another, 2);
   assert_int_equal(objpool_trim(&pool.base, 0), 2);
   assert_int_equal(destroyed, 0);
   assert_true(shared_pool_rebind(&pool));

@@ -148,7 +148,7 @@ answer '.data.activeTargets | select(length == 1 and all(.[]; .health == "up" an
   bad "the Prometheus server could not scrape"
 echo "ok: a Prometheus server scrapes it without an error"
 answer '[.data.result[].metric | .pool // ""] | select(sort == ($names + ["connections", "pages", "requests"] | sort)) | "fine"' \
-  query --data-urlencode 'query=objpool_objects_max' || bad "other names in the server"
+  query --data-urlencode 'query=objpool_memory_bytes' || bad "other names in the server"
 echo "ok: all names came through whole"
 answer '.data.result[0].value[1] | select(tonumber > 100)' \
   query --data-urlencode 'query=sum(rate(objpool_acquires_total{result="hit"}[1m]))' || bad "no rate of acquires"
