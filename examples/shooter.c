@@ -237,8 +237,9 @@ static void step_missile(missile *one) {
 }
 
 static void add_enemy(float x, float y, int size, uint32_t seed) {
-  *new_enemy() = (enemy){
-      .x = x, .y = y, .sway = between(&seed, 0.2f, 1), .health = size * 2, .size = size, .random = seed, .born = frame};
+  uint32_t own = seed;
+  float sway = between(&own, 0.2f, 1);
+  *new_enemy() = (enemy){.x = x, .y = y, .sway = sway, .health = size * 2, .size = size, .random = seed, .born = frame};
 }
 
 static void step_enemy(enemy *one) {
@@ -283,7 +284,8 @@ static void next_level(void) {
   level_began = frame;
   for (uint32_t i = 0; i < 1000 + 100 * level; i++) {
     uint32_t seed = random_of(&random_state);
-    add_enemy(between(&seed, 20, WIDTH - 20), between(&seed, -250, 330), 1 + (int)(seed % 5 < 3), seed);
+    float x = between(&seed, 20, WIDTH - 20), y = between(&seed, -250, 330);
+    add_enemy(x, y, 1 + (int)(random_of(&seed) % 5 < 3), seed);
   }
 }
 
@@ -293,7 +295,8 @@ static void step(void) {
   ship_x = WIDTH / 2.0f + sinf((float)frame * 0.013f) * 360;
   for (int i = 0; i < 2; i++) { /* who comes new */
     uint32_t seed = random_of(&random_state);
-    if (seed % 4 < 3) add_enemy(between(&seed, 20, WIDTH - 20), -20, 2, seed);
+    float x = between(&seed, 20, WIDTH - 20);
+    if (random_of(&seed) % 4 < 3) add_enemy(x, -20, 2, seed);
   }
   if (frame % 2) {
     for (int i = -6; i <= 6; i++) *new_bullet() = (bullet){ship_x + (float)i, SHIP_Y - 14, (float)i * 0.55f, -6.5f};
