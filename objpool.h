@@ -185,8 +185,9 @@
       size_t conn_pool_release_all(conn_pool *pool);
 
       // Every object in use when the loop begins, once, in the order of their places: as created, never by address. The body
-      // may release this one or any other, acquire, break, continue, return; what other threads change is seen or not. (With
-      // OBJPOOL_UNCHECKED only pools with opt.handles can be walked.) C++ also: for (conn &c : objpool_each(pool))
+      // may release this one or any other, acquire (a newcomer is met once at most, or not), break, continue, return; what
+      // other threads change is seen or not. (With OBJPOOL_UNCHECKED only pools with opt.handles can be walked.) C++ also:
+      // for (conn &c : objpool_each(pool))
       OBJPOOL_EACH(conn_pool, conn, &pool) { conn->n++; }
 
       objpool_stats conn_pool_stats(const conn_pool *pool);
@@ -237,7 +238,8 @@
    whether anything is idle is a load. More objects, or no cap: thread caches as above; with OBJPOOL_NO_CACHE one stack.
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
-   tells an object in use from an idle one. A release checks it.
+   tells an object in use from an idle one. A release checks it. With opt.handles another word before it names the object's
+   place, which holds its generation and outlives it.
 */
 #ifndef OBJPOOL_H
 #define OBJPOOL_H
@@ -7089,7 +7091,7 @@ OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *desc
 OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
   objpool__walk walk;
   memset((void *)&walk, 0, sizeof walk);
-  objpool__state *state = OBJPOOL__LOAD(pool->state) ? objpool__state_of(pool, NULL) : NULL;
+  objpool__state *state = OBJPOOL__LOAD(pool->state) ? objpool__state_of(pool, NULL) : NULL; /* which looks again */
   if (!state) return walk; /* nothing was ever acquired */
   if (!OBJPOOL__CHECKED && !state->as.type.handles) {
     objpool__panic(state, NULL, "cannot be walked: with OBJPOOL_UNCHECKED only pools with handles know what is in use");
