@@ -6716,10 +6716,8 @@ OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest
   quest->from_own_slot = false; /* the hook may use the pool: base is then no longer where this acquire set it */
   if (state->as.type.validate(object, state->config.context)) return true;
   objpool__dismantle(state, object, OBJPOOL__INVALID);
-  if (quest->permit || quest->how == OBJPOOL__TRY)
-    objpool__unreserve(state);
-  else
-    quest->permit = true;
+  quest->permit = quest->how != OBJPOOL__TRY;
+  if (!quest->permit) objpool__unreserve(state);
   return false;
 }
 
@@ -6763,6 +6761,10 @@ OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__ques
       objpool__quest_ends(quest, errno, OBJPOOL__FAILURES);
     return object;
   }
+  if (quest->permit) { /* it has an object that holds a place of its own */
+    quest->permit = false;
+    objpool__unreserve(state);
+  }
   if (objpool__admit(state, quest)) return quest->object;
   if (quest->deadline != UINT64_MAX && objpool__now_ns() >= quest->deadline)
     objpool__quest_ends(quest, ETIMEDOUT, OBJPOOL__TIMEOUTS);
@@ -6804,7 +6806,7 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
     objpool__leave_ends(state, quest.leaving);
     return NULL;
   }
-  if (quest.permit) objpool__unreserve(state);
+  OBJPOOL_ASSERT(!quest.permit);
   state->engine->taken(state, quest.from_own_slot);
   objpool__catch_up(state);
   objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);
