@@ -2845,7 +2845,8 @@ typedef struct objpool__placing {
 /* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. */
 typedef struct objpool__limits {
   OBJPOOL__ALONE size_t alive; /* objects reserved, built or being taken down */
-  int64_t room;                /* bounded idle: max_idle - idle objects - capacity granted to open slots */
+  /* bounded idle: max_idle - idle objects - capacity granted to open slots; aligned: i386 has no atomics for less */
+  int64_t room __attribute__((__aligned__(8)));
   OBJPOOL__ALONE size_t max_idle, max_objects; /* 0: none */
   bool bounded;                                /* idle objects must be counted: max_idle is below what may be alive */
   bool surplus;                                /* more are alive than a resize allows: no slot may open */
