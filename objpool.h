@@ -530,7 +530,7 @@ typedef struct objpool_type {
   bool (*validate)(void *object, void *context) OBJPOOL__0;
   void (*destroy)(void *object, void *context) OBJPOOL__0;
   unsigned validate_on OBJPOOL__0; /* 0: on acquire and on release */
-  bool local OBJPOOL__0, wipe OBJPOOL__0, handles OBJPOOL__0;
+  bool local OBJPOOL__0, wipe OBJPOOL__0, handles OBJPOOL__0, timed OBJPOOL__0, tracked OBJPOOL__0;
 } objpool_type;
 
 /* A snapshot. At rest and until the first reset created - destroyed - extracted == in_use + idle. Peaks are exact for local
@@ -618,6 +618,17 @@ typedef struct objpool__places {
 } objpool__places;
 
 enum { OBJPOOL__PLACE_BITS = 8, OBJPOOL__PLACE_MASK = (1 << OBJPOOL__PLACE_BITS) - 1 };
+
+/* What lies before an object, downward, each where its option is set. All are zero in a cell that was never used. */
+typedef enum objpool__words {
+  OBJPOOL__TAG_WORD,      /* always */
+  OBJPOOL__PLACE_WORD,    /* opt.handles: an objpool__place * */
+  OBJPOOL__TIMED_WORDS,   /* opt.timed */
+  OBJPOOL__TRACKED_WORDS, /* opt.tracked */
+  OBJPOOL__ALL_WORDS
+} objpool__words;
+
+enum { OBJPOOL__TIMED_BYTES = 3 * sizeof(objpool__uint64), OBJPOOL__TRACKED_BYTES = 4 * sizeof(objpool__uint64) };
 
 /* A loop over the objects in use (OBJPOOL_EACH). */
 typedef struct objpool__walk {
@@ -918,6 +929,15 @@ OBJPOOL__C_ENDS
 /* The word before an object: key ^ address while it is in use, which is odd, and one less while it is idle. */
 OBJPOOL__INLINE uintptr_t *objpool__tag(void *object) { return (uintptr_t *)object - 1; }
 OBJPOOL__INLINE uintptr_t objpool__tag_of(uintptr_t key, const void *object) { return key ^ (uintptr_t)object; }
+
+/* How many bytes before an object such words begin, if it has them; of ALL_WORDS, what lies before it altogether. */
+OBJPOOL__INLINE size_t objpool__words_begin(const objpool_type *type, objpool__words words) {
+  size_t bytes = sizeof(uint64_t);
+  if (type->handles && words >= OBJPOOL__PLACE_WORD) bytes += sizeof(uint64_t);
+  if (type->timed && words >= OBJPOOL__TIMED_WORDS) bytes += OBJPOOL__TIMED_BYTES;
+  if (type->tracked && words >= OBJPOOL__TRACKED_WORDS) bytes += OBJPOOL__TRACKED_BYTES;
+  return bytes;
+}
 
 /* The steps that the processor decides:
    objpool__count      one more. The owner of the slot alone writes, any thread may read. Not a locked instruction.
@@ -1637,7 +1657,7 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
     void (*destroy)(name##_objpool_value *, void *);                                                                   \
     void (*on_event)(const objpool_event *, void *);                                                                   \
     unsigned validate_on;                                                                                              \
-    bool local, wipe, handles;                                                                                         \
+    bool local, wipe, handles, timed, tracked;                                                                         \
   } name##_objpool_options;                                                                                            \
   OBJPOOL__OPTIONS_BEGIN                                                                                               \
   OBJPOOL__CHOSEN name##_objpool_options name##_objpool_chosen(void) {                                                 \
@@ -1691,6 +1711,8 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
     objpool__d.type.local = objpool__s.local;                                                                          \
     objpool__d.type.wipe = objpool__s.wipe;                                                                            \
     objpool__d.type.handles = objpool__s.handles;                                                                      \
+    objpool__d.type.timed = objpool__s.timed;                                                                          \
+    objpool__d.type.tracked = objpool__s.tracked;                                                                      \
     objpool__d.on_event = objpool__s.on_event;                                                                         \
     return objpool__d;                                                                                                 \
   }                                                                                                                    \
@@ -6215,8 +6237,9 @@ static bool objpool__reserve_fill(objpool__state *state, size_t objects) {
 static bool objpool__same_options(const objpool__description *a, const objpool__description *b) {
   return a->type.size == b->type.size && a->type.alignment == b->type.alignment &&
          a->type.validate_on == b->type.validate_on && a->type.local == b->type.local && a->type.wipe == b->type.wipe &&
-         a->type.handles == b->type.handles && !a->type.create == !b->type.create && a->resets == b->resets &&
-         !a->type.validate == !b->type.validate && !a->type.destroy == !b->type.destroy && !a->on_event == !b->on_event;
+         a->type.handles == b->type.handles && a->type.timed == b->type.timed && a->type.tracked == b->type.tracked &&
+         !a->type.create == !b->type.create && a->resets == b->resets && !a->type.validate == !b->type.validate &&
+         !a->type.destroy == !b->type.destroy && !a->on_event == !b->on_event;
 }
 
 /* Uninitialised memory seldom looks like this. (An allocator may align less than it was asked to.) */
@@ -6397,7 +6420,7 @@ static bool objpool__plan(const objpool_type *type, objpool_config *config, objp
     config->allocator.allocate = objpool__default_allocate;
     config->allocator.deallocate = objpool__default_deallocate;
   }
-  blocks->header = type->handles ? 2 * least : least;
+  blocks->header = objpool__words_begin(type, OBJPOOL__ALL_WORDS);
   objpool__round_up(blocks->object_bytes + blocks->header, alignment, &blocks->stride); /* no overflow: see above */
   objpool__round_up(sizeof(objpool__block) + blocks->header, alignment, &blocks->offset);
   blocks->alignment = alignment;
@@ -6438,9 +6461,9 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   blocks.plain_bytes = as->bytes;
   bool alone = as->type.local || !OBJPOOL__THREADED;
   size_t rounds = alone ? 0 : objpool__choose_rounds(&config, blocks.stride);
-  /* a tag has no room for more than a bit's number: with handles there is no word */
-  bool bounded =
-      !alone && !rounds && config.max_objects && config.max_objects <= OBJPOOL__WORD_BITS && !as->type.handles;
+  /* a tag has no room for more than a bit's number: with handles there is no word; nor does it know which is the newest */
+  bool bounded = !alone && !rounds && config.max_objects && config.max_objects <= OBJPOOL__WORD_BITS &&
+                 !as->type.handles && !as->type.timed;
   const objpool__engine *engine = objpool__choose_engine(alone, rounds, bounded);
   if (engine->node_bytes) objpool__widen_cells(&blocks, as->type.alignment, engine->node_bytes);
   size_t bytes = objpool__state_bytes(alone, bounded);
@@ -6489,7 +6512,8 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
    copy makes of it is no object's tag. */
 static void objpool__make_plain(objpool *pool, const objpool__state *state) {
   const objpool_type *type = &state->as.type;
-  bool hooked = state->as.restore || state->as.on_event || type->reset || type->validate || type->wipe || type->handles;
+  bool hooked = state->as.restore || state->as.on_event || type->reset || type->validate || type->wipe ||
+                type->handles || type->timed || type->tracked;
   pool->plain_key = hooked || state->alone ? 0 : pool->key ^ (uintptr_t)&objpool__process;
   /* release: pairs with the acquire in objpool__acquire_any: all else of the pool is there */
   __atomic_store_n(&pool->kind,
@@ -7717,7 +7741,8 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
   describe(&as);
   if (!objpool__verify(state, NULL) || as.type.size != state->as.type.size ||
       as.type.alignment != state->as.type.alignment || as.type.local != state->as.type.local ||
-      as.type.wipe != state->as.type.wipe || as.type.handles != state->as.type.handles) {
+      as.type.wipe != state->as.type.wipe || as.type.handles != state->as.type.handles ||
+      as.type.timed != state->as.type.timed || as.type.tracked != state->as.type.tracked) {
     errno = EINVAL;
     return false;
   }
