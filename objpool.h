@@ -2410,11 +2410,17 @@ static void objpool__cancel_restore(int before) { (void)objpool__set_cancel(befo
 
 typedef enum objpool__progress { OBJPOOL__AWAKE, OBJPOOL__ASLEEP, OBJPOOL__SET } objpool__progress;
 
+#if !defined(__linux__) && !defined(OBJPOOL_NO_THREADS)
+typedef struct objpool__bell {
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+} objpool__bell;
+#endif
+
 typedef struct objpool__signal {
   uint32_t progress; /* objpool__progress */
 #if !defined(__linux__) && !defined(OBJPOOL_NO_THREADS)
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
+  objpool__bell own, *bell; /* bell: own, or where that could not be had objpool__common_bell */
 #endif
 } objpool__signal;
 
@@ -2485,31 +2491,39 @@ static bool objpool__signal_wait(objpool__signal *signal, uint64_t deadline) {
 
 #else /* a condition for each; the monotonic clock decides, sleeps are bounded */
 
+static objpool__bell objpool__common_bell = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
+
 static void objpool__signal_make(objpool__signal *signal) {
   signal->progress = OBJPOOL__AWAKE;
-  pthread_mutex_init(&signal->lock, NULL);
-  pthread_cond_init(&signal->wake, NULL);
+  signal->bell = &objpool__common_bell;
+  if (pthread_mutex_init(&signal->own.lock, NULL) != 0) return;
+  if (pthread_cond_init(&signal->own.wake, NULL) == 0)
+    signal->bell = &signal->own;
+  else
+    pthread_mutex_destroy(&signal->own.lock);
 }
 
 static void objpool__signal_unmake(objpool__signal *signal) {
-  pthread_mutex_lock(&signal->lock); /* whoever set it is done with it */
-  pthread_mutex_unlock(&signal->lock);
-  pthread_mutex_destroy(&signal->lock);
-  pthread_cond_destroy(&signal->wake);
+  pthread_mutex_lock(&signal->bell->lock); /* whoever set it is done with it */
+  pthread_mutex_unlock(&signal->bell->lock);
+  if (signal->bell != &signal->own) return;
+  pthread_mutex_destroy(&signal->own.lock);
+  pthread_cond_destroy(&signal->own.wake);
 }
 
 static uint32_t *objpool__signal_set(objpool__signal *signal) {
-  pthread_mutex_lock(&signal->lock);
+  objpool__bell *bell = signal->bell; /* the signal may be gone once it is set and the lock is free */
+  pthread_mutex_lock(&bell->lock);
   __atomic_store_n(&signal->progress, OBJPOOL__SET, __ATOMIC_RELEASE); /* pairs with objpool__signal_is_set */
-  pthread_cond_signal(&signal->wake);
-  pthread_mutex_unlock(&signal->lock);
+  pthread_cond_broadcast(&bell->wake);                                 /* others may hear the same bell */
+  pthread_mutex_unlock(&bell->lock);
   return NULL;
 }
 
 static void objpool__signal_wake(uint32_t *word) { (void)word; }
 
 static bool objpool__signal_wait(objpool__signal *signal, uint64_t deadline) {
-  pthread_mutex_lock(&signal->lock);
+  pthread_mutex_lock(&signal->bell->lock);
   while (!objpool__signal_is_set(signal)) {
     uint64_t now = objpool__now_ns(), left;
     if (now >= deadline) break;
@@ -2524,11 +2538,11 @@ static bool objpool__signal_wait(objpool__signal *signal, uint64_t deadline) {
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     int before = objpool__cancel_off();
-    pthread_cond_timedwait(&signal->wake, &signal->lock, &until);
+    pthread_cond_timedwait(&signal->bell->wake, &signal->bell->lock, &until);
     objpool__cancel_restore(before);
   }
   bool set = objpool__signal_is_set(signal);
-  pthread_mutex_unlock(&signal->lock);
+  pthread_mutex_unlock(&signal->bell->lock);
   return set;
 }
 #endif

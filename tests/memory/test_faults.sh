@@ -12,10 +12,14 @@ for function in malloc calloc realloc aligned_alloc posix_memalign free pthread_
   pthread_cond_init pthread_condattr_init pthread_condattr_setclock pthread_mutex_init syscall; do
   wrap="$wrap -Wl,--wrap=$function"
 done
-for sanitizer in "" "-fsanitize=address,undefined -fno-sanitize-recover=all"; do
+for flags in "" "-U__linux__" "-fsanitize=address,undefined -fno-sanitize-recover=all"; do
   # shellcheck disable=SC2086
-  "$CC" -std=gnu11 -O1 -g -Wall -Wextra -fexceptions -fno-builtin-malloc -fno-builtin-free $sanitizer -pthread -I. $wrap \
+  "$CC" -std=gnu11 -O1 -g -Wall -Wextra -fexceptions -fno-builtin-malloc -fno-builtin-free $flags -pthread -I. $wrap \
     tests/fault/fault.c -o "$work/fault"
-  echo "faults${sanitizer:+ under AddressSanitizer and UndefinedBehaviorSanitizer}:"
+  case $flags in
+    "") echo "faults:" ;;
+    -U*) echo "faults on a system without futexes:" ;;
+    *) echo "faults under AddressSanitizer and UndefinedBehaviorSanitizer:" ;;
+  esac
   ASAN_OPTIONS=detect_leaks=0 timeout 600 tests/tools/steady "$work/fault" "$@"
 done
