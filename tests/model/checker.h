@@ -126,7 +126,9 @@ static void *checker__memset(void *memory, int value, size_t size) {
 }
 
 static void *checker__memcpy(void *to, const void *from, size_t size) {
-  if (size % sizeof(uint64_t) == 0)
+  if (size == sizeof(uint32_t)) /* one number, as it is read elsewhere */
+    *(uint32_t *)to = *(const uint32_t *)from;
+  else if (size % sizeof(uint64_t) == 0)
     for (size_t i = 0; i < size / sizeof(uint64_t); i++) ((uint64_t *)to)[i] = ((const uint64_t *)from)[i];
   else
     for (size_t i = 0; i < size; i++) ((char *)to)[i] = ((const char *)from)[i];
