@@ -157,7 +157,7 @@ enum { ROUNDS = SCALED(20000, 3000, 1500) };
 static void *give_back_too(void *unused) {
   for (long i = 1; i <= ROUNDS; i++) {
     if (!spin_until(&go, i)) break;
-    for (volatile long k = i / 97 % 89; k > 0; k = k - 1) {}
+    for (long k = i / 97 % 89; k > 0; k--) __asm__ volatile("");
     they_won = gives_back(now_tried->theirs);
     if (!they_won) CHECK(said[0]);
     __atomic_store_n(&done, i, __ATOMIC_RELEASE);
@@ -180,7 +180,7 @@ static void of_two_that_give_back_at_once_one_wins(const way *tried) {
     CHECK(shared);
     shared->resets = 0;
     __atomic_store_n(&go, i, __ATOMIC_RELEASE);
-    for (volatile long k = i % 97; k > 0; k = k - 1) {}
+    for (long k = i % 97; k > 0; k--) __asm__ volatile("");
     won = gives_back(tried->ours);
     spin_until(&done, i);
     if (won + they_won != 1) {
@@ -271,7 +271,8 @@ static void between_any_two_instructions_one_wins(const way *tried) {
   their_turn = their_end = 0;
   thing *keep = (thing *)objpool_acquire(tried->pool);
   other = start_thread(give_back_when_the_first_is_stopped, NULL);
-  for (stop_after = 0; !came_to_its_end; stop_after = stop_after + (stop_after < 150 ? 1 : 31)) {
+  for (long turn = 0; !came_to_its_end; turn += turn < 150 ? 1 : 31) {
+    stop_after = turn;
     bool won;
     shared = (thing *)objpool_acquire(tried->pool);
     CHECK(shared);
@@ -304,7 +305,7 @@ static void traps_work(void *unused) {
   (void)unused;
   stop_after = 3;
   begin_stepping();
-  for (volatile int i = 0; i < 3; i = i + 1) {}
+  for (int i = 0; i < 3; i++) __asm__ volatile("");
   _exit(stepping ? 7 : 0);
 }
 
