@@ -24,7 +24,7 @@ version   = $(shell awk '/define OBJPOOL_VERSION_(MAJOR|MINOR|PATCH) / { printf 
 
 .DELETE_ON_ERROR:
 .PHONY: help compiler demo test test-all sanitize examples example-packages example-postgres example-http \
-        bench bench-quick bench-grid bench-instructions bench-scaling matrix fuzz mutate coverage stress man install format clean
+        bench bench-quick bench-grid bench-frame bench-instructions bench-scaling matrix fuzz mutate coverage stress man install format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -75,12 +75,16 @@ example-http: compiler ## pooled HTTP clients on an nginx server that is started
 bench: ## measure against the allocators and pools one would use instead: a quarter of an hour
 	@bench/run
 	@bench/grid
+	@bench/frame
 
 bench-quick: ## the same in less than a minute
 	@bench/run --quick
 
 bench-grid: ## measure pools at their limit against a mutex, an array and a condition variable: three minutes
 	@bench/grid
+
+bench-frame: ## measure a game's frame against slot maps, dense arrays and malloc: a minute
+	@bench/frame
 
 bench-instructions: ## count instructions per operation, exactly; memory and code size
 	@bench/instructions
