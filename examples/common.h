@@ -77,6 +77,13 @@ __attribute__((format(printf, 2, 3))) static inline void check(bool holds, const
 
 static inline int checks_result(void) { return checks_failed ? EXIT_WRONG : EXIT_SUCCESS; }
 
+/* With --help, or -h: says how the program is used, and ends it. */
+static inline void help_argument(int argc, char **argv, const char *usage) {
+  if (argc < 2 || (strcmp(argv[1], "--help") && strcmp(argv[1], "-h"))) return;
+  puts(usage);
+  exit(EXIT_SUCCESS);
+}
+
 /* The number at `position` of the command line, or `fallback` where that is shorter; ends the program on nonsense. */
 static inline size_t number_argument(int argc, char **argv, int position, const char *what, size_t fallback) {
   if (position >= argc) return fallback;

@@ -1,13 +1,13 @@
 /* The load that metrics_server.c and top.c look at: three named pools of different types, and any more that the user
- * names, kept busy by worker threads. Every twelve seconds a burst of four: all connections taken, and twice the pages
- * that may stay idle. Include after objpool.h. */
+ * names, kept busy by worker threads. Every twelve seconds a burst of four: twelve talk over eight connections, one of
+ * them holds on to its own, and twice the pages are read that may stay idle. Include after objpool.h. */
 #ifndef EXAMPLES_FLEET_LOAD_H
 #define EXAMPLES_FLEET_LOAD_H
 
 #include "common.h"
 
 struct connection {
-  int socket;
+  unsigned talks; /* it wears out */
   char peer[256];
 };
 
@@ -20,11 +20,32 @@ struct request {
   char line[240];
 };
 
-OBJPOOL_DEFINE(connection_pool, struct connection);
+/* As if it were opened on another machine. */
+static inline bool connection_open(struct connection *connection, void *unused) {
+  (void)unused;
+  sleep_ns(2 * MILLISECONDS);
+  snprintf(connection->peer, sizeof connection->peer, "peer");
+  return true;
+}
+
+static inline bool connection_is_alive(struct connection *connection, void *unused) {
+  (void)unused;
+  return connection->talks < 500;
+}
+
+OBJPOOL_DEFINE(connection_pool, struct connection, opt.create = connection_open, opt.validate = connection_is_alive,
+               opt.validate_on = OBJPOOL_ON_RELEASE);
 OBJPOOL_DEFINE(page_pool, struct page);
 OBJPOOL_DEFINE(request_pool, struct request);
 
-enum { FLEET_CONNECTIONS = 8, FLEET_PAGES_IDLE = 32, FLEET_EXTRA_MAX = 64, FLEET_WORKERS = 4 };
+enum {
+  FLEET_CONNECTIONS = 8,
+  FLEET_TALKERS = 12,
+  FLEET_TALKERS_CALM = 4, /* those that talk between bursts */
+  FLEET_PAGES_IDLE = 32,
+  FLEET_EXTRA_MAX = 64,
+  FLEET_WORKERS = FLEET_TALKERS + 2
+};
 
 static struct fleet {
   connection_pool connections;
@@ -41,20 +62,24 @@ static inline bool fleet_stopping(void) { return __atomic_load_n(&fleet.stopping
 
 static inline bool fleet_burst(void) { return (now_ns() - fleet.started_ns) / SECONDS % 12 >= 8; }
 
-/* A worker that talks to peers: it holds two connections, four in a burst; two such workers then have all eight. */
-static inline void *fleet_talk(void *unused) {
-  struct connection *held[FLEET_CONNECTIONS / 2] = {0};
-  (void)unused;
+/* A worker that talks to peers, over one connection at a time. The first one dawdles in each burst for two seconds before it gives
+ * its connection back. */
+static inline void *fleet_talk(void *which) {
+  const uintptr_t number = (uintptr_t)which;
+  bool dawdled = false;
   while (!fleet_stopping()) {
-    size_t want = fleet_burst() ? FLEET_CONNECTIONS / 2 : 2;
-    for (size_t i = 0; i < FLEET_CONNECTIONS / 2; i++) {
-      connection_pool_release(&fleet.connections, held[i]); /* NULL is fine */
-      held[i] = i < want ? connection_pool_acquire_for(&fleet.connections, 2 * MILLISECONDS) : NULL;
-      if (i < want && !held[i] && errno != ETIMEDOUT) fail("connections: %s", strerror(errno));
-    }
-    sleep_ns(5 * MILLISECONDS);
+    bool burst = fleet_burst();
+    sleep_ns((burst ? 1 : 5) * MILLISECONDS);
+    if (!burst && number >= FLEET_TALKERS_CALM) continue;
+    struct connection *connection = connection_pool_acquire_for(&fleet.connections, OBJPOOL_MS(20));
+    if (!connection && errno != ETIMEDOUT) fail("connections: %s", strerror(errno));
+    if (!connection) continue;
+    connection->talks++;
+    sleep_ns(4 * MILLISECONDS);
+    for (int i = 0; number == 0 && burst && !dawdled && i < 400 && !fleet_stopping(); i++) sleep_ns(5 * MILLISECONDS);
+    dawdled = burst;
+    connection_pool_release(&fleet.connections, connection);
   }
-  for (size_t i = 0; i < FLEET_CONNECTIONS / 2; i++) connection_pool_release(&fleet.connections, held[i]);
   return NULL;
 }
 
@@ -103,9 +128,9 @@ static inline void fleet_start(size_t extra_count, char *const *names) {
     }
   }
   fleet.started_ns = now_ns();
-  void *(*const work[FLEET_WORKERS])(void *) = {fleet_talk, fleet_talk, fleet_read_pages, fleet_answer};
-  for (size_t i = 0; i < FLEET_WORKERS; i++) {
-    int error = pthread_create(&fleet.workers[i], NULL, work[i], NULL);
+  for (uintptr_t i = 0; i < FLEET_WORKERS; i++) {
+    void *(*work)(void *) = i < FLEET_TALKERS ? fleet_talk : i == FLEET_TALKERS ? fleet_read_pages : fleet_answer;
+    int error = pthread_create(&fleet.workers[i], NULL, work, (void *)i);
     if (error) fail("pthread_create: %s", strerror(error));
   }
 }
