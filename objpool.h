@@ -52,6 +52,7 @@
         >>times         how long waits and creates took
         >>peaks         how a new peak is noticed without a test in the fast paths
         >>commons       one magazine under a lock
+        >>loops         what is due for an event loop
         >>waiting       the queue
         >>revocation    how every slot is closed
         >>slot          what a thread's slow paths do with its slot
@@ -67,6 +68,7 @@
         >>misuse        what is wrong with an object
         >>acquiring     the slow half of an acquire
         >>releasing     the slow half of a release
+        >>async         event loops tell their waiters
         >>walking       loops over what is in use
         >>registry      every named pool
         >>forks         what happens to all this in a child
@@ -135,6 +137,17 @@
       // time is up. Waiters are served in the order they came; who comes later may take what is idle just then, until the
       // first in line has waited for config.fair_after_ns: from then on objects are handed to that one.
       struct conn *conn_pool_acquire_for(conn_pool *pool, int64_t timeout_ns);
+      // As acquire_for, without a thread that waits: an event loop's waiter stands in the same line as threads. An object at
+      // once; or NULL with EINPROGRESS: then `ready` comes once, from objpool_loop_run alone, with an object that is its own to
+      // release, or with NULL and ETIMEDOUT, ECANCELED, ENOMEM or OBJPOOL_ECLOSED; or NULL with acquire's errors, or EINVAL for
+      // a loop that is none. On the loop's thread; in local pools, too. The waiter lies in your request, all-zero when it is
+      // new, with a `user` for you; from `ready` on it may be used again as it is, or freed. `ready` may use pools as it
+      // likes; it must not throw or longjmp.
+      struct conn *conn_pool_acquire_async(conn_pool *pool, conn_pool_waiter *waiter, objpool_loop *loop, int64_t timeout_ns,
+                                           void (*ready)(conn_pool_waiter *waiter, struct conn *conn, int error));
+      // True: it no longer waits, what it had been handed goes to the next in line, `ready` never comes. False: that has come,
+      // or is about to. Any thread, while waiter and loop are there (who frees them in `ready` must know of other threads).
+      bool conn_pool_cancel(conn_pool *pool, conn_pool_waiter *waiter);
       // Gives an object back, whichever thread acquired it. NULL is fine. Cannot fail; preserves errno.
       void conn_pool_release(conn_pool *pool, struct conn *conn);
       // A release of a broken object: it is destroyed.
@@ -215,6 +228,11 @@
    may fork, or come back on another thread (fibers), but not longjmp or be cancelled. In C++ create, reset and validate may
    throw: create has then refused, the object of the others is destroyed as invalid. No function is a cancellation point.
    longjmp and exit leave a scope without releasing its guards.
+
+   Event loops. A waiter of a loop (conn_pool_acquire_async) stands in line among threads, in the order in which they came. It
+   cannot look for itself: what comes back while it is the first is handed to it at once, with or without fair_after_ns, and
+   is in use from then on for close, drain and max_objects, though it counts as acquired only when objpool_loop_run has told
+   it. A pool must not be destroyed before its waiters were told, but those that a close sent away; a loop not before all were.
 
    Ownership. What an acquire returns is the caller's until release, discard or extract. Objects never move. The pool
    writes into an object only for opt.wipe: an idle object keeps its state.
@@ -646,6 +664,38 @@ typedef struct objpool__walk {
   size_t chunk, places;     /* the next chunk, and how many places there were */
 } objpool__walk;
 
+/* Whoever waits stands in a pool's queue with one of these: a thread, or an event loop's waiter. Under the pool's lock. */
+typedef struct objpool__turn {
+  struct objpool__turn *next, *previous;
+  void *object;        /* what it was served with; NULL: with the permit to create one */
+  uint64_t began_ns;   /* when it joined the queue */
+  bool served, closed; /* it left the queue; for the pool was closed */
+  bool async;          /* it is the first member of an objpool__async */
+} objpool__turn;
+
+/* What every waiter of an event loop starts with. All-zero when it is new. Private. */
+typedef struct objpool__async {
+  objpool__turn turn;
+  struct objpool__state *state;  /* of the pool; NULL: it is no longer concerned */
+  struct objpool__looping *loop; /* NULL: it does not wait */
+  void (*tell)(struct objpool__async *waiter, void *object, int error);
+  uint64_t deadline, serial;                      /* UINT64_MAX: none; in the order in which the loop's waiters came */
+  struct objpool__async *child, *later, *earlier; /* in the loop's heap, or in its list */
+  int stage;                                      /* an objpool__stage */
+} objpool__async;
+
+/* An event loop, for waiters without a thread: one for each loop of the program. All-zero is none. */
+typedef struct objpool_loop {
+  struct objpool__looping *state; /* private */
+} objpool_loop;
+
+/* Waits in a pool's queue for the functions without the type, as conn_pool_waiter. All-zero when it is new. */
+typedef struct objpool_waiter {
+  objpool__async base; /* private */
+  void *user;          /* yours */
+  void (*objpool__ready)(struct objpool_waiter *waiter, void *object, int error);
+} objpool_waiter;
+
 /* Every pool starts with one. All-zero is a pool that was not used yet. Private, but for its address. */
 struct objpool {
   uintptr_t table_offset; /* of the slot table, from the empty table: no test for a pool without one */
@@ -721,9 +771,35 @@ OBJPOOL_API size_t objpool_abandon(objpool *pool);
 OBJPOOL_API void objpool_close(objpool *pool);
 OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns);
 OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects) OBJPOOL__MUST_USE;
+/* As conn_pool_acquire_async and conn_pool_cancel. */
+OBJPOOL_API void *objpool_acquire_async(objpool *pool, objpool_waiter *waiter, objpool_loop *loop, int64_t timeout_ns,
+                                        void (*ready)(objpool_waiter *waiter, void *object,
+                                                      int error)) OBJPOOL__MUST_USE;
+OBJPOOL_API bool objpool_cancel(objpool *pool, objpool_waiter *waiter);
 OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool);
 OBJPOOL_API void objpool_reset_stats(objpool *pool);
 OBJPOOL_API void *objpool_context(const objpool *pool);
+
+/* ---- event loops: whose waiters stand in the queues of any number of pools, among threads
+
+   A loop's functions are called by its own thread, but for what says otherwise; after a fork they do nothing in the child,
+   where all that waited is forgotten: there a loop is destroyed and made anew, its waiters are cleared. */
+
+/* `wake` is called by any thread, with no lock held, once each time something becomes due for the loop (but for what becomes
+   due to a run on its own thread, which goes on with it, and calls it once at its end if it has left something): it must only
+   schedule a run, as a write to a pipe or an async handle of libuv does, and use neither pool nor loop. NULL: the loop has an eventfd.
+   False with errno ENOMEM, ENOSYS (no wake, and no eventfd here) or what the system says, EMFILE say: it is then all-zero. */
+OBJPOOL_API bool objpool_loop_init(objpool_loop *loop, void (*wake)(void *user), void *user);
+/* Leaves it all-zero; twice is harmless. With waiters that were not told yet it panics. */
+OBJPOOL_API void objpool_loop_destroy(objpool_loop *loop);
+/* A descriptor that is readable when run has work to do but for what next_ns tells; -1: there is a `wake`. The loop's: do not
+   read or close it. */
+OBJPOOL_API int objpool_loop_fd(const objpool_loop *loop);
+/* Finishes the acquires of up to `most` waiters that were served or closed, or whose time is up: runs `validate` or `create`
+   for them, then `ready`; those that become due meanwhile are among them. Returns how many. */
+OBJPOOL_API size_t objpool_loop_run(objpool_loop *loop, size_t most);
+/* Nanoseconds until a run has something to do if nothing becomes due before: 0 if something is due, -1: never. Any thread. */
+OBJPOOL_API int64_t objpool_loop_next_ns(const objpool_loop *loop);
 
 /* ---- a fleet of pools: registry, output, pressure, maintenance, monitor */
 
@@ -844,8 +920,9 @@ OBJPOOL_API uintptr_t *objpool__own_row(void) __attribute__((__noinline__));
 #define OBJPOOL__ROW objpool__thread_row
 #endif
 
-/* MAKE: as ACQUIRE, but a new object is built by the objpool__construction whose address stands in place of the timeout. */
-typedef enum objpool__how { OBJPOOL__TRY, OBJPOOL__ACQUIRE, OBJPOOL__WAIT, OBJPOOL__MAKE } objpool__how;
+/* MAKE: as ACQUIRE, but a new object is built by the objpool__construction whose address stands in place of the timeout.
+   ASYNC: as WAIT, but the objpool__async whose address stands there stands in the queue, its deadline being the timeout. */
+typedef enum objpool__how { OBJPOOL__TRY, OBJPOOL__ACQUIRE, OBJPOOL__WAIT, OBJPOOL__MAKE, OBJPOOL__ASYNC } objpool__how;
 typedef struct objpool__construction {
   bool (*run)(void *object, void *arguments); /* in place of create */
   void *arguments;
@@ -882,6 +959,8 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__sizes_trim OBJPOOL__LINKED(objpool__sizes_trim)
 #define objpool__sizes_stats OBJPOOL__LINKED(objpool__sizes_stats)
 #define objpool__acquire_many OBJPOOL__LINKED(objpool__acquire_many)
+#define objpool__acquire_async OBJPOOL__LINKED(objpool__acquire_async)
+#define objpool__cancel OBJPOOL__LINKED(objpool__cancel)
 
 /* Kept out of line, so that the fast paths stay small wherever they are inlined. */
 #define OBJPOOL__OUT_OF_LINE OBJPOOL_API __attribute__((__noinline__))
@@ -925,6 +1004,10 @@ OBJPOOL_API void objpool__sizes_destroy(objpool__sizes *sizes, objpool *classes,
 OBJPOOL_API size_t objpool__sizes_trim(objpool *classes, const size_t *capacities, size_t count, size_t keep_bytes);
 OBJPOOL_API objpool_stats objpool__sizes_stats(const objpool__sizes *sizes, const objpool *classes, size_t count);
 OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count);
+OBJPOOL_API void *objpool__acquire_async(objpool *pool, objpool__describe *describe, objpool__async *waiter,
+                                         objpool_loop *loop, int64_t timeout_ns,
+                                         void (*tell)(objpool__async *waiter, void *object, int error));
+OBJPOOL_API bool objpool__cancel(objpool *pool, objpool__async *waiter);
 
 OBJPOOL__C_ENDS
 
@@ -1671,6 +1754,11 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
   typedef struct name##_handle {                                                                                       \
     uint32_t index, generation;                                                                                        \
   } name##_handle;                                                                                                     \
+  typedef struct name##_waiter {                                                                                       \
+    objpool__async base;                                                                                               \
+    void *user;                                                                                                        \
+    void (*objpool__ready)(struct name##_waiter *, name##_objpool_value *, int);                                       \
+  } name##_waiter;                                                                                                     \
   typedef struct name##_objpool_options {                                                                              \
     bool (*create)(name##_objpool_value *, void *);                                                                    \
     void (*reset)(name##_objpool_value *, void *);                                                                     \
@@ -1780,6 +1868,21 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
                                                           name##_objpool_value *const *objpool__o,                     \
                                                           size_t objpool__n) {                                         \
     while (objpool__n-- > 0) name##_release(objpool__p, *objpool__o++);                                                \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_tell(objpool__async *objpool__w, void *objpool__o,     \
+                                                                     int objpool__e) {                                 \
+    name##_waiter *objpool__n = OBJPOOL__CAST(name##_waiter *, OBJPOOL__CAST(void *, objpool__w));                     \
+    objpool__n->objpool__ready(objpool__n, OBJPOOL__VALUE(name, objpool__o), objpool__e);                              \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire_async(                         \
+      name##_objpool_pool *objpool__p, name##_waiter *objpool__w, objpool_loop *objpool__l, int64_t objpool__t,        \
+      void (*objpool__r)(name##_waiter *, name##_objpool_value *, int)) {                                              \
+    if (!objpool__w->base.loop) objpool__w->objpool__ready = objpool__r;                                               \
+    return OBJPOOL__VALUE(name, objpool__acquire_async(&objpool__p->base, name##_objpool_describe, &objpool__w->base,  \
+                                                       objpool__l, objpool__t, OBJPOOL__THAT(name##_objpool_tell)));   \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_cancel(name##_objpool_pool *objpool__p, name##_waiter *objpool__w) {      \
+    return objpool__cancel(&objpool__p->base, &objpool__w->base);                                                      \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {            \
     return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n)   \
@@ -2578,7 +2681,7 @@ static void objpool__pause(unsigned *turns) {
   objpool__signal_unmake(&nobody);
 }
 
-/* Files of the system, for the pressure of memory. */
+/* Files of the system: for the pressure of memory, and a counter that an event loop can wait for. */
 
 #ifndef OBJPOOL__PRESSURE_ROOT
 #define OBJPOOL__PRESSURE_ROOT "" /* where tests put files of their own */
@@ -2602,12 +2705,28 @@ static size_t objpool__read_file(const char *path, char *text, size_t size) {
   text[length] = 0;
   return length;
 }
+
+/* An eventfd, or -1 with errno. By plain calls: the C library's would be cancellation points. */
+static int objpool__event_make(void) { return (int)syscall(SYS_eventfd2, 0L, (long)(O_NONBLOCK | OBJPOOL__CLOEXEC)); }
+static void objpool__event_unmake(int event) { syscall(SYS_close, (long)event); }
+static void objpool__event_set(int event) { /* fails only if it is set already, 2^64 times */
+  const uint64_t once = 1;
+  syscall(SYS_write, (long)event, &once, (long)sizeof once);
+}
+static void objpool__event_clear(int event) { /* fails if it is clear already */
+  uint64_t times;
+  syscall(SYS_read, (long)event, &times, (long)sizeof times);
+}
 #else
 static size_t objpool__read_file(const char *path, char *text, size_t size) {
   (void)path, (void)size;
   text[0] = 0;
   return 0;
 }
+static int objpool__event_make(void) { return errno = ENOSYS, -1; }
+static void objpool__event_unmake(int event) { (void)event; }
+static void objpool__event_set(int event) { (void)event; }
+static void objpool__event_clear(int event) { (void)event; }
 #endif
 
 /* Clears memory so that no optimiser drops it. */
@@ -2737,7 +2856,7 @@ static bool objpool__barrier(void) {
 /* ---- room: state >>state
    What a pool in use consists of: a struct for each room that works on it, which says whose it is and what guards it.
    Magazines and depot are those of Bonwick and Adams (2001). Locks, each above those after it: registry, growth, process,
-   revoke, a slot's, commons, memory. */
+   revoke, a slot's, commons, memory or a loop's. */
 
 #define OBJPOOL__ALONE __attribute__((__aligned__(OBJPOOL_CACHE_LINE))) /* starts a cache line of its own */
 
@@ -2780,6 +2899,7 @@ typedef struct objpool__quest {
   void *object;                              /* found idle, or handed over */
   void *cell;                                /* of the slot's strip, to build one in */
   const objpool__construction *construction; /* what builds a new one; NULL: create */
+  objpool__async *async;                     /* who stands in the queue in place of the calling thread; NULL: nobody */
 } objpool__quest;
 
 /* What an engine has to do; each stands in a room of its own. Which one a pool has is chosen once, by
@@ -2925,23 +3045,46 @@ typedef struct objpool__gate {
 } objpool__gate;
 
 typedef struct objpool__waiter { /* lies on the stack of a waiting thread; guarded by the commons lock */
-  struct objpool__waiter *next, *previous;
-  objpool__signal signal; /* set when it was served, or is to look for itself */
-  bool served;            /* it has left the queue, with this: */
-  bool closed;            /* nothing, for the pool was closed; else */
-  void *object;           /* an object, or NULL with the permit to create one */
-  uint64_t began_ns;
+  objpool__turn turn;            /* first: the queue sees only this */
+  objpool__signal signal;        /* set when it was served, or is to look for itself */
 } objpool__waiter;
 
-/* Owner: the pool; guarded by the commons lock, but `waiting`, `call` and `due` are read without. */
+/* Owner: the pool; guarded by the commons lock, but `waiting`, `call`, `due` and the times are read without; `untold` is by
+   atomic add. */
 typedef struct objpool__queue {
   size_t waiting;
-  objpool__waiter *first, *last;
-  uint64_t began_ns; /* when those who wait began to, added up */
-  bool called;       /* the first was told to look for itself, and has not done so yet */
-  bool call;         /* there is a first, and it is due or not called: who leaves something idle must serve */
-  bool due;          /* the first has waited for fair_after_ns: nobody overtakes it */
+  size_t untold; /* waiters of event loops that stand in it, or left it and are still to be told by way of the pool */
+  objpool__turn *first, *last;
+  objpool__uint64 began_ns; /* when those who wait began to, added up */
+  objpool__uint64 first_ns; /* when the first began to; 0: there is none */
+  bool called;              /* the first was told to look for itself, and has not done so yet */
+  bool call;                /* there is a first, and it is due or not called: who leaves something idle must serve */
+  bool due;                 /* the first has waited for fair_after_ns: nobody overtakes it */
 } objpool__queue;
+
+/* Where a waiter of an event loop is. */
+typedef enum objpool__stage {
+  OBJPOOL__NOWHERE, /* it does not wait */
+  OBJPOOL__IN_LINE, /* in a pool's queue, and in the loop's heap */
+  OBJPOOL__DUE,     /* in the loop's list, to be told */
+  OBJPOOL__TAKEN    /* a run is telling it */
+} objpool__stage;
+
+/* An event loop. Owner: objpool_loop; guarded by `lock`, but `wakes` is by atomic add, and what is fixed is read without. */
+typedef struct objpool__looping {
+  /* nothing is locked under it: so who forks, and holds all other locks, takes it like anybody */
+  objpool__plain_mutex lock;
+  void (*wake)(void *user); /* fixed, as user, event and forks */
+  void *user;
+  int event;                  /* an eventfd; -1: there is a wake */
+  unsigned forks;             /* of the process, when the loop was made: in a child it is not there */
+  uint64_t serial;            /* waiters that ever stood in line */
+  objpool__async *in_line;    /* a heap by their deadlines, a pairing heap of Fredman and others (1986) */
+  objpool__async *due, *last; /* a list */
+  uintptr_t runner;           /* the thread that runs; 0: none */
+  bool announced;             /* the eventfd was set since the last run began, or will be at once */
+  unsigned wakes;             /* calls of wake, or settings of the eventfd, under way */
+} objpool__looping;
 
 /* Owner: the pool; guarded by `lock`. The counts are read without. */
 typedef struct objpool__commons {
@@ -4265,6 +4408,146 @@ static size_t objpool__count_commons(objpool__state *state) {
   return idle;
 }
 
+/* ---- room: loops >>loops
+   What is due for an event loop. Its waiters stand in the queues of pools as threads do; served or closed they come into the
+   loop's list, and it is woken.
+   1. A waiter joins a queue, and becomes due, under the commons lock of the pool and the loop's lock; who cancels it in line
+      has both, too. A run takes it, and a cancel takes it out of the list, under the loop's. So of those who would end its
+      wait one wins, and whoever lost sees that by its stage.
+   2. A run takes a waiter whose time is up under the loop's lock alone: where it stands in a queue, and lives, and so does the
+      pool, for it is in queue.untold. Only then it comes for the commons lock; served meanwhile, it has what it was given.
+   3. Who makes a waiter due puts it into the list before it wakes the loop. A run forgets that the loop was woken, then clears
+      the eventfd, then looks at the list; who comes later finds either the run, which looks once more, under the lock under which it
+      ends, or a loop that was not woken, and wakes it. No wake-up is lost; one may come for nothing.
+   4. Wakes run without a lock, and count themselves in `wakes` before: a loop ends after the last of them. */
+
+/* A heap: every waiter's deadline is at most those of its children, which are linked through `later`. */
+static bool objpool__is_sooner(const objpool__async *one, const objpool__async *other) {
+  return one->deadline < other->deadline || (one->deadline == other->deadline && one->serial < other->serial);
+}
+
+static objpool__async *objpool__meld(objpool__async *one, objpool__async *other) {
+  if (!one || !other) return one ? one : other;
+  bool first = objpool__is_sooner(one, other);
+  objpool__async *above = first ? one : other, *below = first ? other : one;
+  below->earlier = above;
+  below->later = above->child;
+  if (below->later) below->later->earlier = below;
+  above->child = below;
+  return above;
+}
+
+/* Children without a parent become one heap: in pairs, and these from the last to the first. */
+static objpool__async *objpool__meld_all(objpool__async *children) {
+  objpool__async *pairs = NULL, *whole = NULL, *next;
+  for (objpool__async *one = children; one; one = next) {
+    objpool__async *other = one->later;
+    next = other ? other->later : NULL;
+    one->later = one->earlier = NULL;
+    if (other) other->later = other->earlier = NULL;
+    one = objpool__meld(one, other);
+    one->later = pairs;
+    pairs = one;
+  }
+  for (; pairs; pairs = next) {
+    next = pairs->later;
+    pairs->later = NULL;
+    whole = objpool__meld(whole, pairs);
+  }
+  return whole;
+}
+
+static void objpool__leave_line(objpool__looping *loop, objpool__async *waiter) {
+  objpool__async *rest = objpool__meld_all(waiter->child);
+  waiter->child = NULL;
+  if (waiter == loop->in_line) {
+    loop->in_line = rest;
+    return;
+  }
+  *(waiter->earlier->child == waiter ? &waiter->earlier->child : &waiter->earlier->later) = waiter->later;
+  if (waiter->later) waiter->later->earlier = waiter->earlier;
+  loop->in_line = objpool__meld(loop->in_line, rest);
+}
+
+static void objpool__leave_list(objpool__looping *loop, objpool__async *waiter) {
+  *(waiter->earlier ? &waiter->earlier->later : &loop->due) = waiter->later;
+  *(waiter->later ? &waiter->later->earlier : &loop->last) = waiter->earlier;
+}
+
+/* Whether the loop was made in this process, and not in one that it was forked from: there its lock may be held for good. */
+static bool objpool__is_here(const objpool__looping *loop) {
+  (void)objpool__holds_all(); /* in a fork's child that has not begun yet: it is one more fork away */
+  return loop && loop->forks == objpool__process.forks;
+}
+
+/* The waiter stands in the queue. Under the commons lock. */
+static void objpool__loop_joins(objpool__async *waiter) {
+  objpool__looping *loop = waiter->loop;
+  waiter->child = waiter->later = waiter->earlier = NULL;
+  objpool__mutex_lock(&loop->lock);
+  waiter->serial = ++loop->serial;
+  OBJPOOL__STORE(waiter->stage, OBJPOOL__IN_LINE); /* relaxed, here and below: decided under the lock */
+  loop->in_line = objpool__meld(loop->in_line, waiter);
+  objpool__mutex_unlock(&loop->lock);
+}
+
+/* The waiter has left the queue, served or closed. Under the commons lock. Returns the loop if it is to be woken, which
+   objpool__loop_wake does. */
+static objpool__looping *objpool__loop_due(objpool__state *state, objpool__async *waiter) {
+  objpool__looping *loop = waiter->loop;
+  bool wakes = false;
+  objpool__mutex_lock(&loop->lock);
+  if (waiter->stage == OBJPOOL__IN_LINE) { /* else its time is up, and a run is about to look at it */
+    objpool__leave_line(loop, waiter);
+    OBJPOOL__STORE(waiter->stage, OBJPOOL__DUE);
+    waiter->later = NULL;
+    waiter->earlier = loop->last;
+    *(loop->last ? &loop->last->later : &loop->due) = waiter;
+    loop->last = waiter;
+    if (waiter->turn.closed) { /* there is nothing more that it needs the pool for */
+      waiter->state = NULL;
+      __atomic_fetch_sub(&state->queue.untold, 1, __ATOMIC_RELEASE); /* pairs with the look of a destroy */
+    }
+    wakes = loop->wake ? loop->runner != objpool__self() : !loop->runner && !loop->announced;
+    if (wakes) {
+      loop->announced = true;
+      __atomic_fetch_add(&loop->wakes, 1, __ATOMIC_RELAXED); /* whoever ends the loop comes by this lock */
+    }
+  }
+  objpool__mutex_unlock(&loop->lock);
+  return wakes ? loop : NULL;
+}
+
+/* Without a lock. */
+static void objpool__loop_wake(objpool__looping *loop) {
+  if (!loop) return;
+  int saved = errno;
+  if (loop->wake)
+    loop->wake(loop->user);
+  else
+    objpool__event_set(loop->event);
+  __atomic_fetch_sub(&loop->wakes, 1, __ATOMIC_RELEASE); /* pairs with objpool_loop_destroy: the last that it does */
+  objpool__set_error(saved);
+}
+
+/* What a run tells next; NULL: nothing is due, and the run has ended: it is `before` who runs, if anybody. */
+static objpool__async *objpool__loop_take(objpool__looping *loop, uintptr_t before) {
+  objpool__mutex_lock(&loop->lock);
+  objpool__async *waiter = loop->due;
+  if (waiter) {
+    objpool__leave_list(loop, waiter);
+  } else if (loop->in_line && loop->in_line->deadline != UINT64_MAX && loop->in_line->deadline <= objpool__now_ns()) {
+    waiter = loop->in_line;
+    objpool__leave_line(loop, waiter);
+  }
+  if (waiter)
+    OBJPOOL__STORE(waiter->stage, OBJPOOL__TAKEN);
+  else
+    loop->runner = before;
+  objpool__mutex_unlock(&loop->lock);
+  return waiter;
+}
+
 /* ---- room: waiting >>waiting
    A queue of nodes under the commons lock. The first in it looks for an object like anybody else when it is called, until it
    has waited for fair_after_ns; from then on objects are handed to it: Go's mutex (sync.Mutex, 1.9) bounds overtaking so.
@@ -4276,7 +4559,21 @@ static size_t objpool__count_commons(objpool__state *state) {
       nothing before the queue is served.
    4. A waiter that gives up takes the lock first: either it was served by then, and takes what it got, or it leaves the
       queue, and nobody serves it any more. Whoever leaves the queue lets the next be called: a call is never lost.
-   5. An end of a reservation (alive--) is looked at like a release: before the look at `call`. */
+   5. An end of a reservation (alive--) is looked at like a release: before the look at `call`.
+   6. The waiter of an event loop cannot look for itself: as the first it is handed what there is, due or not, and `call` is
+      true while it stands there. So rule 1 holds for it, with whoever serves in its place. */
+
+/* Whom to wake once the lock is free: a thread that sleeps, or an event loop; or nobody. */
+typedef struct objpool__sleeper {
+  uint32_t *thread;
+  objpool__looping *loop;
+} objpool__sleeper;
+static const objpool__sleeper objpool__nobody = {NULL, NULL};
+
+static void objpool__wake_up(objpool__sleeper sleeper) {
+  objpool__signal_wake(sleeper.thread);
+  objpool__loop_wake(sleeper.loop);
+}
 
 /* Who is first now, and whether it is due. seq_cst: `call` before the look of a waiter, see 1; `due` orders nothing. */
 static void objpool__queue_settle(objpool__state *state, uint64_t now) {
@@ -4287,55 +4584,63 @@ static void objpool__queue_settle(objpool__state *state, uint64_t now) {
   bool closed = state->limits.closed; /* then nobody is served: objpool_close sends all away */
   if (closed) due = false;
   OBJPOOL__STORE(queue->due, due);
+  OBJPOOL__STORE(queue->first_ns, queue->first ? queue->first->began_ns : 0); /* to tell */
   __atomic_store_n(&queue->call, !closed && queue->first && (due || !queue->called), __ATOMIC_SEQ_CST);
 }
 
-static void objpool__enqueue(objpool__state *state, objpool__waiter *waiter) {
+static void objpool__enqueue(objpool__state *state, objpool__turn *turn) {
   objpool__queue *queue = &state->queue;
   OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock));
-  waiter->next = NULL;
-  waiter->previous = queue->last;
-  *(waiter->previous ? &waiter->previous->next : &queue->first) = waiter;
-  queue->last = waiter;
-  queue->began_ns += waiter->began_ns;
-  OBJPOOL__STORE(queue->waiting, queue->waiting + 1); /* others read it, to tell */
-  objpool__queue_settle(state, queue->first == waiter ? waiter->began_ns : objpool__now_ns());
+  turn->next = NULL;
+  turn->previous = queue->last;
+  *(turn->previous ? &turn->previous->next : &queue->first) = turn;
+  queue->last = turn;
+  OBJPOOL__STORE(queue->began_ns, queue->began_ns + turn->began_ns);       /* others read both, to tell */
+  __atomic_store_n(&queue->waiting, queue->waiting + 1, __ATOMIC_RELEASE); /* after began_ns: see objpool__wait_ns */
+  objpool__queue_settle(state, queue->first == turn ? turn->began_ns : objpool__now_ns());
   __atomic_fetch_add(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
-static void objpool__unqueue(objpool__state *state, objpool__waiter *waiter) {
+static void objpool__unqueue(objpool__state *state, objpool__turn *turn) {
   objpool__queue *queue = &state->queue;
   uint64_t now = objpool__now_ns();
   OBJPOOL_ASSERT(queue->waiting > 0 && OBJPOOL__LOAD(state->gate.hold) > 0);
-  if (queue->first == waiter) queue->called = false;
-  *(waiter->previous ? &waiter->previous->next : &queue->first) = waiter->next;
-  *(waiter->next ? &waiter->next->previous : &queue->last) = waiter->previous;
-  queue->began_ns -= waiter->began_ns;
-  objpool__add(state, OBJPOOL__WAIT_NS, now - waiter->began_ns); /* as objpool__wait_ns looks: one or the other */
-  objpool__took(state, OBJPOOL_TIME_WAIT, now - waiter->began_ns);
-  OBJPOOL__STORE(queue->waiting, queue->waiting - 1); /* as above */
+  if (queue->first == turn) queue->called = false;
+  *(turn->previous ? &turn->previous->next : &queue->first) = turn->next;
+  *(turn->next ? &turn->next->previous : &queue->last) = turn->previous;
+  objpool__add(state, OBJPOOL__WAIT_NS, now - turn->began_ns); /* as objpool__wait_ns looks: one or the other */
+  objpool__took(state, OBJPOOL_TIME_WAIT, now - turn->began_ns);
+  OBJPOOL__STORE(queue->waiting, queue->waiting - 1); /* as above, but before began_ns */
+  __atomic_store_n(&queue->began_ns, queue->began_ns - turn->began_ns, __ATOMIC_RELEASE);
   objpool__queue_settle(state, now);
   __atomic_fetch_sub(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
-/* Hands the first waiter an object, or with NULL the permit to create one. Under the commons lock; the caller wakes what is
-   returned, best without the lock. */
-static uint32_t *objpool__hand_over(objpool__state *state, void *object) {
-  objpool__waiter *waiter = state->queue.first;
-  OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock) && waiter && !waiter->previous);
-  objpool__unqueue(state, waiter);
-  waiter->object = object;
-  waiter->served = true;
-  return objpool__signal_set(&waiter->signal);
+/* Hands the first waiter an object, or with NULL the permit to create one. Under the commons lock; the caller wakes who is
+   returned, without the lock. */
+static objpool__sleeper objpool__hand_over(objpool__state *state, void *object) {
+  objpool__turn *turn = state->queue.first;
+  objpool__sleeper sleeper = objpool__nobody;
+  OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock) && turn && !turn->previous);
+  objpool__unqueue(state, turn);
+  turn->object = object;
+  turn->served = true;
+  if (turn->async)
+    sleeper.loop = objpool__loop_due(state, (objpool__async *)(void *)turn);
+  else
+    sleeper.thread = objpool__signal_set(&((objpool__waiter *)(void *)turn)->signal);
+  return sleeper;
 }
 
-/* Tells the first, who is not due, to look for itself. Under the commons lock; the caller wakes what is returned. */
-static uint32_t *objpool__call_first(objpool__state *state) {
+/* Tells the first, a thread that is not due, to look for itself. Under the commons lock; the caller wakes who is returned. */
+static objpool__sleeper objpool__call_first(objpool__state *state) {
   objpool__queue *queue = &state->queue;
-  OBJPOOL_ASSERT(queue->first && !queue->called);
+  objpool__sleeper sleeper = objpool__nobody;
+  OBJPOOL_ASSERT(queue->first && !queue->called && !queue->first->async);
   queue->called = true;
   __atomic_store_n(&queue->call, false, __ATOMIC_SEQ_CST); /* one order with the looks at it */
-  return objpool__signal_set(&queue->first->signal);
+  sleeper.thread = objpool__signal_set(&((objpool__waiter *)(void *)queue->first)->signal);
+  return sleeper;
 }
 
 /* What is idle outside of open slots, or the permit to build, for the first. Under the commons lock. */
@@ -4355,20 +4660,20 @@ static bool objpool__is_there_any(objpool__state *state) {
    and at a moment during the call nothing was idle outside of open slots, and nothing could be built. */
 static bool objpool__serve(objpool__state *state) {
   while (__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
-    uint32_t *sleeper = NULL;
+    objpool__sleeper sleeper = objpool__nobody;
     void *object;
     bool served = false;
     objpool__lock(&state->commons.lock);
     if (state->queue.first) objpool__queue_settle(state, objpool__now_ns());
     bool due = state->queue.due;
-    if (due) {
+    if (due || (state->queue.call && state->queue.first->async)) {
       served = objpool__seek_for_first(state, &object);
       if (served) sleeper = objpool__hand_over(state, object);
     } else if (state->queue.call && objpool__is_there_any(state)) {
       sleeper = objpool__call_first(state);
     }
     objpool__unlock(&state->commons.lock);
-    objpool__signal_wake(sleeper);
+    objpool__wake_up(sleeper);
     if (!served) return due;
   }
   return false;
@@ -4383,14 +4688,14 @@ OBJPOOL__INLINE bool objpool__serve_due(objpool__state *state) {
    served. Under the commons lock. */
 static bool objpool__look_for_itself(objpool__state *state, objpool__waiter *waiter) {
   objpool__queue *queue = &state->queue;
-  if (waiter->served) return true;
+  if (waiter->turn.served) return true;
   objpool__signal_rearm(&waiter->signal);
-  if (queue->first != waiter || state->limits.closed) return false;
+  if (queue->first != &waiter->turn || state->limits.closed) return false;
   queue->called = false;
   objpool__queue_settle(state, objpool__now_ns()); /* before the look: see 1 */
-  if (!objpool__seek_for_first(state, &waiter->object)) return false;
-  objpool__unqueue(state, waiter);
-  return waiter->served = true;
+  if (!objpool__seek_for_first(state, &waiter->turn.object)) return false;
+  objpool__unqueue(state, &waiter->turn);
+  return waiter->turn.served = true;
 }
 
 /* Waits in the queue until it is served, or its time is up, which is a false. */
@@ -4398,8 +4703,8 @@ static bool objpool__stand_in_line(objpool__state *state, objpool__waiter *waite
   bool served, in_time = true;
   do {
     objpool__lock(&state->commons.lock);
-    served = in_time ? objpool__look_for_itself(state, waiter) : waiter->served;
-    if (!served && !in_time) objpool__unqueue(state, waiter);
+    served = in_time ? objpool__look_for_itself(state, waiter) : waiter->turn.served;
+    if (!served && !in_time) objpool__unqueue(state, &waiter->turn);
     objpool__unlock(&state->commons.lock);
     if (served || !in_time) break;
     in_time = objpool__signal_wait(&waiter->signal, deadline);
@@ -4412,11 +4717,11 @@ static void objpool__unreserve(objpool__state *state) {
   OBJPOOL_ASSERT(OBJPOOL__LOAD(state->limits.alive) > 0);
   if (state->alone) {
     OBJPOOL__STORE(state->limits.alive, state->limits.alive - 1);
-    return;
+  } else {
+    objpool__change_begins(state);
+    __atomic_fetch_sub(&state->limits.alive, 1, __ATOMIC_SEQ_CST); /* seq_cst: before the look for waiters */
+    objpool__change_ends(state);
   }
-  objpool__change_begins(state);
-  __atomic_fetch_sub(&state->limits.alive, 1, __ATOMIC_SEQ_CST); /* seq_cst: before the look for waiters */
-  objpool__change_ends(state);
   objpool__serve(state);
 }
 
@@ -5004,9 +5309,9 @@ static void objpool__local_settle(objpool__state *state) {
     if (idle > below) least = idle - below;
   }
   OBJPOOL__STORE(own->base, start + least * sizeof(void *));
-  /* more alive than a resize allows, or idle objects set aside, which count too: releases must ask */
-  bool ask =
-      state->commons.aside_count || limits->closed || (limits->max_objects && limits->alive > limits->max_objects);
+  /* more alive than a resize allows, idle objects set aside, which count too, or somebody waits: releases must ask */
+  bool ask = state->commons.aside_count || limits->closed ||
+             (limits->max_objects && limits->alive > limits->max_objects) || state->queue.first;
   OBJPOOL__STORE(own->limit, ask ? 0 : start + most * sizeof(void *));
 }
 
@@ -5051,6 +5356,7 @@ static size_t objpool__local_push_some(objpool__state *state, void *const *objec
 
 static bool objpool__local_put(objpool__state *state, void *object) {
   bool kept = !objpool__has_surplus(&state->limits) && objpool__local_push(state, object);
+  if (kept) objpool__serve(state);
   objpool__local_settle(state);
   return kept;
 }
@@ -5293,12 +5599,12 @@ OBJPOOL__INLINE bool objpool__unlocked_put(objpool__state *state, void *object,
     if (surplus) return false;
   }
   if (OBJPOOL__LOAD(state->queue.due)) { /* saves the way over the stack */
-    uint32_t *sleeper = NULL;
+    objpool__sleeper sleeper = objpool__nobody;
     objpool__lock(&state->commons.lock);
     bool handed = state->queue.due;
     if (handed) sleeper = objpool__hand_over(state, object);
     objpool__unlock(&state->commons.lock);
-    objpool__signal_wake(sleeper);
+    objpool__wake_up(sleeper);
     if (handed) {
       objpool__serve(state); /* the next may be called */
       return true;
@@ -5712,7 +6018,7 @@ static objpool__found objpool__commons_find(objpool__state *state, objpool__ques
   objpool__found found;
   bool handed;
   do {
-    uint32_t *sleeper = NULL;
+    objpool__sleeper sleeper = objpool__nobody;
     found = OBJPOOL__NOTHING;
     objpool__lock(&state->commons.lock);
     bool queue = state->queue.due;
@@ -5727,7 +6033,7 @@ static objpool__found objpool__commons_find(objpool__state *state, objpool__ques
     else
       quest->object = object;
     objpool__unlock(&state->commons.lock);
-    objpool__signal_wake(sleeper);
+    objpool__wake_up(sleeper);
   } while (handed);
   return found;
 }
@@ -5773,7 +6079,7 @@ static size_t objpool__cached_push_some(objpool__state *state, void *const *obje
 
 static objpool__fits objpool__commons_put(objpool__state *state, void *object) {
   objpool__fits fits = OBJPOOL__FITS;
-  uint32_t *sleeper = NULL;
+  objpool__sleeper sleeper = objpool__nobody;
   objpool__lock(&state->commons.lock);
   if (objpool__has_surplus(&state->limits))
     fits = OBJPOOL__TOO_MANY;
@@ -5784,7 +6090,7 @@ static objpool__fits objpool__commons_put(objpool__state *state, void *object) {
   else if (OBJPOOL__COUNTED)
     objpool__raise(&state->counts.peak_idle, objpool__cached_idle(state));
   objpool__unlock(&state->commons.lock);
-  objpool__signal_wake(sleeper);
+  objpool__wake_up(sleeper);
   return fits;
 }
 
@@ -6733,45 +7039,67 @@ static void objpool__quest_closed(objpool__quest *quest) {
   objpool__quest_ends(quest, OBJPOOL_ECLOSED, OBJPOOL__COUNTERS);
 }
 
-/* Waits in the queue for an object or a permit; nothing: time was up. Its event is reported before it stands there: what a
-   hook forks is not in the queue. */
-static objpool__found objpool__queue_find(objpool__state *state, objpool__quest *quest) {
-  objpool__waiter waiter;
+/* Stands in the queue from here on, and those who are served are served; false: the pool is closed. Its event is reported
+   before it stands there: what a hook forks is not in the queue. */
+static bool objpool__queue_join(objpool__state *state, objpool__quest *quest, objpool__turn *turn) {
   objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
-  objpool__signal_make(&waiter.signal);
-  waiter.served = waiter.closed = false;
-  waiter.object = NULL;
-  waiter.began_ns = objpool__now_ns();
+  turn->served = turn->closed = false;
+  turn->object = NULL;
+  turn->async = quest->async != NULL;
+  turn->began_ns = objpool__now_ns();
   objpool__add(state, OBJPOOL__WAITS, 1); /* from its beginning: a pool that is stuck shows it */
   objpool__lock(&state->commons.lock);
   bool closed = state->limits.closed;
-  if (!closed) objpool__enqueue(state, &waiter);
+  if (!closed) {
+    if (turn->async) {
+      __atomic_fetch_add(&state->queue.untold, 1, __ATOMIC_RELAXED); /* whoever destroys the pool comes later */
+      objpool__loop_joins(quest->async);
+    }
+    objpool__enqueue(state, turn);
+  }
   objpool__unlock(&state->commons.lock);
   if (closed) {
-    objpool__signal_unmake(&waiter.signal);
     objpool__quest_closed(quest);
-    return OBJPOOL__NOTHING;
+    return false;
   }
   objpool__revoke_all(state); /* after it was counted in: no slot opens from here on */
   objpool__keep_closed(&state->gate);
   objpool__serve(state); /* those before it may be asleep, and what lay in slots is for them */
-  bool served = objpool__stand_in_line(state, &waiter, quest->deadline);
+  return true;
+}
+
+/* Waits in the queue for an object or a permit; nothing: time was up, or the waiter of an event loop stands there now. */
+static objpool__found objpool__queue_find(objpool__state *state, objpool__quest *quest) {
+  if (quest->async) {
+    quest->async->state = state;
+    quest->async->deadline = quest->deadline;
+    if (objpool__queue_join(state, quest, &quest->async->turn)) {
+      quest->error = EINPROGRESS;
+      quest->failure = OBJPOOL__COUNTERS;
+    }
+    return OBJPOOL__NOTHING;
+  }
+  objpool__waiter waiter;
+  objpool__signal_make(&waiter.signal);
+  bool joined = objpool__queue_join(state, quest, &waiter.turn);
+  bool served = joined && objpool__stand_in_line(state, &waiter, quest->deadline);
   objpool__signal_unmake(&waiter.signal);
-  quest->object = waiter.object;
-  if (waiter.closed) {
+  if (!joined) return OBJPOOL__NOTHING;
+  quest->object = waiter.turn.object;
+  if (waiter.turn.closed) {
     quest->leaving = true;
     objpool__quest_closed(quest);
     return OBJPOOL__NOTHING;
   }
-  return !served ? OBJPOOL__NOTHING : waiter.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
+  return !served ? OBJPOOL__NOTHING : quest->object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
 }
 
 /* One look wherever an object or the permit for one may be; at the end of it, if that is asked for, in the queue. */
 OBJPOOL__INLINE objpool__found objpool__seek(objpool__state *state, objpool__quest *quest) {
   objpool__found found = state->engine->find(state, quest);
   if (found != OBJPOOL__NOTHING || quest->how != OBJPOOL__WAIT || quest->permit) return found;
-  if (state->alone ||
-      objpool__holds_all()) { /* the only thread, or a fork's handler: nobody else can give anything back */
+  /* the only thread, or a fork's handler: nobody else can give anything back */
+  if ((state->alone && !quest->async) || objpool__holds_all()) {
     quest->error = EDEADLK;
     return found;
   }
@@ -6809,19 +7137,9 @@ static void objpool__acquire_fails(objpool__state *state, const objpool__quest *
   objpool__set_error(quest->error);
 }
 
-/* An object from where the engine finds one, or a new one. NULL: there is none, and quest tells why, or the one that was
+/* What was found in use, or a new object by the permit for one. NULL: there is none, and quest tells why, or the one that was
    found proved invalid, which leaves quest->error as it is: again. */
-OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__quest *quest) {
-  objpool__found found = objpool__seek(state, quest);
-  if (found == OBJPOOL__NOTHING && quest->permit) {
-    found = OBJPOOL__PERMIT;
-    quest->permit = false;
-  }
-  if (quest->cell && found != OBJPOOL__PERMIT) objpool__cell_give(&state->blocks, &state->memory, quest->cell);
-  if (found == OBJPOOL__NOTHING) {
-    quest->ended = true;
-    return NULL;
-  }
+OBJPOOL__INLINE void *objpool__acquire_found(objpool__state *state, objpool__quest *quest, objpool__found found) {
   if (found == OBJPOOL__PERMIT) {
     void *object = objpool__build(state, quest->cell, quest->construction);
     if (object && OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->limits.closed))) {
@@ -6847,13 +7165,29 @@ OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__ques
   return NULL;
 }
 
+/* An object from where the engine finds one, or a new one; NULL: as above. */
+OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__quest *quest) {
+  objpool__found found = objpool__seek(state, quest);
+  if (found == OBJPOOL__NOTHING && quest->permit) {
+    found = OBJPOOL__PERMIT;
+    quest->permit = false;
+  }
+  if (quest->cell && found != OBJPOOL__PERMIT) objpool__cell_give(&state->blocks, &state->memory, quest->cell);
+  if (found == OBJPOOL__NOTHING) {
+    quest->ended = true;
+    return NULL;
+  }
+  return objpool__acquire_found(state, quest, found);
+}
+
 /* An acquire of a pool that is closed, or being destroyed: what it claimed before it saw that goes, too. */
 static __attribute__((__noinline__)) void *objpool__acquire_ended(objpool__state *state, bool claimed) {
   if (state->gate.destroying) {
     errno = ECANCELED;
     return NULL;
   }
-  objpool__quest quest = {OBJPOOL__TRY, 0, claimed, false, false, false, false, 0, OBJPOOL__COUNTERS, NULL, NULL, NULL};
+  objpool__quest quest = {OBJPOOL__TRY,      0,    claimed, false, false, false, false, 0,
+                          OBJPOOL__COUNTERS, NULL, NULL,    NULL,  NULL};
   objpool__cache *cache = objpool__mine(state);
   bool leaving = objpool__leave_begins(state);
   void *object = claimed && cache ? objpool__cache_take(state, cache, &quest) : NULL;
@@ -6864,28 +7198,36 @@ static __attribute__((__noinline__)) void *objpool__acquire_ended(objpool__state
   return NULL;
 }
 
-/* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
-static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
-  objpool__quest quest = {how,    UINT64_MAX,         claimed, false, false, false, false,
-                          EAGAIN, OBJPOOL__EXHAUSTED, NULL,    NULL,  NULL};
-  if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.ended))) return objpool__acquire_ended(state, claimed);
-  if ((how == OBJPOOL__WAIT && timeout_ns == 0) || how == OBJPOOL__MAKE) quest.how = OBJPOOL__ACQUIRE;
-  if (how == OBJPOOL__MAKE) quest.construction = (const objpool__construction *)(uintptr_t)timeout_ns;
-  if (quest.how == OBJPOOL__WAIT && timeout_ns > 0) quest.deadline = objpool__now_ns() + (uint64_t)timeout_ns;
-  (void)objpool__cache_of(state, true);
-  void *object;
-  do object = objpool__acquire_once(state, &quest); /* until one is valid, or there is none */
-  while (!object && !quest.ended);
+/* Goes on until an object is valid, or there is none; `object`: there is one already. */
+OBJPOOL__INLINE void *objpool__acquire_to_its_end(objpool__state *state, objpool__quest *quest, void *object) {
+  while (!object && !quest->ended) object = objpool__acquire_once(state, quest);
   if (!object) {
-    objpool__acquire_fails(state, &quest);
-    objpool__leave_ends(state, quest.leaving);
+    objpool__acquire_fails(state, quest);
+    objpool__leave_ends(state, quest->leaving);
     return NULL;
   }
-  OBJPOOL_ASSERT(!quest.permit);
-  state->engine->taken(state, quest.from_own_slot);
+  OBJPOOL_ASSERT(!quest->permit);
+  state->engine->taken(state, quest->from_own_slot);
   objpool__catch_up(state);
   objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);
   return object;
+}
+
+/* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
+static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
+  objpool__quest quest = {how,    UINT64_MAX,         claimed, false, false, false, false,
+                          EAGAIN, OBJPOOL__EXHAUSTED, NULL,    NULL,  NULL,  NULL};
+  if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.ended))) return objpool__acquire_ended(state, claimed);
+  if (how == OBJPOOL__ASYNC) {
+    quest.async = (objpool__async *)(uintptr_t)timeout_ns;
+    quest.how = OBJPOOL__WAIT;
+    timeout_ns = (int64_t)quest.async->deadline; /* as objpool__acquire_async said it */
+  }
+  if ((quest.how == OBJPOOL__WAIT && timeout_ns == 0) || how == OBJPOOL__MAKE) quest.how = OBJPOOL__ACQUIRE;
+  if (how == OBJPOOL__MAKE) quest.construction = (const objpool__construction *)(uintptr_t)timeout_ns;
+  if (quest.how == OBJPOOL__WAIT && timeout_ns > 0) quest.deadline = objpool__now_ns() + (uint64_t)timeout_ns;
+  (void)objpool__cache_of(state, true);
+  return objpool__acquire_to_its_end(state, &quest, NULL);
 }
 
 /* The slot of this thread that the failed fast path worked on, if it has one: it then left a lowered top behind. */
@@ -7160,6 +7502,233 @@ OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *desc
     objpool__reject(pool, describe, object);
   }
 }
+
+/* ---- room: async >>async
+   Waiters without a thread: how they come into a queue, out of it, and are told. The argument stands in the room of loops. */
+
+OBJPOOL_API bool objpool_loop_init(objpool_loop *loop, void (*wake)(void *user), void *user) {
+  loop->state = NULL;
+  objpool__looping *state = (objpool__looping *)calloc(1, sizeof *state);
+  if (!state || !objpool__mutex_make(&state->lock)) {
+    free(state);
+    errno = ENOMEM;
+    return false;
+  }
+  objpool__lock(&objpool__process.lock);
+  objpool__prepare_process(); /* forks are counted from here on */
+  state->forks = objpool__process.forks;
+  objpool__unlock(&objpool__process.lock);
+  state->wake = wake;
+  state->user = user;
+  state->event = wake ? -1 : objpool__event_make();
+  if (!wake && state->event < 0) {
+    int error = errno;
+    objpool__mutex_unmake(&state->lock);
+    free(state);
+    errno = error;
+    return false;
+  }
+  loop->state = state;
+  return true;
+}
+
+OBJPOOL_API void objpool_loop_destroy(objpool_loop *loop) {
+  objpool__looping *state = loop->state;
+  int saved = errno;
+  if (!state) return;
+  if (objpool__is_here(state)) {
+    objpool__mutex_lock(&state->lock);
+    const objpool__async *waiter = state->due ? state->due : state->in_line;
+    char name[128] = "unnamed"; /* the pool of one that is due may go as soon as it is told */
+    if (waiter && waiter->state) objpool__append(name, sizeof name, 0, objpool__name_of(waiter->state));
+    objpool__mutex_unlock(&state->lock);
+    if (waiter) {
+      objpool__panic_named(name, waiter, "waits for an object, and its event loop is destroyed");
+      return;
+    }
+    /* acquire: pairs with objpool__loop_wake */
+    for (unsigned turns = 0; __atomic_load_n(&state->wakes, __ATOMIC_ACQUIRE);) objpool__pause(&turns);
+    objpool__mutex_unmake(&state->lock);
+  }
+  if (state->event >= 0) objpool__event_unmake(state->event);
+  free(state);
+  loop->state = NULL;
+  objpool__set_error(saved);
+}
+
+OBJPOOL_API int objpool_loop_fd(const objpool_loop *loop) { return loop->state ? loop->state->event : -1; }
+
+OBJPOOL_API int64_t objpool_loop_next_ns(const objpool_loop *loop) {
+  objpool__looping *state = loop->state;
+  int64_t next_ns = -1;
+  if (!objpool__is_here(state)) return -1;
+  objpool__mutex_lock(&state->lock);
+  uint64_t deadline = state->in_line ? state->in_line->deadline : UINT64_MAX;
+  bool due = state->due != NULL;
+  objpool__mutex_unlock(&state->lock);
+  uint64_t now = deadline == UINT64_MAX ? 0 : objpool__now_ns();
+  if (deadline != UINT64_MAX) next_ns = deadline > now ? (int64_t)(deadline - now) : 0;
+  return due ? 0 : next_ns;
+}
+
+/* What an acquire ends with that stood in line; NULL: nothing, with *error. From here on the pool may be destroyed. */
+static void *objpool__acquire_waited(objpool__state *state, objpool__async *waiter, int *error) {
+  objpool__quest quest = {OBJPOOL__WAIT, waiter->deadline,  false, false, false, false, false,
+                          ETIMEDOUT,     OBJPOOL__TIMEOUTS, NULL,  NULL,  NULL,  NULL};
+  unsigned forks = objpool__process.forks;
+  void *object = NULL;
+  objpool__lock(&state->commons.lock);
+  quest.ended = !waiter->turn.served; /* its time is up */
+  if (quest.ended) objpool__unqueue(state, &waiter->turn);
+  objpool__unlock(&state->commons.lock);
+  if (quest.ended) objpool__serve(state); /* the next may be called */
+  quest.object = waiter->turn.object;
+  if (waiter->turn.closed) objpool__quest_closed(&quest);
+  (void)objpool__cache_of(state, true);
+  if (!quest.ended) object = objpool__acquire_found(state, &quest, quest.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT);
+  object = objpool__acquire_to_its_end(state, &quest, object);
+  *error = object ? 0 : quest.error;
+  if (forks == objpool__process.forks) /* else a hook forked, and this is the child, whose queue is empty */
+    __atomic_fetch_sub(&state->queue.untold, 1, __ATOMIC_RELEASE); /* pairs with the look of a destroy */
+  return object;
+}
+
+/* A waiter that a run has taken. */
+static void objpool__tell(objpool__async *waiter) {
+  objpool__state *state = waiter->state;
+  int error = OBJPOOL_ECLOSED;
+  void *object = state ? objpool__acquire_waited(state, waiter, &error) : NULL;
+  waiter->state = NULL;
+  OBJPOOL__STORE(waiter->stage, OBJPOOL__NOWHERE); /* relaxed: so a cancel sees either, and does nothing */
+  __atomic_store_n(&waiter->loop, OBJPOOL__NULL, __ATOMIC_RELEASE); /* pairs with objpool__cancel */
+  waiter->tell(waiter, object, error);                              /* after which it may be gone */
+}
+
+OBJPOOL_API size_t objpool_loop_run(objpool_loop *loop, size_t most) {
+  objpool__looping *state = loop->state;
+  size_t told = 0;
+  bool more = true;
+  if (!objpool__is_here(state)) return 0;
+  objpool__mutex_lock(&state->lock);
+  uintptr_t before = state->runner; /* a `ready` may run the loop */
+  state->runner = objpool__self();
+  state->announced = false;
+  objpool__mutex_unlock(&state->lock);
+  if (state->event >= 0) objpool__event_clear(state->event);
+  while (told < most) {
+    objpool__async *waiter = objpool__loop_take(state, before);
+    more = waiter != NULL;
+    if (!more) break;
+    objpool__tell(waiter);
+    told++;
+    if (!objpool__is_here(state)) return told; /* this is a child of what was told */
+  }
+  if (more) { /* what is left, and what came meanwhile, is announced once more */
+    objpool__mutex_lock(&state->lock);
+    state->runner = before;
+    bool wakes = state->due && !before;
+    if (wakes) {
+      state->announced = true;
+      __atomic_fetch_add(&state->wakes, 1, __ATOMIC_RELAXED); /* as in objpool__loop_due */
+    }
+    objpool__mutex_unlock(&state->lock);
+    if (wakes) objpool__loop_wake(state);
+  }
+  return told;
+}
+
+OBJPOOL_API void *objpool__acquire_async(objpool *pool, objpool__describe *describe, objpool__async *waiter,
+                                         objpool_loop *loop, int64_t timeout_ns,
+                                         void (*tell)(objpool__async *waiter, void *object, int error)) {
+  objpool__state *state = objpool__state_of(pool, describe);
+  if (!state) return NULL;
+  if (waiter->loop) {
+    objpool__panic(state, waiter, "is a waiter that stands in line already, or was not zeroed");
+    errno = EINVAL;
+    return NULL;
+  }
+  if (!objpool__is_here(loop->state)) {
+    errno = EINVAL;
+    return NULL;
+  }
+  waiter->loop = loop->state;
+  waiter->tell = tell;
+  waiter->deadline = (uint64_t)timeout_ns;
+  void *object = objpool__acquire_by(pool, &state->as, state->describe, OBJPOOL__ASYNC, (int64_t)(uintptr_t)waiter);
+  if (object || errno != EINPROGRESS) waiter->loop = NULL;
+  return object;
+}
+
+/* What a waiter had been handed that does not want it any more is for the next. */
+static void objpool__hand_on(objpool__state *state, void *object) {
+  bool leaving = objpool__leave_begins(state);
+  objpool__attach_if_free(state);
+  if (!object)
+    objpool__unreserve(state);
+  else if (!state->engine->put(state, object))
+    objpool__overflow(state, object);
+  state->engine->settle(state);
+  objpool__catch_up(state);
+  objpool__leave_ends(state, leaving);
+}
+
+/* Out of the queue, or out of the loop's list; false: it is neither here nor there. *stage: where it was. Under the commons
+   lock of that pool, which may be gone. */
+static bool objpool__loop_forgets(objpool__looping *loop, objpool__state *state, objpool__async *waiter, int *stage) {
+  objpool__mutex_lock(&loop->lock);
+  *stage = OBJPOOL__LOAD(waiter->stage);
+  bool waits = *stage == OBJPOOL__IN_LINE || *stage == OBJPOOL__DUE;
+  bool right = !waits || !waiter->state || waiter->state == state;
+  if (waits && right) {
+    if (*stage == OBJPOOL__IN_LINE)
+      objpool__leave_line(loop, waiter);
+    else
+      objpool__leave_list(loop, waiter);
+    OBJPOOL__STORE(waiter->stage, OBJPOOL__NOWHERE);
+    OBJPOOL__STORE(waiter->loop, OBJPOOL__NULL); /* relaxed: as in objpool__tell */
+  }
+  objpool__mutex_unlock(&loop->lock);
+  if (waits && right && *stage == OBJPOOL__IN_LINE) objpool__unqueue(state, &waiter->turn);
+  return right;
+}
+
+OBJPOOL_API bool objpool__cancel(objpool *pool, objpool__async *waiter) {
+  objpool__looping *loop = __atomic_load_n(&waiter->loop, __ATOMIC_ACQUIRE); /* pairs with objpool__tell */
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE);   /* pairs with objpool__publish */
+  int saved = errno, stage;
+  if (!objpool__is_here(loop)) return false;
+  if (state) objpool__lock(&state->commons.lock);
+  bool right = objpool__loop_forgets(loop, state, waiter, &stage);
+  if (state) objpool__unlock(&state->commons.lock);
+  if (!right) {
+    objpool__panic(state, waiter, "is a waiter that stands in another pool's line");
+    return false;
+  }
+  if (stage == OBJPOOL__IN_LINE) {
+    objpool__serve(state); /* the next may be called */
+    state->engine->settle(state);
+  }
+  if (stage == OBJPOOL__DUE && waiter->state) objpool__hand_on(state, waiter->turn.object);
+  bool cancelled = stage == OBJPOOL__IN_LINE || stage == OBJPOOL__DUE;
+  if (cancelled && waiter->state)
+    __atomic_fetch_sub(&state->queue.untold, 1, __ATOMIC_RELEASE); /* as when it is told */
+  if (cancelled) waiter->state = NULL;
+  objpool__set_error(saved);
+  return cancelled;
+}
+
+static void objpool__tell_untyped(objpool__async *waiter, void *object, int error) {
+  objpool_waiter *untyped = (objpool_waiter *)(void *)waiter;
+  untyped->objpool__ready(untyped, object, error);
+}
+
+OBJPOOL_API void *objpool_acquire_async(objpool *pool, objpool_waiter *waiter, objpool_loop *loop, int64_t timeout_ns,
+                                        void (*ready)(objpool_waiter *waiter, void *object, int error)) {
+  if (!waiter->base.loop) waiter->objpool__ready = ready;
+  return objpool__acquire_async(pool, NULL, &waiter->base, loop, timeout_ns, objpool__tell_untyped);
+}
+
+OBJPOOL_API bool objpool_cancel(objpool *pool, objpool_waiter *waiter) { return objpool__cancel(pool, &waiter->base); }
 
 /* ---- room: walking >>walking
    Loops over what is in use: block after block in the order in which they were made, or place after place. What another
@@ -7470,7 +8039,10 @@ static void objpool__fork_child(void) {
   if (mine >= OBJPOOL__FIRST_INDEX) objpool__index_take(mine);
   for (objpool__state *state = objpool__process.states; state; state = state->next) {
     state->fleet.visits = 0;
-    if (!state->alone) objpool__fork_inherit(state, mine);
+    if (state->alone)
+      memset(&state->queue, 0, sizeof state->queue); /* its event loops stayed behind; who releases still asks, once */
+    else
+      objpool__fork_inherit(state, mine);
   }
   objpool__unlock(&objpool__process.lock);
   objpool__registry_alone();
@@ -7766,7 +8338,12 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
   if (!state || !objpool__check(pool, state, NULL)) return;
   (void)objpool__holds_all(); /* in a fork's child that has not begun yet: nobody waits there */
   if (OBJPOOL__LOAD(state->queue.waiting)) {
-    objpool__panic(state, NULL, "destroyed while threads wait for its objects");
+    objpool__panic(state, NULL, "destroyed while threads or event loops wait for its objects");
+    return;
+  }
+  /* acquire: pairs with objpool__acquire_waited */
+  if (__atomic_load_n(&state->queue.untold, __ATOMIC_ACQUIRE)) {
+    objpool__panic(state, NULL, "destroyed while waiters of event loops are still to be told what they got");
     return;
   }
   objpool__registry_remove(state);
@@ -7827,17 +8404,18 @@ OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
 static void objpool__send_away(objpool__state *state) {
   bool more;
   do {
-    uint32_t *sleeper = NULL;
+    objpool__sleeper sleeper = objpool__nobody;
     objpool__lock(&state->commons.lock);
     more = state->queue.first != NULL;
     if (more) {
       OBJPOOL_ASSERT(state->limits.closed);
-      __atomic_fetch_add(&state->gate.leaving, 1, __ATOMIC_SEQ_CST); /* see objpool__leave_begins */
+      if (!state->queue.first->async) /* those of event loops come near the pool no more */
+        __atomic_fetch_add(&state->gate.leaving, 1, __ATOMIC_SEQ_CST); /* see objpool__leave_begins */
       state->queue.first->closed = true;
       sleeper = objpool__hand_over(state, NULL);
     }
     objpool__unlock(&state->commons.lock);
-    objpool__signal_wake(sleeper);
+    objpool__wake_up(sleeper);
   } while (more);
 }
 
@@ -7852,12 +8430,12 @@ OBJPOOL_API void objpool_close(objpool *pool) {
   OBJPOOL__STORE(state->limits.surplus, true);
   OBJPOOL__STORE(state->gate.ended, true);
   if (state->word) objpool__word_learn(state);
-  if (!state->alone) objpool__queue_settle(state, 0);
+  objpool__queue_settle(state, 0);
   objpool__change_begins(state);
   objpool__change_ends(state);
   __atomic_fetch_add(&state->limits.resizes, 1, __ATOMIC_SEQ_CST); /* before the look at what is idle: see 2 */
   objpool__unlock(&state->commons.lock);
-  if (!state->alone) objpool__send_away(state);
+  objpool__send_away(state);
   void *doomed = objpool__gather_excess(state);
   objpool__unhold(&state->gate);
   state->engine->settle(state); /* before hooks run: they may release */
@@ -8037,9 +8615,17 @@ OBJPOOL__STATIC_ASSERT(OBJPOOL__FIELDS == sizeof(objpool_stats) / sizeof(uint64_
 
 /* What all have waited so far, those who wait now included; it never falls. */
 static uint64_t objpool__wait_ns(objpool__state *state, uint64_t *waiting) {
-  objpool__lock(&state->commons.lock);
-  *waiting = OBJPOOL__LOAD(state->queue.waiting);
-  uint64_t running = *waiting ? *waiting * objpool__now_ns() - state->queue.began_ns : 0;
+  uint64_t began_ns;
+  size_t again;
+  objpool__lock(
+      &state->commons.lock); /* of a local pool there is none: then acquire, each, so that they fit together */
+  do {
+    *waiting = __atomic_load_n(&state->queue.waiting, __ATOMIC_ACQUIRE);
+    began_ns = __atomic_load_n(&state->queue.began_ns, __ATOMIC_ACQUIRE);
+    again = OBJPOOL__LOAD(state->queue.waiting);
+  } while (again != *waiting);
+  uint64_t running = *waiting ? *waiting * objpool__now_ns() - began_ns : 0;
+  if (running > INT64_MAX) running = 0; /* one more has just joined */
   uint64_t sum = objpool__sum(state, OBJPOOL__WAIT_NS) + running;
   objpool__unlock(&state->commons.lock);
   return sum;
@@ -8109,15 +8695,10 @@ OBJPOOL_API objpool_histogram objpool_times(const objpool *pool, objpool_time wh
   return objpool__check(pool, state, NULL) ? objpool__times_now(state, what) : none;
 }
 
-/* Since when the first in line has been waiting; UINT64_MAX: nobody is. */
-static uint64_t objpool__first_waits_since(objpool__state *state) {
-  uint64_t began_ns = UINT64_MAX;
-  if (OBJPOOL__LOAD(state->queue.waiting)) { /* relaxed: whoever comes now has not waited long */
-    objpool__lock(&state->commons.lock);
-    if (state->queue.first) began_ns = state->queue.first->began_ns;
-    objpool__unlock(&state->commons.lock);
-  }
-  return began_ns;
+/* Since when the first in line has been waiting; UINT64_MAX: nobody is. relaxed: whoever comes now has not waited long. */
+static uint64_t objpool__first_waits_since(const objpool__state *state) {
+  uint64_t first_ns = OBJPOOL__LOAD(state->queue.first_ns);
+  return first_ns ? first_ns : UINT64_MAX;
 }
 
 OBJPOOL_API void objpool_reset_stats(objpool *pool) {

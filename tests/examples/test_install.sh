@@ -65,7 +65,7 @@ else
 fi
 
 pages=$(ls "$work/usr/share/man/man3")
-for name in objpool objpool_config objpool_define objpool_fleet objpool_stats objpool_untyped; do
+for name in objpool objpool_config objpool_define objpool_fleet objpool_loop objpool_stats objpool_untyped; do
   [ -s "$work/usr/share/man/man3/$name.3" ] || fail "no manual page $name(3) among $pages"
 done
 for function in $(sed -n 's/^OBJPOOL_API [^(]*[ *]\(objpool_[a-z][a-z_]*\)(.*/\1/p' objpool.h | sort -u); do
