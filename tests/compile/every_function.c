@@ -108,6 +108,38 @@ static int use_pool(void) {
   return hooks_seen == 15 ? 0 : 13;
 }
 
+static void conn_ready(conn_pool_waiter *waiter, struct conn *conn, int error) {
+  *(int *)waiter->user = error;
+  conn_pool_release(&pool, conn);
+}
+static void untyped_ready(objpool_waiter *waiter, void *object, int error) {
+  *(int *)waiter->user = object ? -1 : error;
+}
+static void loop_wakes(void *user) { ++*(int *)user; }
+
+static int use_loops(void) {
+  static conn_pool_waiter waiter, other;
+  static objpool_waiter third;
+  static objpool_loop loop;
+  int told = -1, wakes = 0;
+  struct conn *conn = conn_pool_acquire(&pool);
+  if (!conn || !conn_pool_resize(&pool, OBJPOOL_UNCHANGED, 1)) return 70;
+  if (!objpool_loop_init(&loop, loop_wakes, &wakes) || objpool_loop_fd(&loop) != -1) return 71;
+  waiter.user = &told;
+  other.user = &told;
+  third.user = &told;
+  if (conn_pool_acquire_async(&pool, &waiter, &loop, OBJPOOL_SECONDS(9), conn_ready) || errno != EINPROGRESS) return 72;
+  if (conn_pool_acquire_async(&pool, &other, &loop, -1, conn_ready) || errno != EINPROGRESS) return 73;
+  if (objpool_acquire_async(&pool.base, &third, &loop, -1, untyped_ready) || errno != EINPROGRESS) return 74;
+  if (objpool_loop_next_ns(&loop) < 1 || !conn_pool_cancel(&pool, &other)) return 75;
+  if (!objpool_cancel(&pool.base, &third)) return 76;
+  conn_pool_release(&pool, conn);
+  if (wakes != 1 || objpool_loop_run(&loop, 9) != 1 || told != 0) return 77;
+  objpool_loop_destroy(&loop);
+  conn_pool_destroy(&pool);
+  return 0;
+}
+
 static conn_pool_guard open_guarded(void) {
   OBJPOOL_SCOPED(conn_pool) guard = conn_pool_guard_acquire(&pool);
   if (guard.object) guard.object->n++;
@@ -205,6 +237,7 @@ static int use_untyped(void) {
 int main(void) {
   int result = use_pool();
   struct conn *conn;
+  if (result == 0) result = use_loops();
   if (result == 0) result = use_guards();
   if (result == 0) result = use_untyped();
   conn = plain_pool_acquire(&plain);
