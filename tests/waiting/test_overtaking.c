@@ -75,7 +75,7 @@ static void start_waiter(waiter *one, int64_t timeout) {
   one->timeout = timeout;
   one->thread = start_thread(wait_keep_release, one);
   WAIT_UNTIL(waiting() == before + 1);
-  one->node = pool.base.state->queue.last;
+  one->node = (const objpool__waiter *)(const void *)pool.base.state->queue.last;
 }
 
 static void end_waiter(waiter *one) {
