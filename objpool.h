@@ -7213,19 +7213,27 @@ OBJPOOL__INLINE void *objpool__acquire_to_its_end(objpool__state *state, objpool
   return object;
 }
 
+/* An acquire that may wait, or builds in a way of its own: what stands in place of its timeout. */
+static void objpool__quest_waits(objpool__quest *quest, int64_t timeout_ns) {
+  if (quest->how == OBJPOOL__MAKE) {
+    quest->construction = (const objpool__construction *)(uintptr_t)timeout_ns;
+    quest->how = OBJPOOL__ACQUIRE;
+    return;
+  }
+  if (quest->how == OBJPOOL__ASYNC) {
+    quest->async = (objpool__async *)(uintptr_t)timeout_ns;
+    timeout_ns = (int64_t)quest->async->deadline; /* as objpool__acquire_async said it */
+  }
+  quest->how = timeout_ns == 0 ? OBJPOOL__ACQUIRE : OBJPOOL__WAIT;
+  if (timeout_ns > 0) quest->deadline = objpool__now_ns() + (uint64_t)timeout_ns;
+}
+
 /* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
 static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
   objpool__quest quest = {how,    UINT64_MAX,         claimed, false, false, false, false,
                           EAGAIN, OBJPOOL__EXHAUSTED, NULL,    NULL,  NULL,  NULL};
   if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.ended))) return objpool__acquire_ended(state, claimed);
-  if (how == OBJPOOL__ASYNC) {
-    quest.async = (objpool__async *)(uintptr_t)timeout_ns;
-    quest.how = OBJPOOL__WAIT;
-    timeout_ns = (int64_t)quest.async->deadline; /* as objpool__acquire_async said it */
-  }
-  if ((quest.how == OBJPOOL__WAIT && timeout_ns == 0) || how == OBJPOOL__MAKE) quest.how = OBJPOOL__ACQUIRE;
-  if (how == OBJPOOL__MAKE) quest.construction = (const objpool__construction *)(uintptr_t)timeout_ns;
-  if (quest.how == OBJPOOL__WAIT && timeout_ns > 0) quest.deadline = objpool__now_ns() + (uint64_t)timeout_ns;
+  if (how >= OBJPOOL__WAIT) objpool__quest_waits(&quest, timeout_ns);
   (void)objpool__cache_of(state, true);
   return objpool__acquire_to_its_end(state, &quest, NULL);
 }
