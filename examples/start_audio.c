@@ -12,9 +12,7 @@ struct note {
   float phase, step;
   int samples_left;
 };
-
 OBJPOOL_DEFINE(note_pool, struct note);
-
 enum { VOICES = 8, SAMPLES = 256, BUFFERS = 1000 };
 static note_pool pool;
 
@@ -43,8 +41,8 @@ static int play(struct note **notes, int count, float *out, bool key_pressed) { 
 static void *sound_card(void *unused) {
   struct note *notes[VOICES];
   float out[SAMPLES];
-  int count = 0;
   if (!note_pool_attach(&pool)) return unused; /* once, before the first sound: it may allocate */
+  int count = 0;
   for (int i = 0; i < BUFFERS; i++) count = play(notes, count, out, i % 2 == 0);
   while (count > 0) note_pool_release(&pool, notes[--count]);
   return NULL;

@@ -14,7 +14,6 @@ struct packet {
   size_t length;
   unsigned char bytes[2048]; /* not cleared between two uses: length says what is valid */
 };
-
 OBJPOOL_DEFINE(packet_pool, struct packet);
 
 enum { PACKETS = 100000 };
