@@ -9379,6 +9379,18 @@ static void objpool__recommend(objpool__writer *out, const objpool_stats *s) {
   objpool__text(out, "\n");
 }
 
+/* Nothing where nothing was timed. */
+static void objpool__report_times(objpool__writer *out, const objpool *pool, objpool_time what, const char *before) {
+  objpool_histogram times = objpool_times(pool, what);
+  if (!times.count) return;
+  objpool__text(out, before);
+  objpool__text(out, "half took at most ");
+  objpool__fixed(out, (uint64_t)(objpool_quantile(&times, 0.5) / 100), 1);
+  objpool__text(out, " us, 99 in 100 at most ");
+  objpool__fixed(out, (uint64_t)(objpool_quantile(&times, 0.99) / 100), 1);
+  objpool__text(out, " us");
+}
+
 OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
   objpool__writer out = {buffer, buffer ? size : 0, 0};
   objpool_stats s = objpool_snapshot(pool);
@@ -9410,19 +9422,13 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
   objpool__text(&out, " of acquires), average ");
   objpool__fixed(&out, s.waits ? s.wait_ns / s.waits / 100 : 0, 1);
   objpool__line(&out, " us; waiting now ", s.waiting, "");
-  if (s.waits) {
-    objpool_histogram waits = objpool_times(pool, OBJPOOL_TIME_WAIT);
-    objpool__text(&out, "; half of those that ended at most ");
-    objpool__fixed(&out, (uint64_t)(objpool_quantile(&waits, 0.5) / 100), 1);
-    objpool__text(&out, " us, 99 in 100 at most ");
-    objpool__fixed(&out, (uint64_t)(objpool_quantile(&waits, 0.99) / 100), 1);
-    objpool__text(&out, " us");
-  }
+  objpool__report_times(&out, pool, OBJPOOL_TIME_WAIT, "; of those that ended, ");
   objpool__line(&out, "\n  life        ", s.created, " created, ");
   objpool__line(&out, "", s.destroyed, " destroyed (");
   objpool__line(&out, "", s.overflowed, " over max_idle, ");
   objpool__line(&out, "", s.invalid, " invalid), ");
   objpool__line(&out, "", s.extracted, " extracted");
+  objpool__report_times(&out, pool, OBJPOOL_TIME_CREATE, "\n  creates     ");
   objpool__line(&out, "\n  caches      ", s.refills, " refills, ");
   objpool__line(&out, "", s.flushes, " flushes, ");
   objpool__line(&out, "", s.revocations, " revocations");

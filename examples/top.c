@@ -1,5 +1,7 @@
 /* A live table of all pools for the terminal, with bars and sparklines, while worker threads make load and a monitor
  * watches. It follows the size of the window; q or Ctrl-C leave it. Into a pipe it prints one plain table.
+ * WAIT: acquires that wait now; P50, P99: half, and 99 in 100, of those that ended waited at most this long; CREATE: 99 in 100
+ * creates took at most this long, all since the last reset of the pool's statistics.
  *
  * usage: top [NAME...]    NAMEs: pools to have besides
  *
@@ -24,7 +26,8 @@ enum {
   ROWS_MAX = 256,
   HISTORY = 64,
   NAME_WIDTH_MAX = 24,
-  NUMBERS_WIDTH = 50,
+  NUMBERS_WIDTH = 49,
+  TIMES_WIDTH = 19, /* beside the numbers, from 80 columns on */
   GRAPH_WIDTH_MAX = 40,
   GRAPH_WIDTH_MIN = 8
 };
@@ -34,7 +37,8 @@ enum {
 struct row {
   char name[128];
   objpool_stats now, before;
-  uint64_t used[HISTORY]; /* the newest at (looks - 1) % HISTORY */
+  objpool_histogram wait, create; /* since the last reset */
+  uint64_t used[HISTORY];         /* the newest at (looks - 1) % HISTORY */
   size_t looks;
   bool seen;
 };
@@ -68,6 +72,8 @@ static void look_at(objpool *pool, void *user) {
     memset(&row->before, 0, sizeof row->before);
     row->before.now_ns = row->now.since_ns;
   }
+  row->wait = objpool_times(pool, OBJPOOL_TIME_WAIT);
+  row->create = objpool_times(pool, OBJPOOL_TIME_CREATE);
   row->used[row->looks++ % HISTORY] = row->now.in_use;
   row->seen = true;
 }
@@ -176,7 +182,8 @@ static void put_sparkline(struct buffer *out, const struct row *row, size_t widt
     if (used < least) least = used;
   }
   put_times(out, " ", width - shown);
-  for (size_t age = shown; age > 0; age--) { /* of the limit; without one between the lowest and the highest that is shown */
+  for (size_t age = shown; age > 0;
+       age--) { /* of the limit; without one between the lowest and the highest that is shown */
     uint64_t used = row->used[(row->looks - age) % HISTORY], limit = row->now.max_objects, level = 4;
     if (limit)
       level = (used < limit ? used * 8 + limit - 1 : limit * 8) / limit;
@@ -191,41 +198,68 @@ static void put_bytes(struct buffer *out, uint64_t bytes) {
   double amount = (double)bytes;
   size_t unit = 0;
   for (; amount >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++) amount /= 1024;
-  put(out, " %6.*f %-3s", unit > 0 && amount < 100, amount, units[unit]);
+  put(out, " %5.*f %-3s", unit > 0 && amount < 100, amount, units[unit]);
 }
 
 /* A line with the numbers of one pool, or of all: NUMBERS_WIDTH columns. */
 static void put_numbers(struct buffer *out, const objpool_stats *now, const objpool_stats *before) {
   uint64_t taken = now->acquires - before->acquires, hits = now->hits - before->hits;
   double seconds = (double)(now->now_ns - before->now_ns) / 1e9;
-  put(out, " %6" PRIu64 " %6" PRIu64, now->in_use, now->idle);
+  put(out, " %5" PRIu64 " %5" PRIu64, now->in_use, now->idle);
   if (now->max_objects)
-    put(out, " %6" PRIu64, now->max_objects);
+    put(out, " %5" PRIu64, now->max_objects);
   else
-    put(out, "      -");
+    put(out, "     -");
   if (taken > 0)
     put(out, " %5.1f%%", 100 * (double)hits / (double)taken);
   else
     put(out, "      -");
-  put(out, " %10.0f", seconds > 0 ? (double)taken / seconds : 0);
+  put(out, " %8.0f", seconds > 0 ? (double)taken / seconds : 0);
   put_bytes(out, now->memory_bytes);
+  put(out, " %4" PRIu64, now->waiting);
+}
+
+/* In five columns: nothing has come yet, or how long `share` of what came took at most. */
+static void put_quantile(struct buffer *out, const objpool_histogram *times, double share) {
+  static const char *const units[] = {"us", "ms", "s"};
+  double time = objpool_quantile(times, share) / 1000;
+  size_t unit = 0;
+  for (; time >= 999.5 && unit + 1 < sizeof units / sizeof *units; unit++) time /= 1000;
+  char text[32] = "-";
+  if (times->count) snprintf(text, sizeof text, "%.*f%s", time < 9.95, time, units[unit]);
+  put(out, " %5s", text);
+}
+
+/* How long waits and creates took: TIMES_WIDTH columns. */
+static void put_times_taken(struct buffer *out, const objpool_histogram *wait, const objpool_histogram *create) {
+  put_quantile(out, wait, 0.5);
+  put_quantile(out, wait, 0.99);
+  put(out, " ");
+  put_quantile(out, create, 0.99);
+}
+
+static void add_times(objpool_histogram *sum, const objpool_histogram *part) {
+  sum->count += part->count;
+  sum->sum_ns += part->sum_ns;
+  for (size_t i = 0; i < sizeof sum->buckets / sizeof *sum->buckets; i++) sum->buckets[i] += part->buckets[i];
 }
 
 /* A table of `columns` columns and at most `lines` lines, each ended by `newline`; live: with what moves. */
 static void draw(struct buffer *out, size_t columns, size_t lines, const char *newline, bool live) {
+  const size_t numbers = columns >= 12 + NUMBERS_WIDTH + TIMES_WIDTH ? NUMBERS_WIDTH + TIMES_WIDTH : NUMBERS_WIDTH;
   size_t name_width = 8;
   for (size_t i = 0; i < table.count; i++) {
     size_t width = text_width(table.rows[i].name);
     if (width > name_width) name_width = width;
   }
-  if (columns < NUMBERS_WIDTH + 8)
+  if (columns < numbers + 8)
     name_width = 8;
-  else if (name_width > columns - NUMBERS_WIDTH)
-    name_width = columns - NUMBERS_WIDTH;
-  const size_t graphs = 2 * (GRAPH_WIDTH_MIN + 1); /* for both, at 80 columns say, a long name is cut */
-  if (live && columns >= 12 + NUMBERS_WIDTH + graphs && name_width > columns - NUMBERS_WIDTH - graphs)
-    name_width = columns - NUMBERS_WIDTH - graphs;
-  size_t left = live && columns > name_width + NUMBERS_WIDTH ? columns - name_width - NUMBERS_WIDTH : 0;
+  else if (name_width > columns - numbers)
+    name_width = columns - numbers;
+  const size_t graphs = 2 * (GRAPH_WIDTH_MIN + 1); /* for both, at 98 columns say, a long name is cut */
+  if (live && columns >= 12 + numbers + graphs && name_width > columns - numbers - graphs)
+    name_width = columns - numbers - graphs;
+  size_t left = live && columns > name_width + numbers ? columns - name_width - numbers : 0;
   size_t bar = left > GRAPH_WIDTH_MIN ? left - 1 : 0, line = 0;
   if (left >= graphs) bar = left / 2 - 1, line = left - left / 2 - 1;
   if (bar > GRAPH_WIDTH_MAX) bar = GRAPH_WIDTH_MAX;
@@ -234,7 +268,8 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   struct buffer text = {0};
   if (colours) put(out, "\033[1m");
   put_text(&text, "POOL", name_width, true);
-  put(&text, "   USED   IDLE    MAX    HIT ACQUIRES/s     MEMORY");
+  put(&text, "  USED  IDLE   MAX    HIT  TAKEN/s    MEMORY WAIT");
+  if (numbers > NUMBERS_WIDTH) put(&text, "   P50   P99 CREATE");
   if (bar) put(&text, " "), put_text(&text, bar < 13 ? "NOW" : "USED AND IDLE", bar, true);
   if (line) put(&text, " "), put_text(&text, line < 18 ? "USED" : "USED, EACH 0.5 s", line, true);
   if (!buffer_append(&text, "", 1)) fail("out of memory");
@@ -246,14 +281,17 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   size_t room = lines > 4 ? lines - 4 : 1,
          shown = table.count < room ? table.count : room; /* heading, total, more, alert */
   objpool_stats before = {0};
+  objpool_histogram wait = {0}, create = {0};
   for (size_t i = 0; i < table.count; i++) {
     before.acquires += table.rows[i].before.acquires;
     before.hits += table.rows[i].before.hits;
     if (table.rows[i].before.now_ns > before.now_ns) before.now_ns = table.rows[i].before.now_ns;
-    if (i >= shown) continue;
     const struct row *row = &table.rows[i];
+    add_times(&wait, &row->wait), add_times(&create, &row->create);
+    if (i >= shown) continue;
     put_text(out, row->name, name_width, true);
-    if (columns >= name_width + NUMBERS_WIDTH) put_numbers(out, &row->now, &row->before);
+    if (columns >= name_width + numbers) put_numbers(out, &row->now, &row->before);
+    if (numbers > NUMBERS_WIDTH) put_times_taken(out, &row->wait, &row->create);
     if (bar) put(out, " "), put_bar(out, &row->now, bar);
     if (line) put(out, " "), put_sparkline(out, row, line);
     put(out, "%s", newline);
@@ -262,7 +300,8 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   objpool_stats all = objpool_registry_snapshot();
   if (all.acquires < before.acquires || all.hits < before.hits) before = all; /* a pool went in between */
   put_text(out, "all", name_width, true);
-  if (columns >= name_width + NUMBERS_WIDTH) put_numbers(out, &all, &before);
+  if (columns >= name_width + numbers) put_numbers(out, &all, &before);
+  if (numbers > NUMBERS_WIDTH) put_times_taken(out, &wait, &create);
   put(out, "%s", newline);
   if (live) {
     char alert[sizeof table.alert + 64];
@@ -356,6 +395,11 @@ static void run_live(const sigset_t *unblocked) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(
+      argc, argv,
+      "usage: top [NAME...]    NAMEs: pools to have besides\n"
+      "WAIT: acquires that wait now; P50, P99: half, and 99 in 100, of those that ended waited at most this long;\n"
+      "CREATE: 99 in 100 creates took at most this long; all since the last reset. q quits.");
   sigset_t signals, before;
   struct sigaction action = {.sa_handler = note_signal};
   setlocale(LC_CTYPE, "");

@@ -120,6 +120,39 @@ static void threads_count_together(void **state) {
   slow_pool_destroy(&pool);
 }
 
+/* How the report says it. */
+static void assert_told(const char *report, const char *before, const objpool_histogram *times) {
+  unsigned long long half = (unsigned long long)(objpool_quantile(times, 0.5) / 100);
+  unsigned long long most = (unsigned long long)(objpool_quantile(times, 0.99) / 100);
+  char wanted[200];
+  snprintf(wanted, sizeof wanted, "%shalf took at most %llu.%llu us, 99 in 100 at most %llu.%llu us\n", before,
+           half / 10, half % 10, most / 10, most % 10);
+  if (!strstr(report, wanted)) fail_msg("no \"%s\" in:\n%s", wanted, report);
+}
+
+static void report_tells_how_long_creates_took(void **state) {
+  static slow_pool pool;
+  static bare_pool bare;
+  objpool_histogram times;
+  char report[2048];
+  (void)state;
+  making.ns = 1000000;
+  assert_int_equal(slow_pool_warmup(&pool, 3), 3);
+  making.ns = 0;
+  assert_true(objpool_report(&pool.base, report, sizeof report) > 0);
+  times = objpool_times(&pool.base, OBJPOOL_TIME_CREATE);
+  assert_told(report, "\n  creates     ", &times);
+  assert_null(strstr(report, "of those that ended")); /* nobody waited */
+  slow_pool_reset_stats(&pool);
+  assert_true(objpool_report(&pool.base, report, sizeof report) > 0);
+  assert_null(strstr(report, "creates "));
+  slow_pool_destroy(&pool);
+  assert_int_equal(bare_pool_warmup(&bare, 3), 3);
+  assert_true(objpool_report(&bare.base, report, sizeof report) > 0);
+  assert_null(strstr(report, "creates "));
+  bare_pool_destroy(&bare);
+}
+
 static void *wait_for_one(void *argument) {
   thing_pool *pool = (thing_pool *)argument;
   thing *object = thing_pool_acquire_for(pool, -1);
@@ -139,6 +172,7 @@ static void waits_count_when_they_end(void **state) {
   objpool_histogram times;
   pthread_t thread;
   thing *held;
+  char report[2048];
   int i;
   (void)state;
   config.max_objects = 1;
@@ -166,6 +200,8 @@ static void waits_count_when_they_end(void **state) {
   times = objpool_times(&pool.base, OBJPOOL_TIME_WAIT);
   assert_int_equal(times.count, 4);
   assert_int_equal(times.sum_ns, thing_pool_stats(&pool).wait_ns);
+  assert_true(objpool_report(&pool.base, report, sizeof report) > 0);
+  assert_told(report, "; of those that ended, ", &times);
   thing_pool_destroy(&pool);
 }
 
@@ -285,6 +321,7 @@ int main(void) {
       TEST(each_create_lies_in_its_bucket),
       TEST(refused_creates_are_timed_and_resets_begin_anew),
       TEST(threads_count_together),
+      TEST(report_tells_how_long_creates_took),
       TEST(waits_count_when_they_end),
       TEST(what_has_no_times_says_so),
       TEST(quantiles_lie_within_their_buckets),
