@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What objpool_format prints, judged by others: JSON by jq and Python, Prometheus text by promtool, and a Prometheus
-# server that scrapes examples/metrics_server.c on loopback. Names with quotes, backslashes, newlines and non-ASCII come
-# through whole.
+# server that scrapes examples/metrics_server.c on loopback, and answers each query of the dashboard, examples/grafana.json. Names
+# with quotes, backslashes, newlines and non-ASCII come through whole.
 # needs: jq curl python3 prometheus libmicrohttpd-dev
 # test-all: Prometheus
 set -eu
@@ -153,3 +153,27 @@ echo "ok: all names came through whole"
 answer '.data.result[0].value[1] | select(tonumber > 100)' \
   query --data-urlencode 'query=sum(rate(objpool_acquires_total{result="hit"}[1m]))' || bad "no rate of acquires"
 echo "ok: it computes a rate of acquires: $said a second"
+
+# The dashboard: each query has numbers, of pools that are chosen by its variable, and no family is left out.
+dashboard=examples/grafana.json
+jq -e '[.panels[].id] == ([.panels[].id] | unique) and all(.panels[]; .datasource.uid == "${source}" and (.targets | length > 0))' \
+  $dashboard >/dev/null || bad "panels without a number of their own, a source or a query"
+curl -s "http://$target/metrics" | sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' >"$work/families"
+while read -r family; do
+  jq -e --arg family "$family" 'any(.panels[].targets[].expr; test("\\b" + $family + "(_bucket|_count)?\\b"))' $dashboard >/dev/null ||
+    bad "no panel shows $family"
+done <"$work/families"
+echo "ok: the dashboard shows all $(grep -c . "$work/families") families"
+variable=$(jq -r '.templating.list[] | select(.name == "pool").query.query' $dashboard)
+[[ $variable =~ ^label_values\(([a-z_]+),\ pool\)$ ]] || bad "the dashboard's variable asks otherwise: $variable"
+answer 'select(.data | contains(["connections", "pages", "requests"])) | "fine"' label/pool/values --data-urlencode "match[]=${BASH_REMATCH[1]}" ||
+  bad "no pools to choose from in the dashboard"
+queries=0
+while read -r query; do
+  ask query --data-urlencode "query=$query" | jq -e '.status == "success"' >/dev/null || bad "Prometheus refuses $query"
+  answer '[.data.result[].value[1] | select(. != "NaN")] | select(length > 0) | "fine"' query --data-urlencode "query=$query" ||
+    bad "no answer to $query"
+  queries=$((queries + 1))
+done < <(jq -r '.panels[].targets[].expr' $dashboard | sed 's/\$__rate_interval/30s/g; s/\$pool/connections|pages|requests/g')
+[ "$queries" -ge 15 ] || bad "only $queries queries"
+echo "ok: the $queries queries of the dashboard are answered"
