@@ -61,6 +61,7 @@
         >>uncached      engine of pools without caches
         >>bounded       engine of pools of up to 64 objects
         >>cached        engine of pools with caches
+        >>timing        how old objects are, and for how long idle
         >>objects       building and taking down
         >>trimming      gathering idle objects, and taking some down
         >>reserve       memory that init takes for all that is to come
@@ -120,7 +121,8 @@
         opt.on_event    = conn_trace,                 // void (*)(const objpool_event *, void *): sees each event
         opt.local       = false,                      // one thread at a time uses the pool: no atomics, no lock
         opt.wipe        = false,                      // no byte of an object survives its release
-        opt.handles     = false);                     // objects have handles
+        opt.handles     = false,                      // objects have handles
+        opt.timed       = false);                     // objects age: config.max_lifetime_ns, idle_timeout_ns, refresh
 
       // False with errno EINVAL (objpool_config_error says why), EEXIST (the name), ENOMEM or ECANCELED: it is all-zero.
       bool conn_pool_init(conn_pool *pool, const objpool_config *config);
@@ -175,6 +177,9 @@
       // Forgets every idle object without destroy (it counts as extracted; the memory stays the pool's), and returns how
       // many: for the child of a fork, whose parent owns what the objects stand for.
       size_t conn_pool_abandon(conn_pool *pool);
+      // With opt.timed: all that is alive now is outdated. Idle objects go at once, those in use when they come back, one that
+      // is being created after its first use. Returns how many went at once; 0 with EINVAL: the pool is not timed.
+      size_t conn_pool_refresh(conn_pool *pool);
       // The pool's hooks are from now on those of the calling file's definition: after the library that holds them was loaded
       // anew. False with EINVAL: size, alignment or kind differ, and nothing was changed. Nobody uses the pool meanwhile.
       bool conn_pool_rebind(conn_pool *pool);
@@ -257,7 +262,13 @@
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
    tells an object in use from an idle one. A release checks it. With opt.handles another word before it names the object's
-   place, which holds its generation and outlives it.
+   place, which holds its generation and outlives it; with opt.timed three more tell its age.
+
+   Age. In pools with opt.timed each object knows when it was built and when it came back last, by a clock that is read in a
+   few ns. An object in use is never taken: what is older than config.max_lifetime_ns, or outdated by refresh, goes when it
+   comes back, or an acquire or maintenance finds it idle. What was idle for longer than config.idle_timeout_ns goes by
+   maintenance, longest idle first, down to min_idle. All of that counts as expired. The newest idle object is handed out
+   first: the newest in the thread's cache, where threads have caches.
 */
 #ifndef OBJPOOL_H
 #define OBJPOOL_H
@@ -538,6 +549,12 @@ typedef struct objpool_config {
   objpool_leak_policy on_leak OBJPOOL__0; /* objects in use at destroy [OBJPOOL_LEAK_REPORT, on stderr] */
   uint64_t fair_after_ns OBJPOOL__0; /* who has waited this long is overtaken by nobody [1 ms]; 1: nobody ever is */
   bool ignore_pressure OBJPOOL__0;   /* maintenance does not look at the machine's memory [it does] */
+  /* Of pools with opt.timed; others refuse them. Each in ns, and exact to the tick of a coarse clock, some 4 ms, unless one of
+     them is below 100 ms. */
+  uint64_t idle_timeout_ns
+      OBJPOOL__0; /* maintenance destroys what was idle for longer, and gives back nothing else [none] */
+  uint64_t max_lifetime_ns OBJPOOL__0;   /* what is older is not handed out any more [none] */
+  uint64_t validate_after_ns OBJPOOL__0; /* an acquire validates only what was idle for that long [0: always] */
 } objpool_config;
 
 /* What a pool without a static type needs to know of its objects (objpool_init). */
@@ -567,6 +584,7 @@ typedef struct objpool_stats {
   uint64_t object_size, memory_bytes;            /* bytes of a T; bytes held from the allocator */
   uint64_t max_idle, max_objects;                /* the limits, 0: none */
   uint64_t since_ns, now_ns;                     /* monotonic time of the last reset, and of the snapshot */
+  uint64_t expired;                              /* destroyed for its age, its idle time, or by refresh */
 } objpool_stats;
 
 typedef enum objpool_time {
@@ -645,16 +663,26 @@ typedef struct objpool__stretch {
   bool over;              /* OBJPOOL_EACH has a loop only for the declaration of this */
 } objpool__stretch;
 
+/* When an object was built and came back, in a pool's time (opt.timed). Whoever has the object alone reads and writes it. */
+typedef struct objpool__stamps {
+  objpool__uint64 ends_ns;       /* its lifetime; UINT64_MAX: never */
+  objpool__uint64 idle_since_ns; /* when it came back last, or was built */
+  uintptr_t epoch;               /* of the pool, when its building began */
+} objpool__stamps;
+
+/* Whether an idle object may be handed out: as it is; after a look by validate, if there is one; or not at all. */
+typedef enum objpool__age { OBJPOOL__RECENT, OBJPOOL__RESTED, OBJPOOL__OUTDATED } objpool__age;
+
 /* What lies before an object, downward, each where its option is set. All are zero in a cell that was never used. */
 typedef enum objpool__words {
   OBJPOOL__TAG_WORD,      /* always */
   OBJPOOL__PLACE_WORD,    /* opt.handles: an objpool__place * */
-  OBJPOOL__TIMED_WORDS,   /* opt.timed */
+  OBJPOOL__TIMED_WORDS,   /* opt.timed: an objpool__stamps */
   OBJPOOL__TRACKED_WORDS, /* opt.tracked */
   OBJPOOL__ALL_WORDS
 } objpool__words;
 
-enum { OBJPOOL__TIMED_BYTES = 3 * sizeof(objpool__uint64), OBJPOOL__TRACKED_BYTES = 4 * sizeof(objpool__uint64) };
+enum { OBJPOOL__TRACKED_BYTES = 4 * sizeof(objpool__uint64) };
 
 /* A loop over the objects in use (OBJPOOL_EACH). */
 typedef struct objpool__walk {
@@ -768,6 +796,7 @@ OBJPOOL_API size_t objpool_trim(objpool *pool, size_t keep);
 OBJPOOL_API size_t objpool_clear(objpool *pool);
 OBJPOOL_API size_t objpool_trim_some(objpool *pool, size_t keep, size_t most);
 OBJPOOL_API size_t objpool_abandon(objpool *pool);
+OBJPOOL_API size_t objpool_refresh(objpool *pool); /* 0 with EINVAL: it is not timed */
 OBJPOOL_API void objpool_close(objpool *pool);
 OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns);
 OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects) OBJPOOL__MUST_USE;
@@ -931,11 +960,15 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 
 #define objpool__acquire_slow OBJPOOL__LINKED(objpool__acquire_slow)
 #define objpool__acquire_again OBJPOOL__LINKED(objpool__acquire_again)
+#define objpool__acquire_instead OBJPOOL__LINKED(objpool__acquire_instead)
+#define objpool__age_of OBJPOOL__LINKED(objpool__age_of)
+#define objpool__may_rest OBJPOOL__LINKED(objpool__may_rest)
 #define objpool__release_wiping OBJPOOL__LINKED(objpool__release_wiping)
 #define objpool__release_checked OBJPOOL__LINKED(objpool__release_checked)
 #define objpool__claim OBJPOOL__LINKED(objpool__claim)
 #define objpool__give_slow OBJPOOL__LINKED(objpool__give_slow)
 #define objpool__drop OBJPOOL__LINKED(objpool__drop)
+#define objpool__drop_outdated OBJPOOL__LINKED(objpool__drop_outdated)
 #define objpool__forget OBJPOOL__LINKED(objpool__forget)
 #define objpool__emit OBJPOOL__LINKED(objpool__emit)
 #define objpool__errno_of OBJPOOL__LINKED(objpool__errno_of)
@@ -972,6 +1005,11 @@ OBJPOOL__OUT_OF_LINE void *objpool__acquire_slow(objpool *pool, objpool__describ
                                                  int64_t timeout_ns);
 OBJPOOL__SLOW void *objpool__acquire_again(objpool *pool, objpool__describe *describe, void *invalid, objpool__how how,
                                            int64_t timeout_ns);
+OBJPOOL__SLOW void *objpool__acquire_instead(objpool *pool, objpool__describe *describe, void *outdated,
+                                             objpool__how how, int64_t timeout_ns);
+OBJPOOL__OUT_OF_LINE objpool__age objpool__age_of(const objpool *pool, const void *object);
+OBJPOOL__OUT_OF_LINE bool objpool__may_rest(const objpool *pool, void *object);
+OBJPOOL__SLOW void objpool__drop_outdated(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL__SLOW void objpool__release_wiping(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL__OUT_OF_LINE void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object);
 OBJPOOL__SLOW bool objpool__claim(objpool *pool, objpool__describe *describe, void *object);
@@ -1023,7 +1061,7 @@ OBJPOOL__INLINE uintptr_t objpool__tag_of(uintptr_t key, const void *object) { r
 OBJPOOL__INLINE size_t objpool__words_begin(const objpool_type *type, objpool__words words) {
   size_t bytes = sizeof(uint64_t);
   if (type->handles && words >= OBJPOOL__PLACE_WORD) bytes += sizeof(uint64_t);
-  if (type->timed && words >= OBJPOOL__TIMED_WORDS) bytes += OBJPOOL__TIMED_BYTES;
+  if (type->timed && words >= OBJPOOL__TIMED_WORDS) bytes += sizeof(objpool__stamps);
   if (type->tracked && words >= OBJPOOL__TRACKED_WORDS) bytes += OBJPOOL__TRACKED_BYTES;
   return bytes;
 }
@@ -1267,7 +1305,10 @@ OBJPOOL__INLINE void *objpool__acquire_by(objpool *pool, const objpool__descript
   if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, describe, how, timeout_ns);
   if (as->type.handles) (void)objpool__increment_use(&objpool__place_of(object)->generation);
   OBJPOOL__SHOW(object, as->type.size);
-  if (as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE) &&
+  objpool__age age = as->type.timed ? objpool__age_of(pool, object) : OBJPOOL__RESTED;
+  if (OBJPOOL__UNLIKELY(age == OBJPOOL__OUTDATED))
+    return objpool__acquire_instead(pool, describe, object, how, timeout_ns);
+  if (as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE) && age == OBJPOOL__RESTED &&
       OBJPOOL__UNLIKELY(!as->type.validate(object, pool->context)))
     return objpool__acquire_again(pool, describe, object, how, timeout_ns);
   if (as->on_event) objpool__emit(pool, as->on_event, OBJPOOL_EVENT_ACQUIRE, object, 1);
@@ -1296,6 +1337,10 @@ OBJPOOL__INLINE void objpool__release_rest(objpool *pool, void *object, const ob
     }
   }
   if (as->on_event) objpool__emit(pool, as->on_event, OBJPOOL_EVENT_RELEASE, object, 1);
+  if (as->type.timed && OBJPOOL__UNLIKELY(!objpool__may_rest(pool, object))) {
+    objpool__drop_outdated(pool, describe, object);
+    return;
+  }
   OBJPOOL__HIDE(object, as->type.size);
   objpool__give(pool, object, as->type.local, describe);
 }
@@ -1907,6 +1952,9 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
   OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name##_objpool_pool *objpool__p) {                              \
     return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_abandon(&objpool__p->base) : 0;                             \
   }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_refresh(name##_objpool_pool *objpool__p) {                              \
+    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_refresh(&objpool__p->base) : 0;                             \
+  }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_resize(name##_objpool_pool *objpool__p,                 \
                                                                       size_t objpool__i, size_t objpool__n) {          \
     return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                                \
@@ -2405,24 +2453,35 @@ static void objpool__prefer_huge_pages(void *memory, size_t size) { (void)memory
 extern int clock_gettime(int clock, struct timespec *now); /* where time_t has one size */
 #endif
 
-static uint64_t objpool__now_ns(void) {
+#ifdef __linux__
+#define OBJPOOL__MONOTONIC_COARSE 6
+#elif defined(OBJPOOL__MONOTONIC)
+#define OBJPOOL__MONOTONIC_COARSE OBJPOOL__MONOTONIC
+#endif
+
+/* coarse: as it was at the last tick, some milliseconds ago, which is read in a few ns, if the system keeps it. */
+OBJPOOL__INLINE uint64_t objpool__clock_ns(bool coarse) {
 #if defined(_WIN32)
   LARGE_INTEGER count, frequency;
+  (void)coarse;
   QueryPerformanceCounter(&count);
   QueryPerformanceFrequency(&frequency);
   return (uint64_t)(count.QuadPart / frequency.QuadPart) * 1000000000u +
          (uint64_t)(count.QuadPart % frequency.QuadPart) * 1000000000u / (uint64_t)frequency.QuadPart;
 #elif defined(OBJPOOL__MONOTONIC)
   struct timespec now;
-  clock_gettime(OBJPOOL__MONOTONIC, &now);
+  clock_gettime(coarse ? OBJPOOL__MONOTONIC_COARSE : OBJPOOL__MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 #else
-  const long monotonic = 1;
+  const long monotonic = coarse ? OBJPOOL__MONOTONIC_COARSE : 1;
   objpool__kernel_time now;
   syscall(OBJPOOL__CLOCK_GETTIME, monotonic, &now);
   return (uint64_t)now.seconds * 1000000000u + (uint64_t)now.nanoseconds;
 #endif
 }
+
+static uint64_t objpool__now_ns(void) { return objpool__clock_ns(false); }
+static uint64_t objpool__coarse_now_ns(void) { return objpool__clock_ns(true); }
 
 /* Linux 4.14: every running thread of this process passes a full barrier. False: not here. */
 static bool objpool__membarrier(bool registering) {
@@ -2872,6 +2931,7 @@ typedef enum objpool__counter {
   OBJPOOL__OVERFLOWED,
   OBJPOOL__INVALID,
   OBJPOOL__DISCARDED, /* of those that are invalid */
+  OBJPOOL__EXPIRED,
   OBJPOOL__FAILURES,
   OBJPOOL__EXHAUSTED,
   OBJPOOL__TIMEOUTS,
@@ -3105,6 +3165,16 @@ typedef struct objpool__counts {
   bool inherited; /* this is a child, forked when other threads may have been moving objects */
 } objpool__counts;
 
+/* Of a timed pool. Owner: the pool; epoch and builds by atomic add, due_ns by compare-and-swap, late under the commons lock, read
+   without. */
+typedef struct objpool__lifetimes {
+  uintptr_t epoch;        /* how often all that is alive was outdated */
+  uintptr_t builds;       /* objects stamped */
+  objpool__uint64 due_ns; /* nothing idle is to go before that; UINT64_MAX: nothing is */
+  bool late;              /* some that were idle for too long stayed for min_idle */
+  bool precise;           /* its limits are too short for the coarse clock: fixed */
+} objpool__lifetimes;
+
 /* How long something took, as objpool_histogram. Owner: the pool; lock-free, by atomic add. */
 typedef struct objpool__times {
   objpool__uint64 sum_ns, buckets[OBJPOOL__BUCKETS];
@@ -3190,6 +3260,7 @@ struct objpool__state {
   uintptr_t key;       /* of its tags; pool->key is the same, but for the engine's difference */
   objpool__word *word; /* behind the table; NULL: it is not bounded */
   bool alone;          /* one thread at a time uses it */
+  bool looks;          /* an acquire looks at what it found idle: at its age, or by validate */
   size_t bytes;        /* of this */
   objpool_config config;
   objpool__state *next, **link; /* in objpool__process, under its lock */
@@ -3202,6 +3273,7 @@ struct objpool__state {
   objpool__commons commons;
   objpool__counts counts;
   objpool__times times[OBJPOOL__TIMES];
+  objpool__lifetimes lifetimes;
   objpool__slots slots;
   objpool__memory memory;
   objpool__blocks blocks;
@@ -5523,7 +5595,7 @@ static void *objpool__uncached_quick(objpool__state *state) {
   objpool__cache *cache = objpool__mine(state);
   const objpool__description *as = &state->as;
   bool validates = as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE);
-  if (!cache || validates || as->type.handles || as->on_event || OBJPOOL__LOAD(state->gate.ended) ||
+  if (!cache || validates || as->type.handles || as->type.timed || as->on_event || OBJPOOL__LOAD(state->gate.ended) ||
       OBJPOOL__LOAD(state->queue.due))
     return NULL;
   objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
@@ -6150,7 +6222,7 @@ static void *objpool__cached_cell(objpool__state *state, size_t *grown) {
 /* Whether all that an acquire can find is a fresh cell: nothing idle is within reach of a pool without limits and hooks. */
 OBJPOOL__INLINE bool objpool__only_fresh(const objpool__state *state) {
   return objpool__commons_look_empty(state) && !OBJPOOL__LOAD(state->limits.max_objects) && !state->as.type.create &&
-         !state->as.on_event;
+         !state->as.type.timed && !state->as.on_event;
 }
 
 /* Then, the commonest miss in one go: the slot, whose top a fast acquire has lowered, holds such a cell. 325 instructions per
@@ -6194,6 +6266,162 @@ static const objpool__engine objpool__cached_engine = {0,
                                                        NULL,
                                                        NULL,
                                                        NULL};
+
+/* ---- room: timing >>timing
+   How old objects are, and for how long they have been idle (opt.timed).
+   1. Stamps are plain words: whoever reads or writes them has the object alone, and hands them on with it.
+   2. What a refresh outdates is told by a number, not by a time, which stands still for a tick: an object has the epoch in which
+      its building began. relaxed: a call that is to see a refresh comes after it.
+   3. due_ns saves looking through what is idle: nothing of that is to go before it. Whoever leaves an object idle lowers it
+      first; whoever looks through all raises it before, to what holds for any object that comes back from then on, and then
+      lowers it to what stays. An object that is on its way meanwhile, its stamp written and itself not there yet, is found one
+      idle timeout later, or a fortieth of a lifetime: that long it stays idle, but no acquire hands out what is outdated.
+   4. Lives end up to a fortieth earlier than said, spread by multiples of the golden ratio, so that objects that were built
+      together are not built anew together (as HikariCP does, at random). */
+
+enum { OBJPOOL__PRECISE_BELOW_NS = 100000000, OBJPOOL__SPREAD = 40 };
+
+OBJPOOL__INLINE objpool__stamps *objpool__stamps_of(const objpool__state *state, const void *object) {
+  size_t before = objpool__words_begin(&state->as.type, OBJPOOL__TIMED_WORDS);
+  return (objpool__stamps *)((uintptr_t)object - before);
+}
+
+/* What is needed of it, once. */
+static void objpool__lifetimes_begin(objpool__state *state) {
+  const objpool_config *config = &state->config;
+  const uint64_t limits[3] = {config->idle_timeout_ns, config->max_lifetime_ns, config->validate_after_ns};
+  for (int i = 0; i < 3; i++) state->lifetimes.precise |= limits[i] > 0 && limits[i] < OBJPOOL__PRECISE_BELOW_NS;
+  state->lifetimes.due_ns = UINT64_MAX;
+}
+
+static uint64_t objpool__pool_now_ns(const objpool__state *state) {
+  return state->lifetimes.precise ? objpool__now_ns() : objpool__coarse_now_ns();
+}
+
+static uint64_t objpool__later(uint64_t ns, uint64_t by_ns) {
+  return ns < UINT64_MAX - by_ns ? ns + by_ns : UINT64_MAX;
+}
+
+/* That long after then; without a limit never. */
+static uint64_t objpool__limit_after(uint64_t then_ns, uint64_t limit_ns) {
+  return limit_ns ? objpool__later(then_ns, limit_ns) : UINT64_MAX;
+}
+
+/* relaxed, here and below: see 2 */
+static uintptr_t objpool__epoch(const objpool__state *state) { return OBJPOOL__LOAD(state->lifetimes.epoch); }
+
+/* One more; how many there were before. */
+static uintptr_t objpool__step(const objpool__state *state, uintptr_t *number) {
+  if (!state->alone) return __atomic_fetch_add(number, 1, __ATOMIC_RELAXED); /* a number: it orders nothing */
+  OBJPOOL__STORE(*number, *number + 1);
+  return *number - 1;
+}
+
+/* Something idle is to go then. relaxed: see 3 */
+static void objpool__due_by(objpool__state *state, uint64_t ns) {
+  objpool__uint64 *due = &state->lifetimes.due_ns;
+  uint64_t known = OBJPOOL__LOAD(*due);
+  if (OBJPOOL__LIKELY(known <= ns)) return;
+  if (state->alone)
+    OBJPOOL__STORE(*due, ns);
+  else
+    while (ns < known && !__atomic_compare_exchange_n(due, &known, ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+}
+
+/* When an idle object is to go. */
+static uint64_t objpool__due_of(const objpool__state *state, const objpool__stamps *stamps) {
+  uint64_t timeout_ns = objpool__limit_after(stamps->idle_since_ns, state->config.idle_timeout_ns);
+  return timeout_ns < stamps->ends_ns ? timeout_ns : stamps->ends_ns;
+}
+
+/* When one may be to go that comes back from now on, or is about to. */
+static uint64_t objpool__due_at_first(const objpool__state *state, uint64_t now_ns) {
+  uint64_t lifetime_ns = state->config.max_lifetime_ns;
+  uint64_t timeout_ns = objpool__limit_after(now_ns, state->config.idle_timeout_ns);
+  uint64_t look_ns = lifetime_ns ? objpool__later(now_ns, lifetime_ns / OBJPOOL__SPREAD) : UINT64_MAX;
+  return timeout_ns < look_ns ? timeout_ns : look_ns;
+}
+
+/* A new object. `epoch`: from before its building. */
+static void objpool__stamp(objpool__state *state, void *object, uintptr_t epoch) {
+  objpool__stamps *stamps = objpool__stamps_of(state, object);
+  uint64_t lifetime_ns = state->config.max_lifetime_ns, now_ns = objpool__pool_now_ns(state);
+  uint32_t share = (uint32_t)objpool__step(state, &state->lifetimes.builds) * 0x9e3779b9u; /* of 2^32 */
+  uint64_t spread_ns = (uint64_t)((double)(lifetime_ns / OBJPOOL__SPREAD) * ((double)share / 4294967296.0));
+  stamps->epoch = epoch;
+  stamps->idle_since_ns = now_ns;
+  stamps->ends_ns = objpool__limit_after(now_ns, lifetime_ns - spread_ns);
+  objpool__due_by(state, objpool__due_of(state, stamps)); /* it may become idle without a release */
+}
+
+/* What may be done with an idle object, which the caller has alone. */
+OBJPOOL__INLINE objpool__age objpool__age_in(const objpool__state *state, const void *object) {
+  const objpool__stamps *stamps = objpool__stamps_of(state, object);
+  uint64_t after_ns = state->config.validate_after_ns;
+  if (OBJPOOL__UNLIKELY(stamps->epoch != objpool__epoch(state))) return OBJPOOL__OUTDATED;
+  if (!after_ns && !state->config.max_lifetime_ns) return OBJPOOL__RESTED;
+  uint64_t now_ns = objpool__pool_now_ns(state);
+  if (OBJPOOL__UNLIKELY(now_ns > stamps->ends_ns)) return OBJPOOL__OUTDATED;
+  return now_ns >= objpool__later(stamps->idle_since_ns, after_ns) ? OBJPOOL__RESTED : OBJPOOL__RECENT;
+}
+
+OBJPOOL_API objpool__age objpool__age_of(const objpool *pool, const void *object) {
+  return objpool__age_in(pool->state, object);
+}
+
+/* An object comes back, and may be idle from now on; false: it is outdated. */
+OBJPOOL_API bool objpool__may_rest(const objpool *pool, void *object) {
+  objpool__state *state = pool->state;
+  const objpool_config *config = &state->config;
+  objpool__stamps *stamps = objpool__stamps_of(state, object);
+  if (OBJPOOL__UNLIKELY(stamps->epoch != objpool__epoch(state))) return false;
+  if (!config->idle_timeout_ns && !config->max_lifetime_ns && !config->validate_after_ns) return true;
+  uint64_t now_ns = objpool__pool_now_ns(state);
+  if (OBJPOOL__UNLIKELY(now_ns > stamps->ends_ns)) return false;
+  stamps->idle_since_ns = now_ns;
+  objpool__due_by(state, objpool__due_of(state, stamps));
+  return true;
+}
+
+static uint64_t objpool__idle_since(const objpool__state *state, void *object) {
+  return objpool__stamps_of(state, object)->idle_since_ns;
+}
+
+/* Two linked lists, each longest idle first, as one; of the same time those of `a` first. */
+static void *objpool__merge(const objpool__state *state, void *a, void *b) {
+  void *merged = NULL, *last = NULL;
+  while (a || b) {
+    void **from = !b || (a && objpool__idle_since(state, a) <= objpool__idle_since(state, b)) ? &a : &b;
+    void *object = *from;
+    *from = *objpool__link(object);
+    if (last)
+      OBJPOOL__STORE(*objpool__link(last), object);
+    else
+      merged = object;
+    last = object;
+    OBJPOOL__STORE(*objpool__link(last), NULL);
+  }
+  return merged;
+}
+
+/* Sorts linked idle objects, longest idle first: a natural merge sort, which passes once over what is in order already. */
+static void *objpool__sort_by_age(const objpool__state *state, void *all) {
+  enum { OBJPOOL__RUNS = 8 * sizeof(size_t) };
+  void *runs[OBJPOOL__RUNS] = {NULL}, *sorted = NULL; /* runs[i]: of 2^i runs, if it is there */
+  while (all) {
+    void *run = all, *last = all;
+    for (all = *objpool__link(last); all && objpool__idle_since(state, last) <= objpool__idle_since(state, all);
+         all = *objpool__link(last))
+      last = all;
+    OBJPOOL__STORE(*objpool__link(last), NULL);
+    size_t i = 0;
+    for (; runs[i]; runs[i++] = NULL) run = objpool__merge(state, runs[i], run);
+    runs[i] = run;
+  }
+  for (size_t i = 0; i < OBJPOOL__RUNS; i++)
+    if (runs[i]) sorted = objpool__merge(state, runs[i], sorted);
+  return sorted;
+}
 
 /* ---- room: objects >>objects
    Building and taking down; hooks run here, outside every lock. */
@@ -6239,6 +6467,7 @@ static bool objpool__run_create(objpool__state *state, void *object) {
 static void *objpool__build(objpool__state *state, void *cell, const objpool__construction *construction) {
   size_t grown = 0;
   int error = ENOMEM;
+  uintptr_t epoch = objpool__epoch(state);
   void *object = cell ? cell : state->engine->cell(state, &grown);
   if (grown) objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, grown);
   if (object && !objpool__seat(state, object)) {
@@ -6258,6 +6487,7 @@ static void *objpool__build(objpool__state *state, void *cell, const objpool__co
     objpool__set_error(error);
     return NULL;
   }
+  if (state->as.type.timed) objpool__stamp(state, object, epoch);
   objpool__tag_in_use(state, object);
   objpool__add(state, OBJPOOL__CREATED, 1);
   objpool__report_event(state, OBJPOOL_EVENT_CREATE, object, 1);
@@ -6356,8 +6586,13 @@ static void *objpool__gather(objpool__state *state, size_t keep) {
   size_t idle = 0;
   memset(shares, 0, sizeof shares);
   objpool__gather_begin(state);
-  if (state->engine->idle(state) > keep)
-    objpool__sort_by_share(&state->blocks, &state->memory, objpool__gather_all(state, &idle), shares);
+  if (state->engine->idle(state) > keep) {
+    void *all = objpool__gather_all(state, &idle);
+    if (state->as.type.timed)
+      shares[0] = objpool__sort_by_age(state, all); /* longest idle first; the newest end on top */
+    else
+      objpool__sort_by_share(&state->blocks, &state->memory, all, shares);
+  }
   size_t excess = idle > keep ? idle - keep : 0;
   for (unsigned share = 0; share < OBJPOOL__SHARES; share++) /* the fullest blocks' objects end on top, reused first */
     for (void *object = shares[share], *next; object; object = next) {
@@ -6405,13 +6640,77 @@ static void *objpool__gather_some(objpool__state *state, size_t keep, size_t mos
 }
 
 /* Takes down what was gathered; returns how many. */
-static size_t objpool__take_down_all(objpool__state *state, void *doomed) {
+static size_t objpool__take_down_all(objpool__state *state, void *doomed, objpool__counter why) {
   size_t destroyed = 0;
   for (void *next; doomed; doomed = next, destroyed++) {
     next = *objpool__link(doomed);
-    objpool__take_down(state, doomed, OBJPOOL__DESTROYED);
+    objpool__take_down(state, doomed, why);
   }
   return destroyed;
+}
+
+/* What goes of a timed pool's idle objects. */
+typedef struct objpool__expiry {
+  size_t least, most; /* at most `most`, and of those that were idle for too long only so many that `least` stay idle */
+  size_t late;        /* so many of these */
+  void *expired;      /* linked, longest idle first */
+  void *excess;       /* those for which a resize has left no room meanwhile */
+} objpool__expiry;
+
+static void objpool__append_link(void ***end, void *object) {
+  OBJPOOL__STORE(*objpool__link(object), NULL);
+  OBJPOOL__STORE(**end, object);
+  *end = objpool__link(object);
+}
+
+static bool objpool__is_over(const objpool__state *state, const objpool__stamps *stamps, uint64_t now_ns) {
+  return now_ns > stamps->ends_ns || stamps->epoch != objpool__epoch(state);
+}
+
+/* Looks through all idle objects; slots as for objpool__gather. */
+static void objpool__gather_expired(objpool__state *state, objpool__expiry *expiry) {
+  void **end = &expiry->expired, **excess = &expiry->excess;
+  size_t idle = 0;
+  objpool__gather_begin(state);
+  uint64_t now_ns = objpool__pool_now_ns(state);
+  OBJPOOL__STORE(state->lifetimes.due_ns, objpool__due_at_first(state, now_ns));
+  OBJPOOL__STORE(state->lifetimes.late, false); /* relaxed: read for a hint */
+  void *all = objpool__sort_by_age(state, objpool__gather_all(state, &idle));
+  for (void *object = all; object; object = *objpool__link(object))
+    idle -= objpool__is_over(state, objpool__stamps_of(state, object), now_ns);
+  for (void *object = all, *next; object; object = next) {
+    const objpool__stamps *stamps = objpool__stamps_of(state, object);
+    bool over = objpool__is_over(state, stamps, now_ns), late = !over && now_ns > objpool__due_of(state, stamps);
+    bool spared = late && idle <= expiry->least;
+    next = *objpool__link(object);
+    if ((over || late) && !spared && expiry->most > 0) {
+      expiry->most--;
+      expiry->late += late;
+      idle -= late;
+      objpool__append_link(&end, object);
+      continue;
+    }
+    if (spared) OBJPOOL__STORE(state->lifetimes.late, true);
+    objpool__due_by(state, over ? now_ns : spared ? stamps->ends_ns : objpool__due_of(state, stamps));
+    if (!objpool__push_back(state, object)) objpool__append_link(&excess, object);
+  }
+  objpool__gather_end(state);
+  state->engine->settle(state);
+}
+
+/* Takes down the idle objects of a timed pool whose time is over; returns how many. *late: those that were idle for too long. */
+static size_t objpool__expire(objpool__state *state, size_t least, size_t most, size_t *late) {
+  objpool__expiry expiry = {least, most, 0, NULL, NULL};
+  objpool__hold(state);
+  objpool__gather_expired(state, &expiry);
+  objpool__unhold(&state->gate);
+  (void)objpool__take_down_all(state, expiry.excess, OBJPOOL__DESTROYED);
+  size_t expired = objpool__take_down_all(state, expiry.expired, OBJPOOL__EXPIRED);
+  *late = expiry.late;
+  if (!expired) return 0;
+  objpool__blocks_shrink(state);
+  objpool__report_event(state, OBJPOOL_EVENT_SHRINK, NULL, expired);
+  return expired;
 }
 
 /* The idle objects that the limits of a resize leave no room for; slots as for objpool__gather. */
@@ -6428,7 +6727,7 @@ static void *objpool__gather_excess(objpool__state *state) {
 
 /* Takes down what a resize has left no room for. */
 static void objpool__shed(objpool__state *state, void *doomed) {
-  if (doomed && objpool__take_down_all(state, doomed)) objpool__blocks_shrink(state);
+  if (doomed && objpool__take_down_all(state, doomed, OBJPOOL__DESTROYED)) objpool__blocks_shrink(state);
 }
 
 /* Sheds what came back a moment too late for a resize to see. Called at the end of each call that leaves objects idle or
@@ -6702,6 +7001,10 @@ static const objpool__engine *objpool__choose_engine(bool alone, size_t rounds, 
                   : &objpool__uncached_engine;
 }
 
+static bool objpool__looks(const objpool_type *type) {
+  return type->timed || (type->validate && (type->validate_on & OBJPOOL_ON_ACQUIRE));
+}
+
 static void objpool__state_free(objpool__state *state) {
   objpool_allocator allocator = state->config.allocator;
   objpool__mutex *locks[4] = {&state->commons.lock, &state->gate.revoke_lock, &state->memory.growth_lock,
@@ -6758,8 +7061,9 @@ static void objpool__prepare_process(void) {
 static bool objpool__plan(const objpool_type *type, objpool_config *config, objpool__blocks *blocks) {
   enum { OBJPOOL__LARGEST_ALIGNMENT = 4096 };
   size_t alignment = type->alignment, least = sizeof(uint64_t);
-  if (!objpool__valid(config) || !type->size || !alignment || (alignment & (alignment - 1)) ||
-      alignment > OBJPOOL__LARGEST_ALIGNMENT) {
+  bool timed = config->idle_timeout_ns || config->max_lifetime_ns || config->validate_after_ns;
+  if (!objpool__valid(config) || (timed && !type->timed) || !type->size || !alignment ||
+      (alignment & (alignment - 1)) || alignment > OBJPOOL__LARGEST_ALIGNMENT) {
     errno = EINVAL;
     return false;
   }
@@ -6831,6 +7135,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->home = &objpool__process;
   state->engine = engine;
   state->alone = alone;
+  state->looks = objpool__looks(&as->type);
   state->bytes = bytes;
   state->config = config;
   state->config.name = NULL;
@@ -6849,6 +7154,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
     objpool__word_learn(state);
   }
   state->counts.since_ns = objpool__now_ns();
+  objpool__lifetimes_begin(state);
   objpool__depot_plan(&state->depot, rounds ? rounds : 1);
   if (!objpool__make_locks(state)) {
     config.allocator.deallocate(state, bytes, OBJPOOL_CACHE_LINE, config.allocator.context);
@@ -7108,17 +7414,20 @@ OBJPOOL__INLINE objpool__found objpool__seek(objpool__state *state, objpool__que
   return objpool__queue_find(state, quest);
 }
 
-/* An idle object that was found is in use, unless it proves invalid: then it is gone, and its reservation, where that may
+/* An idle object that was found is in use, unless it is outdated, or proves invalid: then it is gone, and its reservation, where that may
    become a new object, is kept. */
 OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest) {
   void *object = quest->object;
   OBJPOOL_ASSERT(objpool__is_idle(state, object));
   objpool__tag_in_use(state, object);
   OBJPOOL__SHOW(object, state->as.type.size);
-  if (!state->as.type.validate || !(state->as.type.validate_on & OBJPOOL_ON_ACQUIRE)) return true;
-  quest->from_own_slot = false; /* the hook may use the pool: base is then no longer where this acquire set it */
-  if (state->as.type.validate(object, state->config.context)) return true;
-  objpool__dismantle(state, object, OBJPOOL__INVALID);
+  if (!state->looks) return true;
+  objpool__age age = state->as.type.timed ? objpool__age_in(state, object) : OBJPOOL__RESTED;
+  bool validates = state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_ACQUIRE);
+  if (age == OBJPOOL__RECENT || (age == OBJPOOL__RESTED && !validates)) return true;
+  quest->from_own_slot = false; /* the hooks may use the pool: base is then no longer where this acquire set it */
+  if (age == OBJPOOL__RESTED && state->as.type.validate(object, state->config.context)) return true;
+  objpool__dismantle(state, object, age == OBJPOOL__RESTED ? OBJPOOL__INVALID : OBJPOOL__EXPIRED);
   quest->permit = quest->how != OBJPOOL__TRY;
   if (!quest->permit) objpool__unreserve(state);
   return false;
@@ -7279,9 +7588,9 @@ OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *descri
   return OBJPOOL__LIKELY(object != NULL) ? object : objpool__acquire_rest(pool, describe, how, timeout_ns);
 }
 
-/* After the fast path took an object that proved invalid: it was counted, but is never handed out. */
-OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *describe, void *invalid, objpool__how how,
-                                         int64_t timeout_ns) {
+/* After the fast path took an object that is not good: it was counted, but is never handed out. */
+static void *objpool__acquire_another(objpool *pool, objpool__describe *describe, void *invalid, objpool__counter why,
+                                      objpool__how how, int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) { /* after a panic that returned: it goes back */
     state = pool->state;
@@ -7294,8 +7603,18 @@ OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *descr
   }
   objpool__attach_if_free(state); /* the hook may have come back on a thread that was not here yet */
   objpool__add(state, OBJPOOL__ACQUIRES, (uint64_t)-1);
-  objpool__take_down(state, invalid, OBJPOOL__INVALID);
+  objpool__take_down(state, invalid, why);
   return objpool__acquire_from(state, false, how, timeout_ns);
+}
+
+OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *describe, void *invalid, objpool__how how,
+                                         int64_t timeout_ns) {
+  return objpool__acquire_another(pool, describe, invalid, OBJPOOL__INVALID, how, timeout_ns);
+}
+
+OBJPOOL_API void *objpool__acquire_instead(objpool *pool, objpool__describe *describe, void *outdated, objpool__how how,
+                                           int64_t timeout_ns) {
+  return objpool__acquire_another(pool, describe, outdated, OBJPOOL__EXPIRED, how, timeout_ns);
 }
 
 /* ---- room: releasing >>releasing
@@ -7324,8 +7643,8 @@ OBJPOOL_API void objpool__give_slow(objpool *pool, objpool__describe *describe, 
   objpool__set_error(saved);
 }
 
-/* Destroys an object that came back broken. */
-OBJPOOL_API void objpool__drop(objpool *pool, objpool__describe *describe, void *object) {
+/* Destroys an object that came back and is not good any more. */
+static void objpool__drop_as(objpool *pool, objpool__describe *describe, void *object, objpool__counter why) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) {
@@ -7335,10 +7654,20 @@ OBJPOOL_API void objpool__drop(objpool *pool, objpool__describe *describe, void 
   bool leaving = objpool__leave_begins(state);
   objpool__attach_if_free(state);
   state->engine->returned(state, OBJPOOL__RELEASES, 1);
-  objpool__take_down(state, object, OBJPOOL__INVALID);
+  objpool__take_down(state, object, why);
   state->engine->settle(state);
   objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
+}
+
+/* It came back broken. */
+OBJPOOL_API void objpool__drop(objpool *pool, objpool__describe *describe, void *object) {
+  objpool__drop_as(pool, describe, object, OBJPOOL__INVALID);
+}
+
+/* Its time is over. */
+OBJPOOL_API void objpool__drop_outdated(objpool *pool, objpool__describe *describe, void *object) {
+  objpool__drop_as(pool, describe, object, OBJPOOL__EXPIRED);
 }
 
 /* The same, and its user said so. */
@@ -7377,11 +7706,13 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
 static bool objpool__renew(objpool__state *state, void *object) {
   const objpool_type *type = &state->as.type;
   void *context = state->config.context;
+  uintptr_t epoch = objpool__epoch(state);
   if (type->destroy) type->destroy(object, context);
   objpool__wipe(object, state->blocks.object_bytes);
   if (!type->destroy && !type->create) return true;
   objpool__add(state, OBJPOOL__DESTROYED, 1);
   if (type->create && !type->create(object, context)) return false;
+  if (type->timed) objpool__stamp(state, object, epoch);
   objpool__add(state, OBJPOOL__CREATED, 1);
   return true;
 }
@@ -7400,6 +7731,8 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
   objpool__report_event(state, OBJPOOL_EVENT_RELEASE, object, 1);
   if (!valid) {
     objpool__drop(pool, describe, object);
+  } else if (state->as.type.timed && !objpool__may_rest(pool, object)) {
+    objpool__drop_outdated(pool, describe, object);
   } else if (leaving) { /* closed: it is not built anew */
     state->engine->returned(state, OBJPOOL__RELEASES, 1);
     objpool__overflow(state, object);
@@ -7448,6 +7781,10 @@ OBJPOOL__INLINE void objpool__release_claimed(objpool__state *state, objpool__de
   objpool__report_event(state, OBJPOOL_EVENT_RELEASE, object, 1);
   if (OBJPOOL__UNLIKELY(!valid)) {
     objpool__drop(state->pool, describe, object);
+    return;
+  }
+  if (state->as.type.timed && !objpool__may_rest(state->pool, object)) {
+    objpool__drop_outdated(state->pool, describe, object);
     return;
   }
   OBJPOOL__HIDE(object, state->as.type.size);
@@ -7850,7 +8187,7 @@ static bool objpool__releases_plainly(const objpool__state *state) {
   const objpool__description *as = &state->as;
   bool hooks = state->describe ? as->restore != NULL
                                : as->type.reset || (as->type.validate && (as->type.validate_on & OBJPOOL_ON_RELEASE));
-  return !hooks && !as->type.wipe && !as->on_event && !OBJPOOL__LOAD(state->limits.surplus);
+  return !hooks && !as->type.wipe && !as->type.timed && !as->on_event && !OBJPOOL__LOAD(state->limits.surplus);
 }
 
 static size_t objpool__release_walked(objpool__state *state, objpool__walk *walk) {
@@ -8111,7 +8448,7 @@ static size_t objpool__trim_as(objpool *pool, size_t keep, size_t most, objpool_
   if (!state) return 0;
   objpool__attach_if_free(state);
   void *doomed = most == SIZE_MAX ? objpool__gather_held(state, keep) : objpool__gather_some(state, keep, most);
-  size_t destroyed = objpool__take_down_all(state, doomed);
+  size_t destroyed = objpool__take_down_all(state, doomed, OBJPOOL__DESTROYED);
   objpool__blocks_shrink(state);
   objpool__report_event(state, kind, NULL, destroyed);
   objpool__set_error(saved);
@@ -8129,6 +8466,22 @@ OBJPOOL_API size_t objpool_trim_some(objpool *pool, size_t keep, size_t most) {
 OBJPOOL_API size_t objpool_clear(objpool *pool) { return objpool__trim_as(pool, 0, SIZE_MAX, OBJPOOL_EVENT_CLEAR); }
 
 /* Forgets every idle object; its memory stays. It is as if each was acquired and extracted. */
+OBJPOOL_API size_t objpool_refresh(objpool *pool) {
+  int saved = errno;
+  objpool__state *state = objpool__state_checked(pool);
+  if (!state) return 0;
+  if (!state->as.type.timed) {
+    errno = EINVAL;
+    return 0;
+  }
+  objpool__attach_if_free(state);
+  (void)objpool__step(state, &state->lifetimes.epoch);
+  size_t late, gone = objpool__expire(state, SIZE_MAX, SIZE_MAX, &late);
+  objpool__due_by(state, 0); /* what came back meanwhile, and did not see that */
+  objpool__set_error(saved);
+  return gone;
+}
+
 OBJPOOL_API size_t objpool_abandon(objpool *pool) {
   int saved = errno;
   objpool__state *state = objpool__state_checked(pool);
@@ -8381,6 +8734,7 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
     return false;
   }
   state->as = as;
+  state->looks = objpool__looks(&as.type);
   state->describe = describe;
   objpool__make_plain(pool, state);
   if (state->word) objpool__word_learn(state);
@@ -8616,7 +8970,7 @@ static const objpool__field objpool__fields[] = {
     OBJPOOL__FIELD(retired, OBJPOOL__COUNTERS),      OBJPOOL__FIELD(object_size, OBJPOOL__COUNTERS),
     OBJPOOL__FIELD(memory_bytes, OBJPOOL__COUNTERS), OBJPOOL__FIELD(max_idle, OBJPOOL__COUNTERS),
     OBJPOOL__FIELD(max_objects, OBJPOOL__COUNTERS),  OBJPOOL__FIELD(since_ns, OBJPOOL__COUNTERS),
-    OBJPOOL__FIELD(now_ns, OBJPOOL__COUNTERS)};
+    OBJPOOL__FIELD(now_ns, OBJPOOL__COUNTERS),       OBJPOOL__FIELD(expired, OBJPOOL__EXPIRED)};
 #undef OBJPOOL__FIELD
 enum { OBJPOOL__FIELDS = sizeof objpool__fields / sizeof *objpool__fields };
 OBJPOOL__STATIC_ASSERT(OBJPOOL__FIELDS == sizeof(objpool_stats) / sizeof(uint64_t), "a field has no name");
@@ -9052,7 +9406,7 @@ static void objpool__quote(objpool__writer *out, const char *name, objpool_forma
 typedef struct objpool__shown {
   const char *name; /* lives while the registry is held */
   objpool_stats stats;
-  uint64_t invalid, discarded, cleared; /* what destroyed is made of, beside overflowed */
+  uint64_t invalid, discarded, cleared; /* what destroyed is made of, beside overflowed and expired */
   uint64_t idle_min;
   objpool_histogram times[OBJPOOL__TIMES];
   bool creates; /* there is a hook whose time is taken */
@@ -9070,7 +9424,7 @@ static void objpool__fill_row(objpool__shown *row, const char *name, const objpo
   uint64_t before = __atomic_load_n(&state->counts.baseline[OBJPOOL__DISCARDED], __ATOMIC_ACQUIRE); /* as a snapshot */
   row->discarded = objpool__less(objpool__sum(state, OBJPOOL__DISCARDED), before);
   row->invalid = objpool__less(row->stats.invalid, row->discarded);
-  row->cleared = objpool__less(row->stats.destroyed, row->stats.invalid + row->stats.overflowed);
+  row->cleared = objpool__less(row->stats.destroyed, row->stats.invalid + row->stats.overflowed + row->stats.expired);
   row->idle_min = objpool__min_idle(&state->config);
   row->creates = state->as.type.create != NULL;
   for (int what = 0; what < OBJPOOL__TIMES; what++) row->times[what] = objpool__times_now(state, (objpool_time)what);
@@ -9151,6 +9505,7 @@ static const objpool__metric objpool__metrics[] = {
     {"objpool_destroyed_objects_total", "counter", "", "reason", "discarded", offsetof(objpool__shown, discarded),
      false},
     {"objpool_destroyed_objects_total", "counter", "", "reason", "overflow", OBJPOOL__FIELD(overflowed), false},
+    {"objpool_destroyed_objects_total", "counter", "", "reason", "expired", OBJPOOL__FIELD(expired), false},
     {"objpool_destroyed_objects_total", "counter", "", "reason", "cleared", offsetof(objpool__shown, cleared), false},
     {"objpool_extracted_objects_total", "counter", "Objects moved out for good.", NULL, NULL, OBJPOOL__FIELD(extracted),
      false},
@@ -9426,7 +9781,8 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
   objpool__line(&out, "\n  life        ", s.created, " created, ");
   objpool__line(&out, "", s.destroyed, " destroyed (");
   objpool__line(&out, "", s.overflowed, " over max_idle, ");
-  objpool__line(&out, "", s.invalid, " invalid), ");
+  objpool__line(&out, "", s.invalid, " invalid, ");
+  objpool__line(&out, "", s.expired, " expired), ");
   objpool__line(&out, "", s.extracted, " extracted");
   objpool__report_times(&out, pool, OBJPOOL_TIME_CREATE, "\n  creates     ");
   objpool__line(&out, "\n  caches      ", s.refills, " refills, ");
@@ -9591,8 +9947,17 @@ static size_t objpool__validate_idle(objpool__state *state, size_t most) {
   return destroyed;
 }
 
-/* Creates or destroys, at most `most`. */
-static size_t objpool__maintain_locked(objpool__state *state, objpool *pool, size_t most) {
+/* Takes down what is idle in a timed pool and whose time is over; *late: as objpool__expire. */
+static size_t objpool__maintain_ages(objpool__state *state, size_t most, size_t *late) {
+  size_t least = objpool__min_idle(&state->config);
+  uint64_t due_ns = OBJPOOL__LOAD(state->lifetimes.due_ns); /* relaxed, here and below: see >>timing, 3 */
+  bool over = due_ns != UINT64_MAX && objpool__pool_now_ns(state) > due_ns;
+  bool spared = OBJPOOL__LOAD(state->lifetimes.late) && objpool__count_idle(state) > least;
+  return over || spared ? objpool__expire(state, least, most, late) : 0;
+}
+
+/* Creates at most `most`, or destroys at most `left`. `late`: so many had been idle for too long. */
+static size_t objpool__maintain_locked(objpool__state *state, objpool *pool, size_t most, size_t left, size_t late) {
   objpool__demand *learned = &state->fleet.learned;
   objpool_stats now = objpool_snapshot(pool);
   uint64_t misses = objpool__sum(state, OBJPOOL__MISSES), overflowed = objpool__sum(state, OBJPOOL__OVERFLOWED);
@@ -9603,6 +9968,12 @@ static size_t objpool__maintain_locked(objpool__state *state, objpool *pool, siz
     learned->smoothed = learned->last = in_use;
     learned->misses = misses;
     learned->overflowed = overflowed;
+  }
+  if (late) { /* all that time no more was needed than is left */
+    if (learned->smoothed > in_use) learned->smoothed = in_use;
+    learned->surge = 0;
+    learned->last = in_use;
+    learned->misses = misses;
   }
   double demand = misses > learned->misses ? alive + (double)(overflowed - learned->overflowed) : in_use, peak = 0;
   learned->misses = misses;
@@ -9617,14 +9988,16 @@ static size_t objpool__maintain_locked(objpool__state *state, objpool *pool, siz
   for (unsigned i = 0; i < OBJPOOL__TICKS; i++)
     if (learned->peaks[i] > peak) peak = learned->peaks[i];
   if (!state->config.ignore_pressure && objpool__pressure_within(1000000000, now.now_ns) != OBJPOOL_PRESSURE_NONE)
-    return now.idle > least ? objpool__trim_as(pool, least, most, OBJPOOL_EVENT_SHRINK) : 0;
-  double ahead = 2 * learned->surge > learned->smoothed / 8 ? 2 * learned->surge : learned->smoothed / 8;
+    return now.idle > least ? objpool__trim_as(pool, least, left, OBJPOOL_EVENT_SHRINK) : 0;
+  double spare = state->config.idle_timeout_ns ? 0 : learned->smoothed / 8; /* one too many would come and go */
+  double ahead = 2 * learned->surge > spare ? 2 * learned->surge : spare;
   double want = (demand > learned->smoothed ? demand : learned->smoothed) + ahead - in_use;
   if (want < (double)least) want = (double)least;
   if (now.max_idle && want > (double)now.max_idle) want = (double)now.max_idle;
   if (now.max_objects && want > (double)now.max_objects - in_use) want = (double)now.max_objects - in_use;
   size_t wanted = want > 0 ? (size_t)want + (want > (double)(size_t)want) : 0;
   if (now.idle < wanted) return objpool__warm(state, wanted, most);
+  if (state->config.idle_timeout_ns) return 0;
   double keep = want > peak - in_use ? want : peak - in_use, cells = (double)OBJPOOL__LOAD(state->blocks.cells);
   if (cells - in_use <= state->config.shrink_threshold * cells || idle <= keep) return 0;
   double share = alive / 5;
@@ -9634,8 +10007,8 @@ static size_t objpool__maintain_locked(objpool__state *state, objpool *pool, siz
     share = 1;
   }
   learned->owed = 0;
-  double left = idle - share > keep ? idle - share : keep;
-  return objpool__trim_as(pool, left > (double)(size_t)left ? (size_t)left + 1 : (size_t)left, most,
+  if (keep < idle - share) keep = idle - share;
+  return objpool__trim_as(pool, keep > (double)(size_t)keep ? (size_t)keep + 1 : (size_t)keep, left,
                           OBJPOOL_EVENT_SHRINK);
 }
 
@@ -9644,10 +10017,10 @@ OBJPOOL_API size_t objpool_maintain_some(objpool *pool, size_t most) {
   /* acquire: pairs with the clear below; what the last maintenance learned is seen */
   if (!state || __atomic_test_and_set(&state->fleet.maintaining, __ATOMIC_ACQUIRE)) return 0;
   objpool__attach_if_free(state);
-  size_t changed = 0;
+  size_t late = 0, gone = state->as.type.timed ? objpool__maintain_ages(state, most, &late) : 0;
   if (state->as.type.validate && (state->as.type.validate_on & OBJPOOL_ON_MAINTAIN))
-    changed = objpool__validate_idle(state, most);
-  changed += objpool__maintain_locked(state, pool, most == SIZE_MAX ? most : most - changed);
+    gone += objpool__validate_idle(state, most == SIZE_MAX ? most : most - gone);
+  size_t changed = gone + objpool__maintain_locked(state, pool, most, most == SIZE_MAX ? most : most - gone, late);
   __atomic_clear(&state->fleet.maintaining, __ATOMIC_RELEASE);
   return changed;
 }

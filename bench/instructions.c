@@ -29,10 +29,12 @@ static void forget(object *given, void *context) {
 OBJPOOL_DEFINE(object_pool, object, opt.local = LOCAL);
 OBJPOOL_DEFINE(reset_pool, object, opt.local = LOCAL, opt.reset = forget);
 OBJPOOL_DEFINE(handles_pool, object, opt.local = LOCAL, opt.handles = true);
+OBJPOOL_DEFINE(timed_pool, object, opt.local = LOCAL, opt.timed = true);
 
 static object_pool plain;
 static reset_pool resetting;
 static handles_pool handled;
+static timed_pool timed;
 
 /* The compiler must not see through an object, nor keep anything in registers over this point. */
 #define OPAQUE(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
@@ -135,6 +137,15 @@ static __attribute__((noinline)) void run_handles(handles_pool *pool, long count
   }
 }
 
+static __attribute__((noinline)) void run_timed(timed_pool *pool, long count) {
+  for (long i = 0; i < count; i++) {
+    object *taken = timed_pool_acquire(pool);
+    use(taken);
+    timed_pool_release(pool, taken);
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
 static __attribute__((noinline)) void run_get(handles_pool *pool, long count) {
   static handles_pool_handle handles[MOST];
   for (int i = 0; i < MOST; i++) handles[i] = handles_pool_handle_of(pool, held[i] = handles_pool_acquire(pool));
@@ -164,13 +175,18 @@ int main(int argc, char **argv) {
   if (!object_pool_init(&plain, &config) || !reset_pool_init(&resetting, &config) ||
       !handles_pool_init(&handled, &config))
     return perror("a pool"), 1;
+  config.max_lifetime_ns = (uint64_t)OBJPOOL_SECONDS(3600);
+  config.idle_timeout_ns = (uint64_t)OBJPOOL_SECONDS(600);
+  if (!timed_pool_init(&timed, &config)) return perror("a timed pool"), 1;
   /* a pool of which the compiler knows no address, as one that a function is given */
   object_pool *pool = &plain;
   reset_pool *reset = &resetting;
   handles_pool *handles = &handled;
+  timed_pool *aging = &timed;
   OPAQUE(pool);
   OPAQUE(reset);
   OPAQUE(handles);
+  OPAQUE(aging);
   const char *operation = argv[1];
   if (!strcmp(operation, "pair"))
     run_pair(pool, count);
@@ -194,6 +210,8 @@ int main(int argc, char **argv) {
     run_many(pool, count);
   else if (!strcmp(operation, "handles"))
     run_handles(handles, count);
+  else if (!strcmp(operation, "timed"))
+    run_timed(aging, count);
   else if (!strcmp(operation, "get"))
     run_get(handles, count);
   else if (!strcmp(operation, "each"))
@@ -203,5 +221,6 @@ int main(int argc, char **argv) {
   object_pool_destroy(&plain);
   reset_pool_destroy(&resetting);
   handles_pool_destroy(&handled);
+  timed_pool_destroy(&timed);
   return 0;
 }
