@@ -54,7 +54,7 @@ examples: compiler ## build all examples into build/examples: half a minute; ins
 	  { echo 'not all could be built: see above for what is missing' >&2; exit 1; }
 
 example-packages:
-	@tests/tools/need libcjson-dev libcurl4-openssl-dev liblua5.4-dev libmicrohttpd-dev libpq-dev libsdl2-dev libsqlite3-dev systemtap-sdt-dev
+	@tests/tools/need libcjson-dev libcurl4-openssl-dev liblua5.4-dev libmicrohttpd-dev libpq-dev libsdl2-dev libsqlite3-dev libuv1-dev systemtap-sdt-dev
 
 # an example says in its first lines how it is built, in its own folder:  build: cc -std=c11 ... NAME.c -o NAME -lfoo
 flags_of = $(shell sed -n '1,15s|.*build: cc \(.*\)|\1|p' $(1) | sed 's|\*/.*||; s| -o [^ ]*||')
@@ -62,13 +62,14 @@ $(BUILD)/examples/%: examples/%.c objpool.h $(wildcard examples/*.h)
 	@mkdir -p $(@D)
 	cd examples && $(CC) $(or $(call flags_of,$<),-std=c11 -O2 -pthread $*.c) -I.. $(CFLAGS) -o '$(abspath $@)'
 
-example-postgres: compiler ## 16 threads on 4 connections to a PostgreSQL server that is started for it
+example-postgres: compiler ## 16 threads, then one with an event loop, on 4 connections to a PostgreSQL server that is started for it
 	@tests/tools/need postgresql libpq-dev
-	@eval "$$(tests/tools/need --paths)"; $(MAKE) --no-print-directory $(BUILD)/examples/postgres_pool
+	@eval "$$(tests/tools/need --paths)"; $(MAKE) --no-print-directory $(BUILD)/examples/postgres_pool $(BUILD)/examples/async_postgres
 	@eval "$$(tests/tools/need --paths)"; examples/with_postgres $(BUILD)/examples/postgres_pool
+	@eval "$$(tests/tools/need --paths)"; examples/with_postgres $(BUILD)/examples/async_postgres
 
 example-http: compiler ## pooled HTTP clients on an nginx server that is started for it
-	@tests/tools/need nginx-light libcurl4-openssl-dev
+	@tests/tools/need nginx-light libcurl4-openssl-dev libuv1-dev
 	@eval "$$(tests/tools/need --paths)"; $(MAKE) --no-print-directory $(BUILD)/examples/http_clients
 	@eval "$$(tests/tools/need --paths)"; examples/with_nginx $(BUILD)/examples/http_clients
 

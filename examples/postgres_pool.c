@@ -3,27 +3,14 @@
 /* build: cc -std=c11 -O2 -pthread -I.. -I/usr/include/postgresql postgres_pool.c -o postgres_pool -lpq */
 /* run: ./with_postgres ./postgres_pool [requests [threads [connections [milliseconds from kill to kill]]]] */
 #include "common.h"
-#include <libpq-fe.h> /* Debian: libpq-dev */
+#include "postgres_requests.h"
 #include <poll.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* What the server must know. It sees to it that there are never more connections than the pool may have:
- * one more, and it answers "too many connections". */
-static const char set_up[] =
-    "CREATE ROLE pooled LOGIN CONNECTION LIMIT %zu;"
-    "CREATE UNLOGGED TABLE request (id bigint PRIMARY KEY, answer bigint, times int DEFAULT 1);"
-    "GRANT SELECT, INSERT, UPDATE ON request TO pooled";
+/* So that a server process has something to clear away before it exits. */
 static const char temporary_tables[] =
     "DO 'BEGIN FOR i IN 1..50 LOOP EXECUTE format(''CREATE TEMPORARY TABLE t%s ()'', i); END LOOP; END'";
-static const char take_down[] = "DROP TABLE IF EXISTS request; DROP ROLE IF EXISTS pooled";
-
-/* A request may reach the server twice, when the connection dies between the work and the answer: then the second
- * time finds the first one's answer. That, not the pool, is what makes asking again safe. */
-static const char request_text[] = "INSERT INTO request AS r (id, answer) VALUES ($1, $1::bigint * $1 % 1000003) "
-                                   "ON CONFLICT (id) DO UPDATE SET times = r.times + 1 RETURNING answer";
-static int64_t right_answer(size_t id) { return (int64_t)(id * id % 1000003); }
-
 /* >>connection: what the pool holds ************************************************************ */
 
 struct connection {
@@ -175,16 +162,6 @@ static void *ask_connecting(void *argument) {
 
 /* >>administration: a connection of its own, not the pool's ************************************ */
 
-/* Runs SQL and returns the last result's first value, or 0. */
-static int64_t administer(PGconn *handle, const char *sql) {
-  PGresult *result = PQexec(handle, sql);
-  ExecStatusType status = PQresultStatus(result);
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail("%s: %s", sql, PQerrorMessage(handle));
-  int64_t value = PQntuples(result) > 0 ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : 0;
-  PQclear(result);
-  return value;
-}
-
 struct killer {
   PGconn *handle;
   int64_t interval_ns;
@@ -202,9 +179,7 @@ static void *kill_connections(void *argument) {
     int64_t processes = administer(killer->handle, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'pooled'");
     if (processes > killer->peak) killer->peak = processes;
     if (now_ns() >= next_ns) {
-      killer->kills += administer(killer->handle, "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid "
-                                                  "FROM pg_stat_activity WHERE usename = 'pooled' "
-                                                  "ORDER BY random() LIMIT 1) AS victim");
+      killer->kills += administer(killer->handle, kill_one);
       next_ns += killer->interval_ns;
       if (terminal) fprintf(stderr, "\r%zu requests, %lld kills ", killer->work->next, (long long)killer->kills);
     }

@@ -2,7 +2,7 @@
 # The examples on databases, servers and libraries, the pools of buffers, tasks and game objects: under AddressSanitizer
 # with UndefinedBehaviorSanitizer, then under ThreadSanitizer, with their real components and smaller loads.
 # No report is suppressed. The libraries themselves are Debian's, not instrumented: what they do inside is not seen.
-# needs: libsqlite3-dev libpq-dev postgresql libcurl4-openssl-dev nginx-light libcjson-dev
+# needs: libsqlite3-dev libpq-dev postgresql libcurl4-openssl-dev libuv1-dev nginx-light libcjson-dev
 # test-all: PostgreSQL, nginx, SQLite, cJSON
 # shellcheck source=tests/examples/uses.sh
 . "$(dirname "$0")/uses.sh"
@@ -31,11 +31,12 @@ clean() { # EXPECTED STATUS, EXAMPLE, COMMAND…: it must end so, and no sanitiz
 
 for sanitizers in address,undefined thread; do
   at=$work/examples
-  for name in sqlite_pool postgres_pool http_clients json_lines lua_allocator sized_buffers ring_buffers worker_pool game_pools; do
+  for name in sqlite_pool postgres_pool async_postgres http_clients json_lines lua_allocator sized_buffers ring_buffers worker_pool game_pools; do
     build "$name" -O0 -g1 -fsanitize=$sanitizers -fno-sanitize-recover=undefined
   done
   clean 0 sqlite_pool tests/tools/steady "$at/sqlite_pool" 8 3 400
   clean 0 postgres_pool examples/with_postgres tests/tools/steady "$at/postgres_pool" 4000 8 3 100
+  clean 0 async_postgres examples/with_postgres tests/tools/steady "$at/async_postgres" 4000 16 3 100
   clean 0 http_clients examples/with_nginx tests/tools/steady "$at/http_clients" 500 8 3
   clean 1 json_lines tests/tools/steady "$at/json_lines" "$work/some.jsonl" 4
   clean 0 lua_allocator tests/tools/steady "$at/lua_allocator" 1
