@@ -138,6 +138,10 @@
       // As acquire, but waits its turn at the cap, OBJPOOL_MS(250) say; negative: without limit. NULL with ETIMEDOUT when
       // time is up. Waiters are served in the order they came; who comes later may take what is idle just then, until the
       // first in line has waited for config.fair_after_ns: from then on objects are handed to that one.
+      // With config.retry_create_ns an acquire that may wait does not end when create refuses (ECANCELED, not ENOMEM): it tries
+      // again after so long, then after twice as long, and so on, until its time is up, which leaves the last refusal in errno.
+      // Between the tries it stands in line for objects, where it stood, and any that comes back serves it; the place that it
+      // could not fill is for whoever comes next. Create runs in the caller: one that takes long is not cut short.
       struct conn *conn_pool_acquire_for(conn_pool *pool, int64_t timeout_ns);
       // As acquire_for, without a thread that waits: an event loop's waiter stands in the same line as threads. An object at
       // once; or NULL with EINPROGRESS: then `ready` comes once, from objpool_loop_run alone, with an object that is its own to
@@ -555,6 +559,7 @@ typedef struct objpool_config {
       OBJPOOL__0; /* maintenance destroys what was idle for longer, and gives back nothing else [none] */
   uint64_t max_lifetime_ns OBJPOOL__0;   /* what is older is not handed out any more [none] */
   uint64_t validate_after_ns OBJPOOL__0; /* an acquire validates only what was idle for that long [0: always] */
+  uint64_t retry_create_ns OBJPOOL__0;   /* who may wait tries a create that refused once more after this [never] */
 } objpool_config;
 
 /* What a pool without a static type needs to know of its objects (objpool_init). */
@@ -696,9 +701,12 @@ typedef struct objpool__walk {
 typedef struct objpool__turn {
   struct objpool__turn *next, *previous;
   void *object;        /* what it was served with; NULL: with the permit to create one */
-  uint64_t began_ns;   /* when it joined the queue */
+  uint64_t began_ns;   /* when it first joined the queue: its place there */
+  uint64_t since_ns;   /* when it joined it last */
+  uint64_t waited_ns;  /* in it before that */
   bool served, closed; /* it left the queue; for the pool was closed */
   bool async;          /* it is the first member of an objpool__async */
+  bool refused;        /* create refused: it waits for objects alone, until it tries once more */
 } objpool__turn;
 
 /* What every waiter of an event loop starts with. All-zero when it is new. Private. */
@@ -707,7 +715,8 @@ typedef struct objpool__async {
   struct objpool__state *state;  /* of the pool; NULL: it is no longer concerned */
   struct objpool__looping *loop; /* NULL: it does not wait */
   void (*tell)(struct objpool__async *waiter, void *object, int error);
-  uint64_t deadline, serial;                      /* UINT64_MAX: none; in the order in which the loop's waiters came */
+  uint64_t deadline, serial; /* of this wait, UINT64_MAX: none; in the order in which the loop's waiters came */
+  uint64_t until, pause_ns;  /* the deadline of all; how long after the last refusal create was tried again */
   struct objpool__async *child, *later, *earlier; /* in the loop's heap, or in its list */
   int stage;                                      /* an objpool__stage */
 } objpool__async;
@@ -2920,7 +2929,12 @@ static bool objpool__barrier(void) {
 #define OBJPOOL__ALONE __attribute__((__aligned__(OBJPOOL_CACHE_LINE))) /* starts a cache line of its own */
 
 /* What looking for an object can end with. */
-typedef enum objpool__found { OBJPOOL__OBJECT, OBJPOOL__PERMIT, OBJPOOL__NOTHING } objpool__found;
+typedef enum objpool__found {
+  OBJPOOL__OBJECT,
+  OBJPOOL__PERMIT,
+  OBJPOOL__NOTHING,
+  OBJPOOL__RETRY /* by a waiter whom create refused: it is time to look for a permit */
+} objpool__found;
 
 /* Counts that slow paths make; a slot's are written by its owner alone. */
 typedef enum objpool__counter {
@@ -2945,6 +2959,15 @@ typedef enum objpool__counter {
   OBJPOOL__COUNTERS
 } objpool__counter;
 
+/* How an acquire waits that may. */
+typedef struct objpool__patience {
+  objpool__async *async; /* who stands in the queue in place of the calling thread; NULL: nobody */
+  uint64_t began_ns;     /* when it first joined the queue; 0: it never did, or its wait was counted */
+  uint64_t waited_ns;    /* how long it stood there */
+  uint64_t pause_ns;     /* how long after the last refusal create is tried again; 0: it did not refuse */
+  uint64_t retry_ns;     /* when it is; 0: now */
+} objpool__patience;
+
 /* What an acquire is about, from its first look to its last. */
 typedef struct objpool__quest {
   objpool__how how;
@@ -2959,7 +2982,7 @@ typedef struct objpool__quest {
   void *object;                              /* found idle, or handed over */
   void *cell;                                /* of the slot's strip, to build one in */
   const objpool__construction *construction; /* what builds a new one; NULL: create */
-  objpool__async *async;                     /* who stands in the queue in place of the calling thread; NULL: nobody */
+  objpool__patience *patience;               /* of an acquire that may wait, and of no other */
 } objpool__quest;
 
 /* What an engine has to do; each stands in a room of its own. Which one a pool has is chosen once, by
@@ -3115,11 +3138,13 @@ typedef struct objpool__queue {
   size_t waiting;
   size_t untold; /* waiters of event loops that stand in it, or left it and are still to be told by way of the pool */
   objpool__turn *first, *last;
-  objpool__uint64 began_ns; /* when those who wait began to, added up */
+  objpool__uint64 began_ns; /* when those who wait joined it, added up */
+  size_t refused;           /* how many of them wait for objects alone */
   objpool__uint64 first_ns; /* when the first began to; 0: there is none */
   bool called;              /* the first was told to look for itself, and has not done so yet */
   bool call;                /* there is a first, and it is due or not called: who leaves something idle must serve */
   bool due;                 /* the first has waited for fair_after_ns: nobody overtakes it */
+  bool builders;            /* but those who build, for the first was refused that */
 } objpool__queue;
 
 /* Where a waiter of an event loop is. */
@@ -4633,7 +4658,10 @@ static objpool__async *objpool__loop_take(objpool__looping *loop, uintptr_t befo
       queue, and nobody serves it any more. Whoever leaves the queue lets the next be called: a call is never lost.
    5. An end of a reservation (alive--) is looked at like a release: before the look at `call`.
    6. The waiter of an event loop cannot look for itself: as the first it is handed what there is, due or not, and `call` is
-      true while it stands there. So rule 1 holds for it, with whoever serves in its place. */
+      true while it stands there. So rule 1 holds for it, with whoever serves in its place.
+   7. Whom create refused waits for objects alone, until its time to try again: so a place that is free is for the first that
+      was not refused, wherever it stands, and for newcomers. Who is first and was refused is handed objects like 6; once
+      more in the queue after a try, it stands where it stood. */
 
 /* Whom to wake once the lock is free: a thread that sleeps, or an event loop; or nobody. */
 typedef struct objpool__sleeper {
@@ -4656,6 +4684,7 @@ static void objpool__queue_settle(objpool__state *state, uint64_t now) {
   bool closed = state->limits.closed; /* then nobody is served: objpool_close sends all away */
   if (closed) due = false;
   OBJPOOL__STORE(queue->due, due);
+  OBJPOOL__STORE(queue->builders, due && queue->first->refused);              /* as `due` */
   OBJPOOL__STORE(queue->first_ns, queue->first ? queue->first->began_ns : 0); /* to tell */
   __atomic_store_n(&queue->call, !closed && queue->first && (due || !queue->called), __ATOMIC_SEQ_CST);
 }
@@ -4664,15 +4693,21 @@ static void objpool__enqueue(objpool__state *state, objpool__turn *turn) {
   objpool__queue *queue = &state->queue;
   OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock));
   turn->next = NULL;
-  turn->previous = queue->last;
+  if (turn->since_ns != turn->began_ns) /* it stood there before: in front of those who came since */
+    for (turn->next = queue->first; turn->next && turn->next->began_ns <= turn->began_ns;)
+      turn->next = turn->next->next;
+  turn->previous = turn->next ? turn->next->previous : queue->last;
   *(turn->previous ? &turn->previous->next : &queue->first) = turn;
-  queue->last = turn;
-  OBJPOOL__STORE(queue->began_ns, queue->began_ns + turn->began_ns);       /* others read both, to tell */
+  *(turn->next ? &turn->next->previous : &queue->last) = turn;
+  if (queue->first == turn) queue->called = false; /* that was another one, who finds that it is not the first */
+  queue->refused += turn->refused;
+  OBJPOOL__STORE(queue->began_ns, queue->began_ns + turn->since_ns);       /* others read both, to tell */
   __atomic_store_n(&queue->waiting, queue->waiting + 1, __ATOMIC_RELEASE); /* after began_ns: see objpool__wait_ns */
-  objpool__queue_settle(state, queue->first == turn ? turn->began_ns : objpool__now_ns());
+  objpool__queue_settle(state, queue->first == turn ? turn->since_ns : objpool__now_ns());
   __atomic_fetch_add(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
+/* Whoever may come back, because create refuses, counts the whole of its wait when that ends. */
 static void objpool__unqueue(objpool__state *state, objpool__turn *turn) {
   objpool__queue *queue = &state->queue;
   uint64_t now = objpool__now_ns();
@@ -4680,20 +4715,21 @@ static void objpool__unqueue(objpool__state *state, objpool__turn *turn) {
   if (queue->first == turn) queue->called = false;
   *(turn->previous ? &turn->previous->next : &queue->first) = turn->next;
   *(turn->next ? &turn->next->previous : &queue->last) = turn->previous;
-  objpool__add(state, OBJPOOL__WAIT_NS, now - turn->began_ns); /* as objpool__wait_ns looks: one or the other */
-  objpool__took(state, OBJPOOL_TIME_WAIT, now - turn->began_ns);
+  queue->refused -= turn->refused;
+  objpool__add(state, OBJPOOL__WAIT_NS, now - turn->since_ns); /* as objpool__wait_ns looks: one or the other */
+  turn->waited_ns += now - turn->since_ns;
+  if (!state->config.retry_create_ns || turn->closed) objpool__took(state, OBJPOOL_TIME_WAIT, turn->waited_ns);
   OBJPOOL__STORE(queue->waiting, queue->waiting - 1); /* as above, but before began_ns */
-  __atomic_store_n(&queue->began_ns, queue->began_ns - turn->began_ns, __ATOMIC_RELEASE);
+  __atomic_store_n(&queue->began_ns, queue->began_ns - turn->since_ns, __ATOMIC_RELEASE);
   objpool__queue_settle(state, now);
   __atomic_fetch_sub(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
-/* Hands the first waiter an object, or with NULL the permit to create one. Under the commons lock; the caller wakes who is
-   returned, without the lock. */
-static objpool__sleeper objpool__hand_over(objpool__state *state, void *object) {
-  objpool__turn *turn = state->queue.first;
+/* Hands a waiter an object, or with NULL the permit to create one. Under the commons lock; the caller wakes who is returned,
+   without the lock. */
+static objpool__sleeper objpool__hand_to(objpool__state *state, objpool__turn *turn, void *object) {
   objpool__sleeper sleeper = objpool__nobody;
-  OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock) && turn && !turn->previous);
+  OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock) && turn);
   objpool__unqueue(state, turn);
   turn->object = object;
   turn->served = true;
@@ -4702,6 +4738,10 @@ static objpool__sleeper objpool__hand_over(objpool__state *state, void *object) 
   else
     sleeper.thread = objpool__signal_set(&((objpool__waiter *)(void *)turn)->signal);
   return sleeper;
+}
+
+static objpool__sleeper objpool__hand_over(objpool__state *state, void *object) {
+  return objpool__hand_to(state, state->queue.first, object);
 }
 
 /* Tells the first, a thread that is not due, to look for itself. Under the commons lock; the caller wakes who is returned. */
@@ -4718,7 +4758,15 @@ static objpool__sleeper objpool__call_first(objpool__state *state) {
 /* What is idle outside of open slots, or the permit to build, for the first. Under the commons lock. */
 static bool objpool__seek_for_first(objpool__state *state, void **object) {
   *object = state->engine->pop(state);
-  return *object || objpool__reserve(state);
+  return *object || (!state->queue.first->refused && objpool__reserve(state));
+}
+
+/* The permit to build for the first who was not refused it, behind those who were. Under the commons lock. */
+static objpool__turn *objpool__seek_builder(objpool__state *state) {
+  objpool__turn *turn = state->queue.first;
+  if (!state->queue.refused || state->queue.refused == state->queue.waiting || state->limits.closed) return NULL;
+  while (turn->refused) turn = turn->next;
+  return objpool__reserve(state) ? turn : NULL;
 }
 
 /* Whether objpool__seek_for_first would find something just now. */
@@ -4738,10 +4786,14 @@ static bool objpool__serve(objpool__state *state) {
     objpool__lock(&state->commons.lock);
     if (state->queue.first) objpool__queue_settle(state, objpool__now_ns());
     bool due = state->queue.due;
-    if (due || (state->queue.call && state->queue.first->async)) {
+    objpool__turn *first = state->queue.call ? state->queue.first : NULL, *builder = NULL;
+    if (first && (due || first->async || first->refused)) {
       served = objpool__seek_for_first(state, &object);
       if (served) sleeper = objpool__hand_over(state, object);
-    } else if (state->queue.call && objpool__is_there_any(state)) {
+      if (!served) builder = objpool__seek_builder(state);
+      if (builder) sleeper = objpool__hand_to(state, builder, NULL);
+      served = served || builder;
+    } else if (first && objpool__is_there_any(state)) {
       sleeper = objpool__call_first(state);
     }
     objpool__unlock(&state->commons.lock);
@@ -4754,6 +4806,12 @@ static bool objpool__serve(objpool__state *state) {
 /* Before anybody who does not wait takes something: whoever is due comes first. True: there was nothing even for them. */
 OBJPOOL__INLINE bool objpool__serve_due(objpool__state *state) {
   return OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->queue.due)) && objpool__serve(state); /* relaxed: it orders nothing */
+}
+
+/* What is left for who does not wait while somebody is due who gets nothing: a place, if that one was refused to build. */
+static objpool__found objpool__find_place(objpool__state *state, const objpool__quest *quest) {
+  bool builds = quest->how != OBJPOOL__TRY && !quest->permit && OBJPOOL__LOAD(state->queue.builders); /* as `due` */
+  return builds && objpool__reserve(state) ? OBJPOOL__PERMIT : OBJPOOL__NOTHING;
 }
 
 /* The calling waiter looks for itself, before it sleeps: not while it is not the first, nor out of turn. True: it is
@@ -5622,7 +5680,7 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__que
   objpool__depot *depot = &state->depot;
   objpool__commons *commons = &state->commons;
   for (;;) {
-    if (objpool__serve_due(state)) return OBJPOOL__NOTHING;
+    if (objpool__serve_due(state)) return objpool__find_place(state, quest);
     uint64_t head = __atomic_load_n(&depot->full, __ATOMIC_SEQ_CST); /* in one order with the loads below */
     quest->object = objpool__stack_pop(depot);
     if (quest->object) return OBJPOOL__OBJECT;
@@ -5844,7 +5902,7 @@ static objpool__found objpool__bounded_find(objpool__state *state, objpool__ques
   objpool__limits *limits = &state->limits;
   bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
   for (unsigned turns = 0;;) {
-    if (objpool__serve_due(state)) return OBJPOOL__NOTHING;
+    if (objpool__serve_due(state)) return objpool__find_place(state, quest);
     /* seq_cst, all of these: in one order, see 2 */
     uint64_t changes = __atomic_load_n(&state->word->changes, __ATOMIC_SEQ_CST), left;
     uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
@@ -6093,13 +6151,13 @@ static objpool__found objpool__commons_find(objpool__state *state, objpool__ques
     objpool__sleeper sleeper = objpool__nobody;
     found = OBJPOOL__NOTHING;
     objpool__lock(&state->commons.lock);
-    bool queue = state->queue.due;
+    bool due = state->queue.due, places = due && !state->queue.builders; /* the first gets objects, and places */
     void *object = objpool__cached_pop(state);
     if (object)
       found = OBJPOOL__OBJECT;
-    else if ((queue || (quest->how != OBJPOOL__TRY && !quest->permit)) && objpool__reserve(state))
+    else if ((places || (quest->how != OBJPOOL__TRY && !quest->permit)) && objpool__reserve(state))
       found = OBJPOOL__PERMIT;
-    handed = queue && found != OBJPOOL__NOTHING;
+    handed = object ? due : places && found != OBJPOOL__NOTHING;
     if (handed)
       sleeper = objpool__hand_over(state, object);
     else
@@ -7345,21 +7403,32 @@ static void objpool__quest_closed(objpool__quest *quest) {
   objpool__quest_ends(quest, OBJPOOL_ECLOSED, OBJPOOL__COUNTERS);
 }
 
+/* The wait has ended of who may have come back to the queue: see objpool__unqueue. */
+static void objpool__waited(objpool__state *state, objpool__patience *patience) {
+  if (patience->began_ns && state->config.retry_create_ns) objpool__took(state, OBJPOOL_TIME_WAIT, patience->waited_ns);
+  patience->began_ns = 0;
+}
+
 /* Stands in the queue from here on, and those who are served are served; false: the pool is closed. Its event is reported
    before it stands there: what a hook forks is not in the queue. */
 static bool objpool__queue_join(objpool__state *state, objpool__quest *quest, objpool__turn *turn) {
-  objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
+  const objpool__patience *patience = quest->patience;
+  bool again = patience->began_ns != 0;
+  if (!again) objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
   turn->served = turn->closed = false;
   turn->object = NULL;
-  turn->async = quest->async != NULL;
-  turn->began_ns = objpool__now_ns();
-  objpool__add(state, OBJPOOL__WAITS, 1); /* from its beginning: a pool that is stuck shows it */
+  turn->async = patience->async != NULL;
+  turn->refused = patience->retry_ns != 0;
+  turn->since_ns = objpool__now_ns();
+  turn->began_ns = again ? patience->began_ns : turn->since_ns;
+  turn->waited_ns = patience->waited_ns;
+  if (!again) objpool__add(state, OBJPOOL__WAITS, 1); /* from its beginning: a pool that is stuck shows it */
   objpool__lock(&state->commons.lock);
   bool closed = state->limits.closed;
   if (!closed) {
     if (turn->async) {
       __atomic_fetch_add(&state->queue.untold, 1, __ATOMIC_RELAXED); /* whoever destroys the pool comes later */
-      objpool__loop_joins(quest->async);
+      objpool__loop_joins(patience->async);
     }
     objpool__enqueue(state, turn);
   }
@@ -7376,10 +7445,15 @@ static bool objpool__queue_join(objpool__state *state, objpool__quest *quest, ob
 
 /* Waits in the queue for an object or a permit; nothing: time was up, or the waiter of an event loop stands there now. */
 static objpool__found objpool__queue_find(objpool__state *state, objpool__quest *quest) {
-  if (quest->async) {
-    quest->async->state = state;
-    quest->async->deadline = quest->deadline;
-    if (objpool__queue_join(state, quest, &quest->async->turn)) {
+  objpool__patience *patience = quest->patience;
+  bool retries = patience->retry_ns && patience->retry_ns < quest->deadline;
+  uint64_t deadline = retries ? patience->retry_ns : quest->deadline;
+  if (patience->async) {
+    patience->async->state = state;
+    patience->async->deadline = deadline;
+    patience->async->until = quest->deadline;
+    patience->async->pause_ns = patience->pause_ns;
+    if (objpool__queue_join(state, quest, &patience->async->turn)) {
       quest->error = EINPROGRESS;
       quest->failure = OBJPOOL__COUNTERS;
     }
@@ -7388,30 +7462,49 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__quest 
   objpool__waiter waiter;
   objpool__signal_make(&waiter.signal);
   bool joined = objpool__queue_join(state, quest, &waiter.turn);
-  bool served = joined && objpool__stand_in_line(state, &waiter, quest->deadline);
+  bool served = joined && objpool__stand_in_line(state, &waiter, deadline);
   objpool__signal_unmake(&waiter.signal);
   if (!joined) return OBJPOOL__NOTHING;
   quest->object = waiter.turn.object;
+  patience->retry_ns = 0;
+  patience->began_ns = waiter.turn.closed ? 0 : waiter.turn.began_ns; /* 0: that was counted */
+  patience->waited_ns = waiter.turn.waited_ns;
   if (waiter.turn.closed) {
     quest->leaving = true;
     objpool__quest_closed(quest);
     return OBJPOOL__NOTHING;
   }
+  if (!served && retries) return OBJPOOL__RETRY;
   return !served ? OBJPOOL__NOTHING : quest->object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
 }
 
-/* One look wherever an object or the permit for one may be; at the end of it, if that is asked for, in the queue. */
+/* The same for an acquire that may wait: at the end of a look in the queue. Create is not tried before its time: until then it
+   looks for objects alone. */
+static __attribute__((__noinline__)) objpool__found objpool__seek_patiently(objpool__state *state,
+                                                                            objpool__quest *quest) {
+  objpool__patience *patience = quest->patience;
+  objpool__found found;
+  do {
+    if (patience->retry_ns) quest->how = OBJPOOL__TRY;
+    found = state->engine->find(state, quest);
+    quest->how = OBJPOOL__WAIT;
+    if (found != OBJPOOL__NOTHING || quest->permit) break;
+    /* the only thread, or a fork's handler: nobody else can give anything back */
+    if ((state->alone && !patience->async) || objpool__holds_all()) {
+      quest->error = EDEADLK;
+      return found;
+    }
+    quest->error = patience->pause_ns ? ECANCELED : ETIMEDOUT; /* the last refusal's */
+    quest->failure = patience->pause_ns ? OBJPOOL__FAILURES : OBJPOOL__TIMEOUTS;
+    found = objpool__queue_find(state, quest);
+  } while (found == OBJPOOL__RETRY);
+  if (found == OBJPOOL__OBJECT) objpool__waited(state, patience);
+  return found;
+}
+
+/* One look wherever an object or the permit for one may be. */
 OBJPOOL__INLINE objpool__found objpool__seek(objpool__state *state, objpool__quest *quest) {
-  objpool__found found = state->engine->find(state, quest);
-  if (found != OBJPOOL__NOTHING || quest->how != OBJPOOL__WAIT || quest->permit) return found;
-  /* the only thread, or a fork's handler: nobody else can give anything back */
-  if ((state->alone && !quest->async) || objpool__holds_all()) {
-    quest->error = EDEADLK;
-    return found;
-  }
-  quest->error = ETIMEDOUT;
-  quest->failure = OBJPOOL__TIMEOUTS;
-  return objpool__queue_find(state, quest);
+  return quest->patience ? objpool__seek_patiently(state, quest) : state->engine->find(state, quest);
 }
 
 /* An idle object that was found is in use, unless it is outdated, or proves invalid: then it is gone, and its reservation, where that may
@@ -7435,6 +7528,7 @@ OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest
 
 /* The end of an acquire that found no object. */
 static void objpool__acquire_fails(objpool__state *state, const objpool__quest *quest) {
+  if (quest->patience && quest->error != EINPROGRESS) objpool__waited(state, quest->patience);
   if (quest->permit) objpool__unreserve(state);
   state->engine->settle(state);
   if (quest->how != OBJPOOL__TRY && quest->failure != OBJPOOL__COUNTERS) {
@@ -7444,6 +7538,22 @@ static void objpool__acquire_fails(objpool__state *state, const objpool__quest *
   }
   objpool__catch_up(state);
   objpool__set_error(quest->error);
+}
+
+/* Create refused, or there was no memory. Where the pool says so, the acquire goes on as if at the cap, and tries again. */
+static void objpool__quest_refused(const objpool__state *state, objpool__quest *quest, int error) {
+  objpool__patience *patience = error == ECANCELED && state->config.retry_create_ns ? quest->patience : NULL;
+  bool waits = patience && (!state->alone || patience->async) && !objpool__holds_all() &&
+               !OBJPOOL__LOAD(state->limits.closed); /* relaxed: the queue decides */
+  uint64_t now = waits ? objpool__now_ns() : 0;
+  quest->cell = NULL;
+  if (!waits || now >= quest->deadline) {
+    objpool__quest_ends(quest, error, OBJPOOL__FAILURES);
+    return;
+  }
+  uint64_t pause_ns = patience->pause_ns ? 2 * patience->pause_ns : state->config.retry_create_ns;
+  patience->pause_ns = pause_ns < INT64_MAX ? pause_ns : INT64_MAX; /* no overflow, here and above */
+  patience->retry_ns = now + patience->pause_ns;
 }
 
 /* What was found in use, or a new object by the permit for one. NULL: there is none, and quest tells why, or the one that was
@@ -7457,10 +7567,11 @@ OBJPOOL__INLINE void *objpool__acquire_found(objpool__state *state, objpool__que
       objpool__quest_closed(quest);
       return NULL;
     }
-    if (object)
-      objpool__add(state, OBJPOOL__MISSES, 1);
-    else
-      objpool__quest_ends(quest, errno, OBJPOOL__FAILURES);
+    if (!object)
+      objpool__quest_refused(state, quest, errno);
+    else if (quest->patience)
+      objpool__waited(state, quest->patience);
+    if (object) objpool__add(state, OBJPOOL__MISSES, 1);
     return object;
   }
   if (quest->permit) { /* it has an object that holds a place of its own */
@@ -7477,6 +7588,7 @@ OBJPOOL__INLINE void *objpool__acquire_found(objpool__state *state, objpool__que
 /* An object from where the engine finds one, or a new one; NULL: as above. */
 OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__quest *quest) {
   objpool__found found = objpool__seek(state, quest);
+
   if (found == OBJPOOL__NOTHING && quest->permit) {
     found = OBJPOOL__PERMIT;
     quest->permit = false;
@@ -7523,26 +7635,29 @@ OBJPOOL__INLINE void *objpool__acquire_to_its_end(objpool__state *state, objpool
 }
 
 /* An acquire that may wait, or builds in a way of its own: what stands in place of its timeout. */
-static void objpool__quest_waits(objpool__quest *quest, int64_t timeout_ns) {
+static void objpool__quest_waits(objpool__quest *quest, objpool__patience *patience, int64_t timeout_ns) {
   if (quest->how == OBJPOOL__MAKE) {
     quest->construction = (const objpool__construction *)(uintptr_t)timeout_ns;
     quest->how = OBJPOOL__ACQUIRE;
     return;
   }
+  memset(patience, 0, sizeof *patience);
   if (quest->how == OBJPOOL__ASYNC) {
-    quest->async = (objpool__async *)(uintptr_t)timeout_ns;
-    timeout_ns = (int64_t)quest->async->deadline; /* as objpool__acquire_async said it */
+    patience->async = (objpool__async *)(uintptr_t)timeout_ns;
+    timeout_ns = (int64_t)patience->async->deadline; /* as objpool__acquire_async said it */
   }
   quest->how = timeout_ns == 0 ? OBJPOOL__ACQUIRE : OBJPOOL__WAIT;
+  if (timeout_ns != 0) quest->patience = patience;
   if (timeout_ns > 0) quest->deadline = objpool__now_ns() + (uint64_t)timeout_ns;
 }
 
 /* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
 static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
+  objpool__patience patience;
   objpool__quest quest = {how,    UINT64_MAX,         claimed, false, false, false, false,
                           EAGAIN, OBJPOOL__EXHAUSTED, NULL,    NULL,  NULL,  NULL};
   if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.ended))) return objpool__acquire_ended(state, claimed);
-  if (how >= OBJPOOL__WAIT) objpool__quest_waits(&quest, timeout_ns);
+  if (how >= OBJPOOL__WAIT) objpool__quest_waits(&quest, &patience, timeout_ns);
   (void)objpool__cache_of(state, true);
   return objpool__acquire_to_its_end(state, &quest, NULL);
 }
@@ -7916,37 +8031,56 @@ OBJPOOL_API int64_t objpool_loop_next_ns(const objpool_loop *loop) {
   return due ? 0 : next_ns;
 }
 
-/* What an acquire ends with that stood in line; NULL: nothing, with *error. From here on the pool may be destroyed. */
+/* What an acquire ends with that stood in line; NULL: nothing, with *error, which is EINPROGRESS when it stands there once more,
+   and is no longer the caller's. From here on the pool may be destroyed. */
 static void *objpool__acquire_waited(objpool__state *state, objpool__async *waiter, int *error) {
-  objpool__quest quest = {OBJPOOL__WAIT, waiter->deadline,  false, false, false, false, false,
-                          ETIMEDOUT,     OBJPOOL__TIMEOUTS, NULL,  NULL,  NULL,  NULL};
+  objpool__quest quest;
+  objpool__patience patience;
+  memset(&quest, 0, sizeof quest);
+  memset(&patience, 0, sizeof patience);
+  quest.how = OBJPOOL__WAIT;
+  quest.deadline = waiter->until;
+  quest.patience = &patience;
+  patience.async = waiter;
+  patience.pause_ns = waiter->pause_ns;
   unsigned forks = objpool__process.forks;
   void *object = NULL;
   objpool__lock(&state->commons.lock);
-  quest.ended = !waiter->turn.served; /* its time is up */
-  if (quest.ended) objpool__unqueue(state, &waiter->turn);
+  bool late = !waiter->turn.served, retries = late && waiter->deadline < waiter->until;
+  if (late) objpool__unqueue(state, &waiter->turn);
   objpool__unlock(&state->commons.lock);
-  if (quest.ended) objpool__serve(state); /* the next may be called */
+  if (late) objpool__serve(state); /* the next may be called */
   quest.object = waiter->turn.object;
-  if (waiter->turn.closed) objpool__quest_closed(&quest);
+  patience.began_ns = waiter->turn.closed ? 0 : waiter->turn.began_ns; /* 0: that was counted */
+  patience.waited_ns = waiter->turn.waited_ns;
   (void)objpool__cache_of(state, true);
-  if (!quest.ended) object = objpool__acquire_found(state, &quest, quest.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT);
+  if (late && !retries && patience.pause_ns)
+    objpool__quest_ends(&quest, ECANCELED, OBJPOOL__FAILURES);
+  else if (late && !retries)
+    objpool__quest_ends(&quest, ETIMEDOUT, OBJPOOL__TIMEOUTS);
+  else if (waiter->turn.closed)
+    objpool__quest_closed(&quest);
+  else if (!retries)
+    object = objpool__acquire_found(state, &quest, quest.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT);
   object = objpool__acquire_to_its_end(state, &quest, object);
+  if (object) objpool__waited(state, &patience);
   *error = object ? 0 : quest.error;
   if (forks == objpool__process.forks) /* else a hook forked, and this is the child, whose queue is empty */
     __atomic_fetch_sub(&state->queue.untold, 1, __ATOMIC_RELEASE); /* pairs with the look of a destroy */
   return object;
 }
 
-/* A waiter that a run has taken. */
-static void objpool__tell(objpool__async *waiter) {
+/* A waiter that a run has taken; false: it stands in line once more. */
+static bool objpool__tell(objpool__async *waiter) {
   objpool__state *state = waiter->state;
   int error = OBJPOOL_ECLOSED;
   void *object = state ? objpool__acquire_waited(state, waiter, &error) : NULL;
+  if (error == EINPROGRESS) return false;
   waiter->state = NULL;
   OBJPOOL__STORE(waiter->stage, OBJPOOL__NOWHERE); /* relaxed: so a cancel sees either, and does nothing */
   __atomic_store_n(&waiter->loop, OBJPOOL__NULL, __ATOMIC_RELEASE); /* pairs with objpool__cancel */
   waiter->tell(waiter, object, error);                              /* after which it may be gone */
+  return true;
 }
 
 OBJPOOL_API size_t objpool_loop_run(objpool_loop *loop, size_t most) {
@@ -7964,8 +8098,7 @@ OBJPOOL_API size_t objpool_loop_run(objpool_loop *loop, size_t most) {
     objpool__async *waiter = objpool__loop_take(state, before);
     more = waiter != NULL;
     if (!more) break;
-    objpool__tell(waiter);
-    told++;
+    told += objpool__tell(waiter);
     if (!objpool__is_here(state)) return told; /* this is a child of what was told */
   }
   if (more) { /* what is left, and what came meanwhile, is announced once more */
@@ -8055,6 +8188,8 @@ OBJPOOL_API bool objpool__cancel(objpool *pool, objpool__async *waiter) {
   }
   if (stage == OBJPOOL__DUE && waiter->state) objpool__hand_on(state, waiter->turn.object);
   bool cancelled = stage == OBJPOOL__IN_LINE || stage == OBJPOOL__DUE;
+  if (cancelled && waiter->state && state->config.retry_create_ns) /* as objpool__waited */
+    objpool__took(state, OBJPOOL_TIME_WAIT, waiter->turn.waited_ns);
   if (cancelled && waiter->state)
     __atomic_fetch_sub(&state->queue.untold, 1, __ATOMIC_RELEASE); /* as when it is told */
   if (cancelled) waiter->state = NULL;

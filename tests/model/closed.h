@@ -122,7 +122,7 @@ static inline void begin(size_t max_objects, size_t rounds) {
 
 /* What an acquire asks for. */
 static inline objpool__quest quest_for(objpool__how how) {
-  objpool__quest quest = {how, UINT64_MAX, false, false, false, false, false, EAGAIN, OBJPOOL__EXHAUSTED, NULL, NULL, NULL};
+  objpool__quest quest = {how, UINT64_MAX, false, false, false, false, false, EAGAIN, OBJPOOL__EXHAUSTED, NULL, NULL, NULL, NULL};
   return quest;
 }
 

@@ -103,7 +103,9 @@ int main(void) {
 #ifdef RESIZE
     start(resizes, 1);
 #endif
+    objpool__patience patience = {NULL, 0, 0, 0, 0};
     objpool__quest quest = quest_for(OBJPOOL__WAIT);
+    quest.patience = &patience;
     go();
     objpool__found found = objpool__queue_find(state, &quest);
     assert(found != OBJPOOL__NOTHING && (found == OBJPOOL__OBJECT) == (quest.object != NULL));
