@@ -509,6 +509,48 @@ static void whoever_waits_gets_the_replacement(void **state) {
     }
 }
 
+/* The same for an event loop, and a local pool. */
+static conn *ready_with;
+static long wakes;
+static void note_wake(void *user) { (void)user, count_add(&wakes, 1); }
+static void shared_ready(shared_pool_waiter *waiter, conn *object, int error) {
+  (void)waiter;
+  assert_int_equal(error, 0);
+  ready_with = object;
+}
+static void local_ready(local_pool_waiter *waiter, conn *object, int error) {
+  (void)waiter;
+  assert_int_equal(error, 0);
+  ready_with = object;
+}
+
+static void an_event_loop_gets_the_replacement(void **state) {
+  (void)state;
+  static shared_pool_waiter shared_one;
+  static local_pool_waiter local_one;
+  for (int local = 0; local < 2; local++) {
+    struct kind *kind = &kinds[local ? 5 : 0];
+    objpool_loop loop;
+    assert_true(objpool_loop_init(&loop, note_wake, NULL));
+    objpool_config config = config_of(kind);
+    config.max_objects = 1;
+    begin(kind, &config);
+    conn *held = kind->take();
+    ready_with = NULL;
+    assert_null(local ? local_pool_acquire_async(&local_pool_one, &local_one, &loop, -1, local_ready)
+                      : shared_pool_acquire_async(&shared_pool_one, &shared_one, &loop, -1, shared_ready));
+    assert_int_equal(errno, EINPROGRESS);
+    assert_int_equal(kind->renew(), 0);
+    kind->put(held);
+    while (!ready_with) assert_true(objpool_loop_run(&loop, 8) > 0);
+    assert_int_equal(ready_with->number, 2);
+    assert_int_equal(expired(kind), 1);
+    kind->put(ready_with);
+    objpool_loop_destroy(&loop);
+    end(kind);
+  }
+}
+
 static void a_pool_that_is_not_timed_refuses_its_limits(void **state) {
   (void)state;
   static plain_pool plain;
@@ -834,6 +876,7 @@ int main(void) {
       cmocka_unit_test(what_refresh_finds_being_built_is_outdated),
       cmocka_unit_test(a_replacement_that_cannot_be_created_leaves_its_place),
       cmocka_unit_test(whoever_waits_gets_the_replacement),
+      cmocka_unit_test(an_event_loop_gets_the_replacement),
       cmocka_unit_test(a_pool_that_is_not_timed_refuses_its_limits),
       cmocka_unit_test(limits_without_end_are_none),
       cmocka_unit_test(short_limits_are_kept_to_the_millisecond),
