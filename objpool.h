@@ -10426,8 +10426,9 @@ OBJPOOL__OURS_ENDS
           objpool_wait_seconds in place of two counters, no series for a limit that is none. acquire_for may end with
           ETIMEDOUT between two objects that prove invalid. Waits are counted from their beginning; objpool_waiting. A monitor is not
           destroyed by its alert handlers. Results of init, resize, attach and guard_acquire that are not used are warned
-          of. New: objpool_times, objpool_quantile, OBJPOOL_ALERT_WAIT, close, drain, abandon, opt.timed, refresh, ignore_pressure,
-          objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS, OBJPOOL_TLS_MODEL, hooks that throw, pools in C++20 modules.
+          of. New: objpool_times, objpool_quantile, OBJPOOL_ALERT_WAIT, close, drain, abandon, opt.timed, refresh,
+          ignore_pressure, objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS, OBJPOOL_TLS_MODEL, hooks that throw,
+          pools in C++20 modules.
           A hook of another type is an error in C, too. init on a pool in use panics, as calls on a copied pool do; in C++ a
           pool is not copied, a scoped guard is no plain one but by its address, take or move, and from C++17 on a T
           without T() needs opt.create.

@@ -307,6 +307,39 @@ static void the_longest_idle_go_first_and_min_idle_stay(void **state) {
   }
 }
 
+struct put_by {
+  const struct kind *kind;
+  conn *object;
+};
+static void *put_one(void *argument) {
+  const struct put_by *job = (const struct put_by *)argument;
+  job->kind->put(job->object);
+  return NULL;
+}
+
+static void the_longest_idle_go_first_whichever_thread_gave_them_back(void **state) {
+  (void)state;
+  EACH_KIND(kind) {
+    objpool_config config = config_of(kind);
+    config.idle_timeout_ns = (uint64_t)OBJPOOL_SECONDS(600);
+    begin(kind, &config);
+    conn *held[9];
+    take_some(kind, held, 9);
+    for (int i = 0; i < 9; i++, pass_s(1)) {
+      struct put_by job = {kind, held[i]};
+      if (i % 3 == 1 && kind->pool != &local_pool_one.base)
+        in_another_thread(put_one, &job); /* what it had lies elsewhere */
+      else
+        (void)put_one(&job);
+    }
+    pass_s(600);
+    assert_int_equal(objpool_maintain_some(kind->pool, 5), 5);
+    assert_int_equal(objpool_maintain(kind->pool), 4);
+    for (int i = 0; i < 9; i++) assert_int_equal(gone[i], i + 1);
+    end(kind);
+  }
+}
+
 static void what_min_idle_spared_goes_when_there_are_more(void **state) {
   (void)state;
   EACH_KIND(kind) {
@@ -366,6 +399,58 @@ static void a_timeout_is_all_by_which_maintenance_gives_back(void **state) {
     objpool_stats after = objpool_snapshot(kind->pool);
     assert_int_equal(after.idle, MANY);
     assert_int_equal(after.revocations, before.revocations); /* nor did it look */
+    end(kind);
+  }
+}
+
+static void what_comes_back_shortly_before_its_end_goes_then(void **state) {
+  (void)state;
+  EACH_KIND(kind) {
+    objpool_config config = config_of(kind);
+    config.max_lifetime_ns = (uint64_t)OBJPOOL_SECONDS(1000);
+    config.shrink_threshold = 1;
+    begin(kind, &config);
+    conn *held[2]; /* of the first the life is not shortened, of the second by 15 seconds */
+    take_some(kind, held, 2);
+    kind->put(held[1]);
+    pass_s(985);
+    (void)objpool_maintain(kind->pool); /* which looks through what is idle */
+    assert_int_equal(expired(kind), 1);
+    pass_s(5);
+    kind->put(held[0]);
+    pass_s(10);
+    (void)objpool_maintain(kind->pool);
+    assert_int_equal(expired(kind), 1);
+    pass_s(1);
+    (void)objpool_maintain(kind->pool);
+    assert_int_equal(expired(kind), 2);
+    end(kind);
+  }
+}
+
+static long clock_reads(void) { return count_read(&coarse_reads) + count_read(&fine_reads); }
+
+static void having_looked_it_does_not_look_again_before_something_is_due(void **state) {
+  (void)state;
+  EACH_KIND(kind) {
+    objpool_config config = config_of(kind);
+    config.idle_timeout_ns = (uint64_t)OBJPOOL_SECONDS(600);
+    begin(kind, &config);
+    conn *held[2];
+    take_some(kind, held, 2);
+    kind->put(held[0]);
+    pass_s(300);
+    kind->put(held[1]);
+    long before = clock_reads();
+    assert_int_equal(objpool_maintain(kind->pool), 0);
+    long for_nothing = clock_reads() - before;
+    pass_s(301);
+    before = clock_reads();
+    assert_int_equal(objpool_maintain(kind->pool), 1);
+    assert_true(clock_reads() - before > for_nothing); /* a look reads the clock once more */
+    before = clock_reads();
+    assert_int_equal(objpool_maintain(kind->pool), 0);
+    assert_int_equal(clock_reads() - before, for_nothing);
     end(kind);
   }
 }
@@ -868,9 +953,12 @@ int main(void) {
       cmocka_unit_test(lives_end_at_different_times_a_fortieth_early_at_most),
       cmocka_unit_test(of_five_one_is_used_and_four_go),
       cmocka_unit_test(the_longest_idle_go_first_and_min_idle_stay),
+      cmocka_unit_test(the_longest_idle_go_first_whichever_thread_gave_them_back),
       cmocka_unit_test(what_min_idle_spared_goes_when_there_are_more),
       cmocka_unit_test(maintain_some_destroys_so_many_longest_idle_first),
       cmocka_unit_test(a_timeout_is_all_by_which_maintenance_gives_back),
+      cmocka_unit_test(what_comes_back_shortly_before_its_end_goes_then),
+      cmocka_unit_test(having_looked_it_does_not_look_again_before_something_is_due),
       cmocka_unit_test(only_what_rested_is_validated),
       cmocka_unit_test(refresh_outdates_all_that_is_alive),
       cmocka_unit_test(what_refresh_finds_being_built_is_outdated),
