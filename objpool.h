@@ -3792,8 +3792,8 @@ static objpool__place *objpool__place_give(const objpool *pool, objpool__placing
 
 /* The cell's place is another's from now on. Under the memory lock. */
 static void objpool__place_free(objpool__placing *placing, objpool__place *place) {
-  OBJPOOL__STORE(place->object,
-                 (void *)placing->free); /* read by a get with an old handle, which then sees the generation */
+  /* release: pairs with objpool__get, which by an old handle then sees that its use has ended */
+  __atomic_store_n(&place->object, (void *)placing->free, __ATOMIC_RELEASE);
   placing->free = place;
 }
 

@@ -45,6 +45,7 @@ static int checker__bits(uint64_t word) {
 }
 #define __builtin_ctzll(word) checker__ctz(word)
 #define __builtin_popcountll(word) checker__bits(word)
+#define __builtin_unreachable() __VERIFIER_assert_fail("this is never reached", __FILE__, __LINE__)
 
 static __thread int checker__errno; /* theirs is one for all threads: a race */
 #undef errno
@@ -146,6 +147,7 @@ extern void *realloc(void *, size_t);
 struct objpool__waiter;
 #define memset(memory, value, size) checker__memset((memory), (value), (size))
 #define memcpy checker__memcpy
+#define __builtin_memcpy checker__memcpy
 #define memmove checker__memmove
 
 /* What its interpreter does not know; of unsigned numbers. */

@@ -49,6 +49,10 @@
 #define ROUNDS 100 /* of what a thread does that does it again and again */
 #endif
 
+#ifndef WITH_HANDLES
+#define WITH_HANDLES false
+#endif
+
 #ifdef PATIENT /* waiters are called, and look for themselves; else objects are handed to them: to GenMC no time passes */
 #define FAIR_AFTER_NS UINT64_MAX
 #else
@@ -67,7 +71,7 @@ static bool closed__validate(void *object, void *context) {
 static inline void begin(size_t max_objects, size_t rounds) {
 #ifndef CHECKED
   const objpool_type type = {.size = sizeof(uint64_t), .alignment = sizeof(uint64_t), .validate = closed__validate,
-                             .validate_on = OBJPOOL_ON_MAINTAIN};
+                             .validate_on = OBJPOOL_ON_MAINTAIN, .handles = WITH_HANDLES};
 #ifdef BOUNDED
   const size_t first = max_objects;
 #else /* whose word is not asked for: without a cap at first, it has the stack */
