@@ -3111,6 +3111,8 @@ typedef struct objpool__limits {
   bool surplus;                                /* more are alive than a resize allows: no slot may open */
   bool closed;                                 /* none may be idle, and none is handed out; once set, surplus stays */
   size_t resizes;                              /* how often they were changed; before the look at what is idle */
+  objpool__uint64
+      dry; /* with caches; odd: nothing is idle, and no slot open. Set under the commons lock: see objpool__dry_begins */
 } objpool__limits;
 
 /* Owner: the pool; by atomic operations, but for what revoke_lock guards. Shares a line with what changes as rarely. */
@@ -3243,7 +3245,7 @@ typedef struct objpool__word {
   objpool__uint64 fewest,
       most;     /* of the idle bits: with all of these, or none but these, there is no new peak: hints */
   size_t floor; /* with so many idle objects there is no new peak of in_use */
-  bool plain_acquire, plain_release;    /* there are no hooks, nor anything else to do then: fixed until close */
+  bool plain_acquire, plain_release;    /* there is nothing else to do: see objpool__word_learn */
   OBJPOOL__ALONE objpool__uint64 taken; /* a bit for each place that has an object */
   objpool__uint64 changes; /* of what is alive or idle elsewhere: those under way, and how often, above 16 bits */
   void *objects[OBJPOOL__WORD_BITS]; /* written by who took the place, before the object is idle for the first time */
@@ -4195,6 +4197,27 @@ static void objpool__change_ends(objpool__state *state) { /* seq_cst: as above *
   if (state->word) __atomic_fetch_add(&state->word->changes, OBJPOOL__CHANGE - 1, __ATOMIC_SEQ_CST);
 }
 
+/* For refusals without a lock, in pools with caches: nothing is idle from the one to the other. Once every slot was found
+   closed, and nothing outside of them, under the commons lock; until a slot opens, or something is left idle outside of
+   them, or the limits change: before it does. seq_cst: one order with the looks of those who are refused; the count tells one
+   dry time from the next. */
+static void objpool__dry_begins(objpool__limits *limits) {
+  uint64_t dry = OBJPOOL__LOAD(limits->dry); /* others end it only */
+  if (!(dry & 1)) __atomic_store_n(&limits->dry, dry + 1, __ATOMIC_SEQ_CST);
+}
+static void objpool__dry_ends(objpool__limits *limits) { /* by whoever is first */
+  uint64_t dry = __atomic_load_n(&limits->dry, __ATOMIC_SEQ_CST);
+  if (dry & 1)
+    __atomic_compare_exchange_n(&limits->dry, &dry, dry + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); /* as above */
+}
+
+/* Whether as many are alive as there may be. seq_cst: one order with objpool__unreserve and resize. */
+OBJPOOL__INLINE bool objpool__is_full(const objpool__limits *limits) {
+  size_t most = __atomic_load_n(&limits->max_objects, __ATOMIC_SEQ_CST);
+  return most && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) >= most &&
+         __atomic_load_n(&limits->max_objects, __ATOMIC_SEQ_CST) == most;
+}
+
 static bool objpool__reserve(objpool__state *state) {
   return state->alone ? objpool__reserve_alone(&state->limits) : objpool__reserve_shared(&state->limits);
 }
@@ -4224,6 +4247,22 @@ static bool objpool__room_take(objpool__limits *limits, size_t objects) {
 static void objpool__room_add(objpool__limits *limits, int64_t objects) {
   if (OBJPOOL__LOAD(limits->bounded))
     __atomic_fetch_add(&limits->room, objects, __ATOMIC_ACQ_REL); /* pairs with objpool__room_take */
+}
+
+/* Whether an acquire and a release of a bounded pool have nothing to do but with its word: no hook, event or wiping, nobody is
+   due, nothing is at an end, no other limit. Under the commons lock, whenever one of these changes. */
+static void objpool__word_learn(objpool__state *state) {
+  const objpool__description *as = &state->as;
+  const objpool__limits *limits = &state->limits;
+  bool restores =
+      as->restore ||
+      (!state->describe && (as->type.reset || (as->type.validate && (as->type.validate_on & OBJPOOL_ON_RELEASE))));
+  bool validates = as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE);
+  bool plain = !as->on_event && !limits->closed && !OBJPOOL__LOAD(state->queue.due);
+  /* relaxed, also where they are read: whoever comes after a close or a resize sees it, and `due` orders nothing */
+  OBJPOOL__STORE(state->word->plain_acquire, plain && !validates && !OBJPOOL__LOAD(state->gate.ended));
+  OBJPOOL__STORE(state->word->plain_release, plain && !as->type.wipe && !restores && !OBJPOOL__LOAD(limits->bounded) &&
+                                                 !OBJPOOL__LOAD(limits->surplus));
 }
 
 static bool objpool__is_bounded(size_t max_idle, size_t max_objects) {
@@ -4683,7 +4722,10 @@ static void objpool__queue_settle(objpool__state *state, uint64_t now) {
       queue->first && now - queue->first->began_ns + 1 >= state->config.fair_after_ns; /* 1: from its beginning */
   bool closed = state->limits.closed; /* then nobody is served: objpool_close sends all away */
   if (closed) due = false;
-  OBJPOOL__STORE(queue->due, due);
+  if (due != OBJPOOL__LOAD(queue->due)) {
+    OBJPOOL__STORE(queue->due, due);
+    if (state->word) objpool__word_learn(state);
+  }
   OBJPOOL__STORE(queue->builders, due && queue->first->refused);              /* as `due` */
   OBJPOOL__STORE(queue->first_ns, queue->first ? queue->first->began_ns : 0); /* to tell */
   __atomic_store_n(&queue->call, !closed && queue->first && (due || !queue->called), __ATOMIC_SEQ_CST);
@@ -5001,8 +5043,10 @@ static bool objpool__may_open(objpool__state *state) {
   /* room last: a holder that comes now sees the slot open, and waits for its lock before it counts room; surplus was set
      by one who held until then */
   if (!__atomic_load_n(&gate->hold, __ATOMIC_SEQ_CST) && !OBJPOOL__LOAD(state->limits.surplus) &&
-      objpool__room_take(&state->limits, 2 * state->depot.rounds))
+      objpool__room_take(&state->limits, 2 * state->depot.rounds)) {
+    objpool__dry_ends(&state->limits); /* before it holds anything; who closes slots waits for this one's lock */
     return true;
+  }
   __atomic_fetch_sub(&gate->open_slots, 1, __ATOMIC_SEQ_CST);
   return false;
 }
@@ -5698,6 +5742,18 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__que
   }
 }
 
+/* See 3: that moment is the look at `alive`. */
+OBJPOOL__INLINE bool objpool__uncached_refuses(const objpool__state *state, bool may_build) {
+  const objpool__commons *commons = &state->commons;
+  size_t resizes = __atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST); /* all of these in one order */
+  uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
+  return !objpool__number(head) && !__atomic_load_n(&commons->gathering, __ATOMIC_SEQ_CST) &&
+         !__atomic_load_n(&commons->aside_count, __ATOMIC_SEQ_CST) &&
+         (!may_build || objpool__is_full(&state->limits)) &&
+         head == __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST) &&
+         resizes == __atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST);
+}
+
 /* Onto the stack, unless max_idle lie there. */
 static bool objpool__uncached_push(objpool__state *state, void *object) {
   objpool__depot *depot = &state->depot;
@@ -5725,6 +5781,7 @@ OBJPOOL__INLINE bool objpool__unlocked_put(objpool__state *state, void *object,
   if (OBJPOOL__LOAD(limits->surplus)) {
     objpool__lock(&state->commons.lock);
     bool surplus = objpool__has_surplus(limits);
+    if (state->word && !surplus) objpool__word_learn(state);
     objpool__unlock(&state->commons.lock);
     if (surplus) return false;
   }
@@ -5927,6 +5984,18 @@ static objpool__found objpool__bounded_find(objpool__state *state, objpool__ques
   }
 }
 
+/* See 2: that moment is the look at the word. */
+OBJPOOL__INLINE bool objpool__bounded_refuses(const objpool__state *state, bool may_build) {
+  const objpool__word *word = state->word;
+  uint64_t changes = __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST); /* all of these in one order */
+  uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
+  return changes % OBJPOOL__CHANGE == 0 && !objpool__number(head) &&
+         !__atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST) &&
+         (!may_build || objpool__is_full(&state->limits)) && !__atomic_load_n(&word->idle, __ATOMIC_SEQ_CST) &&
+         head == __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST) &&
+         changes == __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST);
+}
+
 /* Looks whether a new peak of idle begins. It is one if nothing moved elsewhere around the look at the word. */
 static __attribute__((__noinline__)) void objpool__bounded_idle_peak(objpool__state *state) {
   objpool__word *word = state->word;
@@ -6030,41 +6099,25 @@ static bool objpool__bounded_make_places(objpool__state *state, size_t cells) {
   return objpool__provide(&state->depot, &state->memory, objpool__bounded_nodes(state, cells));
 }
 
-/* Whether there is nothing else to do in an acquire or a release: no hook, no event, no wiping. */
-static void objpool__word_learn(objpool__state *state) {
-  const objpool__description *as = &state->as;
-  bool restores =
-      as->restore ||
-      (!state->describe && (as->type.reset || (as->type.validate && (as->type.validate_on & OBJPOOL_ON_RELEASE))));
-  bool validates = as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE);
-  bool closed = state->limits.closed;
-  /* relaxed, also where they are read: whoever comes after a close sees it */
-  OBJPOOL__STORE(state->word->plain_acquire, !closed && !as->on_event && !validates);
-  OBJPOOL__STORE(state->word->plain_release, !closed && !as->on_event && !as->type.wipe && !restores);
-}
-
-/* The state of a bounded pool that is in use, by a definition that is known; else NULL. */
-OBJPOOL__INLINE objpool__state *objpool__bounded_of(objpool *pool, objpool__describe *describe) {
+/* The state of a pool that is in use, by a definition that is known; else NULL. */
+OBJPOOL__INLINE objpool__state *objpool__known(objpool *pool, objpool__describe *describe) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  bool known = state && state->home == &objpool__process && (!describe || describe == state->describe);
-  return OBJPOOL__LIKELY(known && state->word) ? state : OBJPOOL__NULL;
+  bool known = state && state->home == &objpool__process && (describe == state->describe || !describe);
+  return OBJPOOL__LIKELY(known) ? state : OBJPOOL__NULL;
 }
 
-/* Where a thread counts that has a slot; else NULL. */
+/* Where the calling thread counts; objpool__no_slot: it has no slot. */
 OBJPOOL__INLINE objpool__slot *objpool__counting_slot(const objpool__state *state) {
-  objpool__slot *slot = *(objpool__slot **)((uintptr_t)state->slots.table + OBJPOOL__ROW);
-  return OBJPOOL__LIKELY(slot != &objpool__no_slot) ? slot : OBJPOOL__NULL;
+  return *(objpool__slot **)((uintptr_t)state->slots.table + OBJPOOL__ROW);
 }
 
 /* A plain acquire; NULL: nothing was done, and all else is to be looked at. Two locked instructions a pair with its release. */
-OBJPOOL__INLINE void *objpool__bounded_acquire(objpool__state *state) {
+OBJPOOL__INLINE void *objpool__bounded_acquire(objpool__state *state, objpool__slot *slot) {
   objpool__word *word = state->word;
-  objpool__slot *slot = objpool__counting_slot(state);
   uint64_t left;
-  if (!OBJPOOL__LOAD(word->plain_acquire) || !slot || OBJPOOL__LOAD(state->queue.due) || state->gate.destroying)
-    return OBJPOOL__NULL;
+  if (OBJPOOL__UNLIKELY(!OBJPOOL__LOAD(word->plain_acquire) || slot == &objpool__no_slot)) return OBJPOOL__NULL;
   unsigned place = objpool__word_pop(word, &left);
-  if (place == OBJPOOL__NO_BIT) return OBJPOOL__NULL;
+  if (OBJPOOL__UNLIKELY(place == OBJPOOL__NO_BIT)) return OBJPOOL__NULL;
   void *object = OBJPOOL__LOAD(word->objects[place]);
   if (!object) __builtin_unreachable(); /* the caller need not ask again */
   objpool__count(&slot->acquires);
@@ -6080,12 +6133,11 @@ OBJPOOL__INLINE void *objpool__bounded_acquire(objpool__state *state) {
    OBJPOOL__PERMIT: it is idle already. */
 OBJPOOL__INLINE objpool__found objpool__bounded_release(objpool__state *state, void *object) {
   objpool__word *word = state->word;
-  objpool__limits *limits = &state->limits;
   objpool__slot *slot = objpool__counting_slot(state);
-  size_t resizes = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
+  size_t resizes = __atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
   uintptr_t tag = OBJPOOL__LOAD(*objpool__tag(object)), twice = tag ^ objpool__tag_of(state->key, object);
-  if (twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1)) || !OBJPOOL__LOAD(word->plain_release) || !slot ||
-      OBJPOOL__LOAD(limits->bounded) || OBJPOOL__LOAD(limits->surplus) || OBJPOOL__LOAD(state->queue.due))
+  if (OBJPOOL__UNLIKELY(twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1)) || !OBJPOOL__LOAD(word->plain_release) ||
+                        slot == &objpool__no_slot))
     return OBJPOOL__NOTHING;
   uint64_t bit = (uint64_t)1 << twice / 2;
   OBJPOOL__STORE(*objpool__tag(object), tag ^ 1); /* no flip: of two that release it at once each writes the same */
@@ -6100,7 +6152,7 @@ OBJPOOL__INLINE objpool__found objpool__bounded_release(objpool__state *state, v
     uint64_t idle = OBJPOOL__LOAD(word->idle); /* what others did meanwhile is true, too */
     if (OBJPOOL__UNLIKELY(idle & ~OBJPOOL__LOAD(word->most))) objpool__bounded_idle_peak(state);
   }
-  if (OBJPOOL__UNLIKELY(__atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST) != resizes))
+  if (OBJPOOL__UNLIKELY(__atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST) != resizes))
     objpool__note_late(&state->gate);
   if (OBJPOOL__UNLIKELY(__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST))) objpool__serve(state);
   return OBJPOOL__OBJECT;
@@ -6143,8 +6195,9 @@ static size_t objpool__cached_idle(objpool__state *state) {
   return state->commons.count + magazines * state->depot.rounds + OBJPOOL__LOAD(state->commons.aside_count);
 }
 
-/* What is idle in the shared part, or the permit to build: for those who are due, in their order, and then for the caller. */
-static objpool__found objpool__commons_find(objpool__state *state, objpool__quest *quest) {
+/* What is idle in the shared part, or the permit to build: for those who are due, in their order, and then for the caller.
+   held: all slots were closed, and stay so; if none is open, and nothing was found, it is dry. */
+static objpool__found objpool__commons_find(objpool__state *state, objpool__quest *quest, bool held) {
   objpool__found found;
   bool handed;
   do {
@@ -6162,6 +6215,9 @@ static objpool__found objpool__commons_find(objpool__state *state, objpool__ques
       sleeper = objpool__hand_over(state, object);
     else
       quest->object = object;
+    /* seq_cst: pairs with objpool__may_open, as objpool__revoke_all, after which one may still be closing */
+    if (held && found == OBJPOOL__NOTHING && !__atomic_load_n(&state->gate.open_slots, __ATOMIC_SEQ_CST))
+      objpool__dry_begins(&state->limits);
     objpool__unlock(&state->commons.lock);
     objpool__wake_up(sleeper);
   } while (handed);
@@ -6184,25 +6240,40 @@ static objpool__found objpool__cached_find(objpool__state *state, objpool__quest
   if (may_build && !OBJPOOL__LOAD(state->limits.max_objects) && objpool__commons_look_empty(state) &&
       objpool__reserve(state))
     return OBJPOOL__PERMIT;
-  objpool__found found = objpool__commons_find(state, quest);
+  objpool__found found = objpool__commons_find(state, quest, false);
   if (found != OBJPOOL__NOTHING) return found;
   objpool__hold(state);
-  found = objpool__commons_find(state, quest);
+  found = objpool__commons_find(state, quest, true);
   objpool__keep_closed(&state->gate);
   objpool__unhold(&state->gate);
   return found;
+}
+
+/* It is dry before and after the look at `alive`. The fast path lowered the top of a slot that was closed then, and may have
+   claimed an object before that: one who did has to settle it. */
+OBJPOOL__INLINE bool objpool__cached_refuses(const objpool__state *state, objpool__cache *mine, bool may_build) {
+  const objpool__limits *limits = &state->limits;
+  uint64_t dry = __atomic_load_n(&limits->dry, __ATOMIC_SEQ_CST); /* both of these in one order with `alive` */
+  uintptr_t bottom = OBJPOOL__LOAD(mine->bottom); /* as whoever closed the slot left it, before it was dry */
+  if (!(dry & 1) || OBJPOOL__LOAD(mine->slot.top) >= bottom || (may_build && !objpool__is_full(limits)) ||
+      dry != __atomic_load_n(&limits->dry, __ATOMIC_SEQ_CST))
+    return false;
+  OBJPOOL__STORE(mine->slot.top, bottom); /* there was nothing to claim */
+  return true;
 }
 
 typedef enum objpool__fits { OBJPOOL__FITS, OBJPOOL__NO_ROOM, OBJPOOL__TOO_MANY } objpool__fits;
 
 static bool objpool__cached_push(objpool__state *state, void *object) {
   if (!objpool__room_take(&state->limits, 1)) return false;
+  objpool__dry_ends(&state->limits); /* before it can be found */
   objpool__commons_push(&state->commons, &state->depot, &object, 1);
   return true;
 }
 
 static size_t objpool__cached_push_some(objpool__state *state, void *const *objects, size_t count) {
   if (!objpool__room_take(&state->limits, count)) return objpool__push_each(state, objects, count);
+  objpool__dry_ends(&state->limits); /* as above */
   objpool__commons_push(&state->commons, &state->depot, objects, count);
   return count;
 }
@@ -7696,11 +7767,35 @@ static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, 
   return NULL;
 }
 
+/* An acquire that may well find nothing: then that is all, without a lock. The state is known. */
+static __attribute__((__noinline__)) void *objpool__acquire_none(objpool *pool, objpool__describe *describe,
+                                                                 objpool__how how, int64_t timeout_ns) {
+  const objpool__state *state = OBJPOOL__LOAD(pool->state);
+  objpool__slot *slot = objpool__counting_slot(state);
+  objpool__cache *mine = (objpool__cache *)(void *)slot;
+  bool tries = how == OBJPOOL__TRY, waits = how == OBJPOOL__ASYNC || (how == OBJPOOL__WAIT && timeout_ns != 0);
+  if (waits || slot == &objpool__no_slot || state->as.on_event || OBJPOOL__LOAD(state->gate.ended) ||
+      !(state->word                ? objpool__bounded_refuses(state, !tries)
+        : state->slots.open_at_all ? objpool__cached_refuses(state, mine, !tries)
+                                   : objpool__uncached_refuses(state, !tries)))
+    return objpool__acquire_rest(pool, describe, how, timeout_ns);
+  if (!tries) objpool__count(&mine->counts[OBJPOOL__EXHAUSTED]);
+  *objpool__errno() = EAGAIN;
+  return NULL;
+}
+
 OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
                                         int64_t timeout_ns) {
-  objpool__state *state = objpool__bounded_of(pool, describe);
-  void *object = state ? objpool__bounded_acquire(state) : NULL;
-  return OBJPOOL__LIKELY(object != NULL) ? object : objpool__acquire_rest(pool, describe, how, timeout_ns);
+  objpool__state *state = objpool__known(pool, describe);
+  if (OBJPOOL__UNLIKELY(!state)) return objpool__acquire_rest(pool, describe, how, timeout_ns);
+  if (state->word) {
+    void *object = objpool__bounded_acquire(state, objpool__counting_slot(state));
+    return OBJPOOL__LIKELY(object != NULL) ? object : objpool__acquire_none(pool, describe, how, timeout_ns);
+  }
+  bool empty = state->slots.open_at_all ? OBJPOOL__LOAD(state->limits.dry) & 1
+                                        : !objpool__number(OBJPOOL__LOAD(state->depot.full)); /* hints */
+  return empty ? objpool__acquire_none(pool, describe, how, timeout_ns)
+               : objpool__acquire_rest(pool, describe, how, timeout_ns);
 }
 
 /* After the fast path took an object that is not good: it was counted, but is never handed out. */
@@ -7952,8 +8047,8 @@ static __attribute__((__noinline__)) void objpool__release_claiming(objpool *poo
 }
 
 OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object) {
-  objpool__state *state = objpool__bounded_of(pool, describe);
-  objpool__found given = state ? objpool__bounded_release(state, object) : OBJPOOL__NOTHING;
+  objpool__state *state = objpool__known(pool, describe);
+  objpool__found given = state && state->word ? objpool__bounded_release(state, object) : OBJPOOL__NOTHING;
   if (OBJPOOL__LIKELY(given == OBJPOOL__OBJECT)) {
     if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.late))) objpool__catch_up_quietly(state);
   } else if (given == OBJPOOL__NOTHING) {
@@ -8497,7 +8592,10 @@ static void objpool__fork_inherit(objpool__state *state, unsigned mine) {
   state->counts.inherited = true;
   memset(&state->queue, 0, sizeof state->queue); /* they waited on stacks that are gone */
   state->commons.gathering = false;
-  if (state->word) state->word->changes &= ~(uint64_t)(OBJPOOL__CHANGE - 1); /* those under way stayed behind */
+  if (state->word) {
+    state->word->changes &= ~(uint64_t)(OBJPOOL__CHANGE - 1); /* those under way stayed behind */
+    objpool__word_learn(state);
+  }
   state->fleet.maintaining = 0;
   gate->hold = gate->open_slots = 0;
   for (objpool__cache *cache = state->slots.first; cache; cache = cache->next)
@@ -8646,6 +8744,8 @@ static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t m
   config.max_idle = max_idle == OBJPOOL_UNCHANGED ? limits->max_idle : max_idle;
   config.max_objects = max_objects == OBJPOOL_UNCHANGED ? limits->max_objects : max_objects;
   if (!objpool__valid(&config)) return false;
+  objpool__change_begins(state);
+  objpool__dry_ends(limits); /* before the new limit, and until the lock is free it is not dry again */
   OBJPOOL__STORE(limits->max_idle, config.max_idle);
   __atomic_store_n(&limits->max_objects, config.max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
   OBJPOOL__STORE(limits->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
@@ -8657,7 +8757,7 @@ static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t m
   /* after the new limit: see objpool__reserve */
   if (config.max_objects && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) > config.max_objects)
     OBJPOOL__STORE(limits->surplus, true); /* as max_idle */
-  objpool__change_begins(state);
+  if (state->word) objpool__word_learn(state);
   objpool__change_ends(state);
   __atomic_fetch_add(&limits->resizes, 1,
                      __ATOMIC_SEQ_CST); /* before the look at what is idle: see objpool__uncached_put */
@@ -8846,6 +8946,7 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
   objpool__attach_if_free(state);
   state->gate.destroying = true; /* no slot opens from here on */
   OBJPOOL__STORE(state->gate.ended, true);
+  if (state->word) objpool__word_learn(state);
   objpool__hold(state);
   objpool__unhold(&state->gate);
   for (void *object; (object = objpool__pop_idle(state)) != NULL;)

@@ -203,7 +203,7 @@ static long checker__syscall(long number, long first, long second, long third) {
 }
 
 /* Their interpreter reads no variable arguments: a call has three of them, a declaration two dots. */
-#define checker__call(number, first, second, ...) checker__syscall((number), (long)(first), (long)(second), (long)(checker__or_0(__VA_ARGS__, 0)))
+#define checker__call(number, first, second, ...) checker__syscall((number), (long)(first), (long)(second), (long)(checker__or_0(__VA_ARGS__ + 0, 0)))
 #define checker__call_1(number) checker__syscall((number), 0, 0, 0)
 #define checker__or_0(value, ...) value
 #define checker__declare(...) checker__declared(__VA_ARGS__)
