@@ -465,6 +465,32 @@ static void make_stops_at_the_cap(void **) {
   app::shot_pool_destroy(&shots);
 }
 
+/* A protected class within another, by a friend that names it. */
+class world {
+protected:
+  struct secret {
+    int n = 7;
+  };
+  friend struct secret_of_world;
+};
+struct secret_of_world {
+  typedef world::secret type;
+};
+OBJPOOL_DEFINE(secret_pool, secret_of_world::type, opt.handles = true);
+
+static void protected_class_is_pooled_by_a_friend(void **) {
+  static secret_pool secrets;
+  secret_of_world::type *secret = secret_pool_acquire(&secrets);
+  assert_non_null(secret);
+  assert_int_equal(secret->n, 7);
+  int seen = 0;
+  for (secret_of_world::type &one : objpool_each(secrets)) seen += one.n;
+  OBJPOOL_EACH(secret_pool, one, &secrets) seen += one->n;
+  assert_int_equal(seen, 14);
+  assert_true(secret_pool_release_handle(&secrets, secret_pool_handle_of(&secrets, secret)));
+  secret_pool_destroy(&secrets);
+}
+
 static_assert(!std::is_copy_constructible<app::shot_pool>::value && !std::is_move_constructible<app::shot_pool>::value,
               "a pool stays where it is");
 static_assert(std::is_standard_layout<app::shot_pool>::value && sizeof(app::shot_pool) == sizeof(objpool), "a plain struct");
@@ -494,6 +520,7 @@ int main() {
       cmocka_unit_test(make_constructs_a_new_object_with_its_arguments),
       cmocka_unit_test(make_stands_in_for_create_and_replaces_what_is_invalid),
       cmocka_unit_test(make_stops_at_the_cap),
+      cmocka_unit_test(protected_class_is_pooled_by_a_friend),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
