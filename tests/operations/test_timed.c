@@ -59,6 +59,7 @@ OBJPOOL_DEFINE(choosy_pool, conn, HOOKS, opt.reset = conn_rollback, opt.validate
 OBJPOOL_DEFINE(choosy_local_pool, conn, HOOKS, opt.local = true, opt.validate = conn_ping, opt.validate_on = OBJPOOL_ON_ACQUIRE);
 OBJPOOL_DEFINE(checked_pool, conn, HOOKS, opt.validate = conn_ping, opt.validate_on = OBJPOOL_ON_MAINTAIN);
 OBJPOOL_DEFINE(wiping_pool, conn, HOOKS, opt.wipe = true);
+OBJPOOL_DEFINE(bare_pool, conn, opt.timed = true);
 OBJPOOL_DEFINE(plain_pool, conn);
 
 static objpool raw; /* without its type */
@@ -452,6 +453,47 @@ static void having_looked_it_does_not_look_again_before_something_is_due(void **
     assert_int_equal(objpool_maintain(kind->pool), 0);
     assert_int_equal(clock_reads() - before, for_nothing);
     end(kind);
+  }
+}
+
+static void with_a_timeout_nothing_is_created_only_to_be_idle(void **state) {
+  (void)state;
+  EACH_KIND(kind) {
+    objpool_config config = config_of(kind);
+    config.idle_timeout_ns = (uint64_t)OBJPOOL_SECONDS(600);
+    begin(kind, &config);
+    conn *held[8];
+    take_some(kind, held, 8);
+    for (int i = 0; i < 40; i++) {
+      assert_int_equal(objpool_maintain(kind->pool), 0); /* no spare one, that would come and go */
+      pass_s(100);
+    }
+    put_some(kind, held, 8);
+    end(kind);
+  }
+}
+
+static void objects_without_hooks_age_too(void **state) {
+  (void)state;
+  static bare_pool bare;
+  for (int cached = 0; cached < 2; cached++) {
+    objpool_config config = defaults();
+    config.max_lifetime_ns = (uint64_t)OBJPOOL_SECONDS(HOUR_S);
+    if (!cached) config.cache_size = OBJPOOL_NO_CACHE;
+    assert_true(bare_pool_init(&bare, &config));
+    conn *held[4 * MANY];
+    for (int i = 0; i < 4 * MANY; i++) assert_non_null(held[i] = bare_pool_acquire(&bare));
+    for (int i = 0; i < 2 * MANY; i++) bare_pool_release(&bare, held[i]);
+    assert_int_equal(bare_pool_stats(&bare).idle, 2 * MANY);
+    pass_s(HOUR_S + 1);
+    for (int i = 2 * MANY; i < 4 * MANY; i++) bare_pool_release(&bare, held[i]);
+    assert_int_equal(bare_pool_stats(&bare).expired, 2 * MANY);
+    held[0] = bare_pool_acquire(&bare);
+    assert_int_equal(bare_pool_stats(&bare).misses, 4 * MANY + 1);
+    bare_pool_release(&bare, held[0]);
+    assert_int_equal(bare_pool_stats(&bare).expired, 4 * MANY);
+    assert_int_equal(bare_pool_stats(&bare).idle, 1);
+    bare_pool_destroy(&bare);
   }
 }
 
@@ -959,6 +1001,8 @@ int main(void) {
       cmocka_unit_test(a_timeout_is_all_by_which_maintenance_gives_back),
       cmocka_unit_test(what_comes_back_shortly_before_its_end_goes_then),
       cmocka_unit_test(having_looked_it_does_not_look_again_before_something_is_due),
+      cmocka_unit_test(with_a_timeout_nothing_is_created_only_to_be_idle),
+      cmocka_unit_test(objects_without_hooks_age_too),
       cmocka_unit_test(only_what_rested_is_validated),
       cmocka_unit_test(refresh_outdates_all_that_is_alive),
       cmocka_unit_test(what_refresh_finds_being_built_is_outdated),
