@@ -3783,7 +3783,8 @@ static objpool__place *objpool__place_give(const objpool *pool, objpool__placing
     placing->free = (objpool__place *)place->object;
   } else {
     if (placing->given == placing->capacity) return NULL;
-    uint32_t index = (uint32_t)placing->given++;
+    uint32_t index = (uint32_t)placing->given;
+    placing->given++;
     place = objpool__place_at(pool, index);
     place->index = index;
   }
