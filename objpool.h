@@ -49,7 +49,7 @@
         >>blocks        the memory that objects lie in
         >>limits        places among max_objects, room among max_idle
         >>counts        what each thread counts
-        >>times         how long waits and creates took
+        >>times         how long waits, creates and uses took
         >>peaks         how a new peak is noticed without a test in the fast paths
         >>commons       one magazine under a lock
         >>loops         what is due for an event loop
@@ -57,6 +57,7 @@
         >>revocation    how every slot is closed
         >>slot          what a thread's slow paths do with its slot
         >>threads       thread indices given out, slots made
+        >>tracking      who holds an object: words before it
         >>local         engine of one thread's pools
         >>uncached      engine of pools without caches
         >>bounded       engine of pools of up to 64 objects
@@ -71,6 +72,7 @@
         >>releasing     the slow half of a release
         >>async         event loops tell their waiters
         >>walking       loops over what is in use
+        >>holders       what is held, longest first, and what leaked
         >>registry      every named pool
         >>forks         what happens to all this in a child
         >>life          init, warm-up, trim, resize, destroy
@@ -122,7 +124,8 @@
         opt.local       = false,                      // one thread at a time uses the pool: no atomics, no lock
         opt.wipe        = false,                      // no byte of an object survives its release
         opt.handles     = false,                      // objects have handles
-        opt.timed       = false);                     // objects age: config.max_lifetime_ns, idle_timeout_ns, refresh
+        opt.timed       = false,                      // objects age: config.max_lifetime_ns, idle_timeout_ns, refresh
+        opt.tracked     = false);                     // objects know who holds them: objpool_each_held, the report of leaks
 
       // False with errno EINVAL (objpool_config_error says why), EEXIST (the name), ENOMEM or ECANCELED: it is all-zero.
       bool conn_pool_init(conn_pool *pool, const objpool_config *config);
@@ -266,7 +269,14 @@
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
    tells an object in use from an idle one. A release checks it. With opt.handles another word before it names the object's
-   place, which holds its generation and outlives it; with opt.timed three more tell its age.
+   place, which holds its generation and outlives it; with opt.timed three more tell its age, and with
+   opt.tracked five its use: since when, from where, by which thread.
+
+   Holders. In pools with opt.tracked an acquire notes the time, the thread and the place of its call, and the end of a use
+   counts how long that was (OBJPOOL_TIME_USE): some 20 ns a pair. The place is an address within the call: with gcc and clang,
+   optimised or not, `addr2line -ipfe program offset` names the function and the line, last where functions were inlined, and
+   a program's addresses less where it lies are such offsets. A call without the type that is the last that a function does
+   (a tail call) is its caller's.
 
    Age. In pools with opt.timed each object knows when it was built and when it came back last, by a clock that is read in a
    few ns. An object in use is never taken: what is older than config.max_lifetime_ns, or outdated by refresh, goes when it
@@ -429,6 +439,7 @@
 #define OBJPOOL__LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define OBJPOOL__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define OBJPOOL__MUST_USE __attribute__((__warn_unused_result__))
+#define OBJPOOL__CALLED OBJPOOL_API __attribute__((__noinline__)) /* it looks where it was called from */
 #ifdef __OPTIMIZE__ /* unoptimised, a debugger should be able to step over it */
 #define OBJPOOL__INLINED __attribute__((__unused__, __always_inline__))
 #else
@@ -593,17 +604,26 @@ typedef struct objpool_stats {
 } objpool_stats;
 
 typedef enum objpool_time {
-  OBJPOOL_TIME_WAIT,  /* in the queue, with success or in vain: every pool */
-  OBJPOOL_TIME_CREATE /* calls of `create`, those that it refused included: pools that have one */
+  OBJPOOL_TIME_WAIT,   /* in the queue, with success or in vain: every pool */
+  OBJPOOL_TIME_CREATE, /* calls of `create`, those that it refused included: pools that have one */
+  OBJPOOL_TIME_USE     /* from an acquire to its release, discard or extract: tracked pools */
 } objpool_time;
 
-enum { OBJPOOL__TIMES = OBJPOOL_TIME_CREATE + 1, OBJPOOL__BUCKETS = 14 };
+enum { OBJPOOL__TIMES = OBJPOOL_TIME_USE + 1, OBJPOOL__BUCKETS = 14 };
 
 /* Bucket i counts what took at most 4^i microseconds and more than 4^(i-1), the last one the rest, above 16.8 s. */
 typedef struct objpool_histogram {
   uint64_t count, sum_ns; /* count: of all buckets */
   uint64_t buckets[14];
 } objpool_histogram;
+
+/* One use of an object, as of now (tracked pools). */
+typedef struct objpool_hold {
+  const void *object;
+  uint64_t held_ns, uses; /* since its acquire; how often it was handed out, this time included */
+  const void *site;       /* within the call that acquired it, inlined or not: `addr2line -ipfe program site` */
+  uint64_t thread;        /* that did: the system's number of it; elsewhere than on Linux and Windows one of ours */
+} objpool_hold;
 
 typedef enum objpool_event_kind {
   OBJPOOL_EVENT_ACQUIRE,
@@ -683,11 +703,11 @@ typedef enum objpool__words {
   OBJPOOL__TAG_WORD,      /* always */
   OBJPOOL__PLACE_WORD,    /* opt.handles: an objpool__place * */
   OBJPOOL__TIMED_WORDS,   /* opt.timed: an objpool__stamps */
-  OBJPOOL__TRACKED_WORDS, /* opt.tracked */
+  OBJPOOL__TRACKED_WORDS, /* opt.tracked: an objpool__use */
   OBJPOOL__ALL_WORDS
 } objpool__words;
 
-enum { OBJPOOL__TRACKED_BYTES = 4 * sizeof(objpool__uint64) };
+enum { OBJPOOL__TRACKED_BYTES = 5 * sizeof(objpool__uint64) };
 
 /* A loop over the objects in use (OBJPOOL_EACH). */
 typedef struct objpool__walk {
@@ -717,6 +737,7 @@ typedef struct objpool__async {
   void (*tell)(struct objpool__async *waiter, void *object, int error);
   uint64_t deadline, serial; /* of this wait, UINT64_MAX: none; in the order in which the loop's waiters came */
   uint64_t until, pause_ns;  /* the deadline of all; how long after the last refusal create was tried again */
+  const void *site;          /* where it asked, for a tracked pool */
   struct objpool__async *child, *later, *earlier; /* in the loop's heap, or in its list */
   int stage;                                      /* an objpool__stage */
 } objpool__async;
@@ -780,11 +801,16 @@ OBJPOOL_API double objpool_hit_rate(const objpool_stats *stats); /* 0…1; 0 whe
 OBJPOOL_API double objpool_miss_rate(const objpool_stats *stats);
 OBJPOOL_API uint64_t objpool_bytes_saved(const objpool_stats *stats); /* hits * object_size */
 /* How long what ended since the last reset took; waits in progress are not in it yet. Any thread. All zero with EINVAL for a
-   pool that was not used yet, or no such time. */
+   pool that was not used yet, or no such time (OBJPOOL_TIME_USE of one that is not tracked). */
 OBJPOOL_API objpool_histogram objpool_times(const objpool *pool, objpool_time what);
 /* In ns, what a share q of them took at most, estimated within its bucket as Prometheus does: linear, and
    in the last one its lower bound. 0 when there are none. */
 OBJPOOL_API double objpool_quantile(const objpool_histogram *histogram, double q);
+/* Tracked pools: every object that was in use for at least longer_ns when the call began, and still is, longest first; how many.
+   Any thread; others may use the pool meanwhile, and `visit` may acquire and release. 0 with EINVAL: the pool is not tracked, or
+   was not used yet. `hold` lives for the call of visit; visit NULL only counts. */
+OBJPOOL_API size_t objpool_each_held(objpool *pool, uint64_t longer_ns,
+                                     void (*visit)(const objpool_hold *hold, void *user), void *user);
 /* A text for people, its length as snprintf counts; the last line recommends a size. */
 OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size);
 
@@ -793,12 +819,12 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size);
 OBJPOOL_API bool objpool_init(objpool *pool, const objpool_type *type, const objpool_config *config) OBJPOOL__MUST_USE;
 OBJPOOL_API size_t objpool_memory_for(const objpool_type *type, size_t objects, size_t threads); /* 0: no such type */
 OBJPOOL_API void objpool_destroy(objpool *pool);
-OBJPOOL_API void *objpool_acquire(objpool *pool) OBJPOOL__MUST_USE;
-OBJPOOL_API void *objpool_try_acquire(objpool *pool) OBJPOOL__MUST_USE;
-OBJPOOL_API void *objpool_acquire_for(objpool *pool, int64_t timeout_ns) OBJPOOL__MUST_USE;
+OBJPOOL__CALLED void *objpool_acquire(objpool *pool) OBJPOOL__MUST_USE;
+OBJPOOL__CALLED void *objpool_try_acquire(objpool *pool) OBJPOOL__MUST_USE;
+OBJPOOL__CALLED void *objpool_acquire_for(objpool *pool, int64_t timeout_ns) OBJPOOL__MUST_USE;
 OBJPOOL_API void objpool_release(objpool *pool, void *object);
 OBJPOOL_API void objpool_discard(objpool *pool, void *object);
-OBJPOOL_API size_t objpool_acquire_many(objpool *pool, void **objects, size_t count) OBJPOOL__MUST_USE;
+OBJPOOL__CALLED size_t objpool_acquire_many(objpool *pool, void **objects, size_t count) OBJPOOL__MUST_USE;
 OBJPOOL_API void objpool_release_many(objpool *pool, void *const *objects, size_t count);
 OBJPOOL_API size_t objpool_warmup(objpool *pool, size_t idle);
 OBJPOOL_API size_t objpool_trim(objpool *pool, size_t keep);
@@ -810,9 +836,9 @@ OBJPOOL_API void objpool_close(objpool *pool);
 OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns);
 OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objects) OBJPOOL__MUST_USE;
 /* As conn_pool_acquire_async and conn_pool_cancel. */
-OBJPOOL_API void *objpool_acquire_async(objpool *pool, objpool_waiter *waiter, objpool_loop *loop, int64_t timeout_ns,
-                                        void (*ready)(objpool_waiter *waiter, void *object,
-                                                      int error)) OBJPOOL__MUST_USE;
+OBJPOOL__CALLED void *
+objpool_acquire_async(objpool *pool, objpool_waiter *waiter, objpool_loop *loop, int64_t timeout_ns,
+                      void (*ready)(objpool_waiter *waiter, void *object, int error)) OBJPOOL__MUST_USE;
 OBJPOOL_API bool objpool_cancel(objpool *pool, objpool_waiter *waiter);
 OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool);
 OBJPOOL_API void objpool_reset_stats(objpool *pool);
@@ -850,7 +876,8 @@ typedef enum objpool_alert_kind {
   OBJPOOL_ALERT_MEMORY,
   OBJPOOL_ALERT_SIZE,
   OBJPOOL_ALERT_UTILIZATION,
-  OBJPOOL_ALERT_WAIT /* someone has waited for max_wait_ns, and still does */
+  OBJPOOL_ALERT_WAIT, /* someone has waited for max_wait_ns, and still does */
+  OBJPOOL_ALERT_HELD /* tracked pools: an object was in use for max_held_ns, and still is; the message says who acquired it */
 } objpool_alert_kind;
 
 typedef struct objpool_thresholds {     /* zero means the default in brackets */
@@ -861,6 +888,7 @@ typedef struct objpool_thresholds {     /* zero means the default in brackets */
   uint64_t max_memory_bytes OBJPOOL__0; /* [100 MiB] */
   uint64_t min_samples OBJPOOL__0;      /* acquires between two polls; with fewer, rates raise no alert [100] */
   uint64_t max_wait_ns OBJPOOL__0;      /* of those who wait now [1 s] */
+  uint64_t max_held_ns OBJPOOL__0;      /* of what is in use now, in tracked pools [none] */
 } objpool_thresholds;
 
 OBJPOOL__CLEARED(objpool_allocator)
@@ -1003,6 +1031,10 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__acquire_many OBJPOOL__LINKED(objpool__acquire_many)
 #define objpool__acquire_async OBJPOOL__LINKED(objpool__acquire_async)
 #define objpool__cancel OBJPOOL__LINKED(objpool__cancel)
+#define objpool__acquire_many_at OBJPOOL__LINKED(objpool__acquire_many_at)
+#define objpool__hold_begins OBJPOOL__LINKED(objpool__hold_begins)
+#define objpool__hold_ends OBJPOOL__LINKED(objpool__hold_ends)
+#define objpool__here OBJPOOL__LINKED(objpool__here)
 
 /* Kept out of line, so that the fast paths stay small wherever they are inlined. */
 #define OBJPOOL__OUT_OF_LINE OBJPOOL_API __attribute__((__noinline__))
@@ -1053,14 +1085,38 @@ OBJPOOL_API objpool_stats objpool__sizes_stats(const objpool__sizes *sizes, cons
 OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count);
 OBJPOOL_API void *objpool__acquire_async(objpool *pool, objpool__describe *describe, objpool__async *waiter,
                                          objpool_loop *loop, int64_t timeout_ns,
-                                         void (*tell)(objpool__async *waiter, void *object, int error));
+                                         void (*tell)(objpool__async *waiter, void *object, int error),
+                                         const void *site);
 OBJPOOL_API bool objpool__cancel(objpool *pool, objpool__async *waiter);
+/* Of tracked pools: an object is handed out; it is given back, if it is one in use. And where the call of this one stands. */
+OBJPOOL_API size_t objpool__acquire_many_at(objpool *pool, objpool__describe *describe, void **objects, size_t count,
+                                            const void *site);
+OBJPOOL__OUT_OF_LINE void objpool__hold_begins(objpool *pool, void *object, const void *site);
+OBJPOOL__OUT_OF_LINE void objpool__hold_ends(objpool *pool, const void *object);
+OBJPOOL__OUT_OF_LINE const void *objpool__here(void);
 
 OBJPOOL__C_ENDS
 
 /* relaxed everywhere below unless said: a slot's words have one writer, or are written under its lock */
 #define OBJPOOL__LOAD(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
 #define OBJPOOL__STORE(word, value) __atomic_store_n(&(word), (value), __ATOMIC_RELAXED)
+
+/* Where the call stands that returns there. */
+OBJPOOL__INLINE const void *objpool__call_before(void *return_address) {
+  return (const char *)__builtin_extract_return_addr(return_address) - 1;
+}
+
+/* The same of the function that this stands in, which is not inlined. */
+#define OBJPOOL__CALLER objpool__call_before(__builtin_return_address(0))
+
+/* Where a pool's function was called: in tracked pools, as in others nobody asks. Optimised, it is part of its caller; else it
+   is called from there, and so are the members that C++ has in between always part of it. */
+#ifdef __OPTIMIZE__
+#define OBJPOOL__SITE(name) \
+  (name##_objpool_is().type.tracked ? objpool__here() : OBJPOOL__CAST(const void *, OBJPOOL__NULL))
+#else
+#define OBJPOOL__SITE(name) OBJPOOL__CALLER
+#endif
 
 /* The word before an object: key ^ address while it is in use, which is odd, and one less while it is idle. */
 OBJPOOL__INLINE uintptr_t *objpool__tag(void *object) { return (uintptr_t *)object - 1; }
@@ -1357,6 +1413,7 @@ OBJPOOL__INLINE void objpool__release_rest(objpool *pool, void *object, const ob
 OBJPOOL__INLINE void objpool__release_by(objpool *pool, void *object, const objpool__description *as,
                                          objpool__describe *describe) {
   if (!object) return;
+  if (as->type.tracked) objpool__hold_ends(pool, object);
   bool once = !as->type.local && (as->type.wipe || as->restore), used_up = false;
   if (OBJPOOL__UNLIKELY(!(as->type.handles ? objpool__use_ends(pool->key, object, as->type.local, &used_up)
                           : once           ? objpool__take_back_once(pool->key, object)
@@ -1376,8 +1433,10 @@ OBJPOOL__INLINE void objpool__discard_by(objpool *pool, void *object, const objp
 
 /* The typed functions call these with a constant description: what it does not name is compiled away. */
 OBJPOOL__INLINE void *objpool__acquire_as(objpool *pool, objpool__description as, objpool__describe *describe,
-                                          objpool__how how, int64_t timeout_ns) {
-  return objpool__acquire_by(pool, &as, describe, how, timeout_ns);
+                                          objpool__how how, int64_t timeout_ns, const void *site) {
+  void *object = objpool__acquire_by(pool, &as, describe, how, timeout_ns);
+  if (as.type.tracked && OBJPOOL__LIKELY(object != OBJPOOL__NULL)) objpool__hold_begins(pool, object, site);
+  return object;
 }
 
 OBJPOOL__INLINE void objpool__release_as(objpool *pool, void *object, objpool__description as,
@@ -1398,6 +1457,7 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, uint32_t index, u
                                           __ATOMIC_RELAXED)) { /* as in objpool__use_ends */
     return false;
   }
+  if (as.type.tracked) objpool__hold_ends(pool, object);
   objpool__flip(object);
   objpool__release_rest(pool, object, &as, describe, generation == UINT32_MAX);
   return true;
@@ -1466,7 +1526,8 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
     static void release(name##_objpool_pool *objpool__p, value_type *objpool__o);                              \
     template <class... objpool__A>                                                                             \
     static value_type *make(name##_objpool_pool *objpool__p, objpool__A &&...objpool__a);                      \
-    static void *objpool__make(name##_objpool_pool *objpool__p, const objpool__construction *objpool__n);      \
+    static void *objpool__make(name##_objpool_pool *objpool__p, const objpool__construction *objpool__n,       \
+                               const void *objpool__s);                                                        \
     static guard objpool__acquire(name##_objpool_pool *objpool__p);                                            \
     static void objpool__release(guard *objpool__g);                                                           \
     static objpool__walk objpool__each(name##_objpool_pool *objpool__p);                                       \
@@ -1475,41 +1536,46 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
   typedef name##_objpool_pool name;
 /* Of two files that mean different pools by one name the linker would keep one file's members, if any were left to it. */
 #define OBJPOOL__MEMBER inline __attribute__((__always_inline__))
-#define OBJPOOL__CXX_MEMBERS(name)                                                                         \
-  OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::acquire(name##_objpool_pool *objpool__p) {    \
-    return name##_acquire(objpool__p);                                                                     \
-  }                                                                                                        \
-  OBJPOOL__MEMBER void name##_objpool_pool::release(name##_objpool_pool *objpool__p,                       \
-                                                    name##_objpool_value *objpool__o) {                    \
-    name##_release(objpool__p, objpool__o);                                                                \
-  }                                                                                                        \
-  OBJPOOL__MEMBER void *name##_objpool_pool::objpool__make(name##_objpool_pool *objpool__p,                \
-                                                           const objpool__construction *objpool__n) {      \
-    return name##_objpool_make(objpool__p, objpool__n);                                                    \
-  }                                                                                                        \
-  template <class... objpool__A>                                                                           \
-  OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::make(name##_objpool_pool *objpool__p,         \
-                                                                  objpool__A &&...objpool__a) {            \
-    return objpool__made<name##_objpool_pool>(objpool__p, static_cast<objpool__A &&>(objpool__a)...);      \
-  }                                                                                                        \
-  OBJPOOL__MEMBER name##_guard name##_objpool_pool::objpool__acquire(name##_objpool_pool *objpool__p) {    \
-    return name##_guard_acquire(objpool__p);                                                               \
-  }                                                                                                        \
-  OBJPOOL__MEMBER void name##_objpool_pool::objpool__release(name##_guard *objpool__g) {                   \
-    name##_guard_release(objpool__g);                                                                      \
-  }                                                                                                        \
-  OBJPOOL__MEMBER objpool__walk name##_objpool_pool::objpool__each(name##_objpool_pool *objpool__p) {      \
-    return name##_objpool_walk(objpool__p);                                                                \
-  }                                                                                                        \
-  OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::objpool__next(objpool__walk *objpool__w,      \
-                                                                           objpool__stretch *objpool__s) { \
-    return name##_objpool_next(objpool__w, objpool__s);                                                    \
+#define OBJPOOL__CXX_MEMBERS(name)                                                                                   \
+  OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::acquire(name##_objpool_pool *objpool__p) {              \
+    return name##_acquire(objpool__p);                                                                               \
+  }                                                                                                                  \
+  OBJPOOL__MEMBER void name##_objpool_pool::release(name##_objpool_pool *objpool__p,                                 \
+                                                    name##_objpool_value *objpool__o) {                              \
+    name##_release(objpool__p, objpool__o);                                                                          \
+  }                                                                                                                  \
+  OBJPOOL__MEMBER void *name##_objpool_pool::objpool__make(name##_objpool_pool *objpool__p,                          \
+                                                           const objpool__construction *objpool__n,                  \
+                                                           const void *objpool__s) {                                 \
+    return name##_objpool_make(objpool__p, objpool__n, objpool__s);                                                  \
+  }                                                                                                                  \
+  template <class... objpool__A>                                                                                     \
+  OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::make(name##_objpool_pool *objpool__p,                   \
+                                                                  objpool__A &&...objpool__a) {                      \
+    return objpool__made<name##_objpool_pool>(objpool__p,                                                            \
+                                              name##_objpool_is().type.tracked ? objpool__here()                     \
+                                                                               : static_cast<const void *>(nullptr), \
+                                              static_cast<objpool__A &&>(objpool__a)...);                            \
+  }                                                                                                                  \
+  OBJPOOL__MEMBER name##_guard name##_objpool_pool::objpool__acquire(name##_objpool_pool *objpool__p) {              \
+    return name##_guard_acquire(objpool__p);                                                                         \
+  }                                                                                                                  \
+  OBJPOOL__MEMBER void name##_objpool_pool::objpool__release(name##_guard *objpool__g) {                             \
+    name##_guard_release(objpool__g);                                                                                \
+  }                                                                                                                  \
+  OBJPOOL__MEMBER objpool__walk name##_objpool_pool::objpool__each(name##_objpool_pool *objpool__p) {                \
+    return name##_objpool_walk(objpool__p);                                                                          \
+  }                                                                                                                  \
+  OBJPOOL__MEMBER name##_objpool_value *name##_objpool_pool::objpool__next(objpool__walk *objpool__w,                \
+                                                                           objpool__stretch *objpool__s) {           \
+    return name##_objpool_next(objpool__w, objpool__s);                                                              \
   }
 #define OBJPOOL__MAKE_BY(name)                                                                                 \
   OBJPOOL__MADE OBJPOOL__INLINED void *name##_objpool_make(name##_objpool_pool *objpool__p,                    \
-                                                           const objpool__construction *objpool__n) {          \
+                                                           const objpool__construction *objpool__n,            \
+                                                           const void *objpool__s) {                           \
     return objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe, OBJPOOL__MAKE, \
-                               static_cast<int64_t>(reinterpret_cast<uintptr_t>(objpool__n)));                 \
+                               static_cast<int64_t>(reinterpret_cast<uintptr_t>(objpool__n)), objpool__s);     \
   }
 /* templates: there only when used, since an immovable T has no extract */
 #define OBJPOOL__EXTRACT(name)                                                                                   \
@@ -1637,14 +1703,15 @@ template <class F> bool objpool__run(void *object, void *function) {
   OBJPOOL__CATCH((*static_cast<F *>(function))(place); return true)
 }
 
-/* P::make */
-template <class P, class... A> typename P::value_type *objpool__made(P *pool, A &&...arguments) {
+/* P::make; always part of its caller, so that `site` costs nothing where nobody asks for it. */
+template <class P, class... A>
+OBJPOOL__MEMBER typename P::value_type *objpool__made(P *pool, const void *site, A &&...arguments) {
   typedef typename P::value_type T;
   auto construct = [&](objpool__memory_at place) {
     objpool__constructor<__is_constructible(T, A && ...)>::template run<T>(place, static_cast<A &&>(arguments)...);
   };
   objpool__construction construction = {objpool__run<decltype(construct)>, &construct};
-  return static_cast<T *>(P::objpool__make(pool, &construction));
+  return static_cast<T *>(P::objpool__make(pool, &construction, site));
 }
 
 /* A guard that moves: `objpool_scoped<conn_pool> guard(&pool)`, or OBJPOOL_SCOPED as in C. It is a plain guard by its address
@@ -1889,20 +1956,24 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
   OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name##_objpool_pool *objpool__p) {                                \
     objpool_destroy(&objpool__p->base);                                                                                \
   }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_objpool_acquire(name##_objpool_pool *objpool__p,         \
+                                                                              objpool__how objpool__w,                 \
+                                                                              int64_t objpool__t,                      \
+                                                                              const void *objpool__s) {                \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
+                                                    objpool__w, objpool__t, objpool__s));                              \
+  }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire(                               \
       name##_objpool_pool *objpool__p) {                                                                               \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
-                                                    OBJPOOL__ACQUIRE, 0));                                             \
+    return name##_objpool_acquire(objpool__p, OBJPOOL__ACQUIRE, 0, OBJPOOL__SITE(name));                               \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_try_acquire(                           \
       name##_objpool_pool *objpool__p) {                                                                               \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
-                                                    OBJPOOL__TRY, 0));                                                 \
+    return name##_objpool_acquire(objpool__p, OBJPOOL__TRY, 0, OBJPOOL__SITE(name));                                   \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                     \
       name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                  \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
-                                                    OBJPOOL__WAIT, objpool__t));                                       \
+    return name##_objpool_acquire(objpool__p, OBJPOOL__WAIT, objpool__t, OBJPOOL__SITE(name));                         \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name##_objpool_pool *objpool__p,                                  \
                                                      name##_objpool_value *objpool__o) {                               \
@@ -1915,6 +1986,10 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE size_t name##_acquire_many(name##_objpool_pool *objpool__p,         \
                                                                               name##_objpool_value **objpool__o,       \
                                                                               size_t objpool__n) {                     \
+    if (name##_objpool_is().type.tracked)                                                                              \
+      return objpool__acquire_many_at(&objpool__p->base, name##_objpool_describe,                                      \
+                                      OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objpool__o)), objpool__n,           \
+                                      OBJPOOL__SITE(name));                                                            \
     return objpool__acquire_many(&objpool__p->base, name##_objpool_describe,                                           \
                                  OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objpool__o)), objpool__n);               \
   }                                                                                                                    \
@@ -1933,7 +2008,8 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
       void (*objpool__r)(name##_waiter *, name##_objpool_value *, int)) {                                              \
     if (!objpool__w->base.loop) objpool__w->objpool__ready = objpool__r;                                               \
     return OBJPOOL__VALUE(name, objpool__acquire_async(&objpool__p->base, name##_objpool_describe, &objpool__w->base,  \
-                                                       objpool__l, objpool__t, OBJPOOL__THAT(name##_objpool_tell)));   \
+                                                       objpool__l, objpool__t, OBJPOOL__THAT(name##_objpool_tell),     \
+                                                       OBJPOOL__SITE(name)));                                          \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED bool name##_cancel(name##_objpool_pool *objpool__p, name##_waiter *objpool__w) {      \
     return objpool__cancel(&objpool__p->base, &objpool__w->base);                                                      \
@@ -2022,12 +2098,14 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(                                  \
       name##_objpool_pool *objpool__p) {                                                                               \
-    name##_guard objpool__g = {name##_acquire(objpool__p), objpool__p};                                                \
+    name##_guard objpool__g = {name##_objpool_acquire(objpool__p, OBJPOOL__ACQUIRE, 0, OBJPOOL__SITE(name)),           \
+                               objpool__p};                                                                            \
     return objpool__g;                                                                                                 \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                     \
       name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                     \
-    name##_guard objpool__g = {name##_acquire_for(objpool__p, objpool__t), objpool__p};                                \
+    name##_guard objpool__g = {name##_objpool_acquire(objpool__p, OBJPOOL__WAIT, objpool__t, OBJPOOL__SITE(name)),     \
+                               objpool__p};                                                                            \
     return objpool__g;                                                                                                 \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                   \
@@ -2274,7 +2352,8 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
     if (OBJPOOL__LIKELY(objpool__i < name##_objpool_count)) {                                                        \
       objpool__b.bytes =                                                                                             \
           OBJPOOL__CAST(char *, objpool__acquire_as(&objpool__s->classes[objpool__i], name##_objpool_is(objpool__i), \
-                                                    name##_objpool_describes()[objpool__i], OBJPOOL__ACQUIRE, 0));   \
+                                                    name##_objpool_describes()[objpool__i], OBJPOOL__ACQUIRE, 0,     \
+                                                    OBJPOOL__NULL));                                                 \
       if (OBJPOOL__LIKELY(objpool__b.bytes)) objpool__b.capacity = name##_objpool_capacities()[objpool__i];          \
       return objpool__b;                                                                                             \
     }                                                                                                                \
@@ -2444,13 +2523,14 @@ static void objpool__prefer_huge_pages(void *memory, size_t size) {
   objpool__set_error(saved);
 }
 #elif defined(_WIN32)
-static long objpool__process_id(void) { return 1; }        /* no forks */
+static long objpool__process_id(void) { return 1; } /* no forks */
+static long objpool__thread_number(void) { return (long)GetCurrentThreadId(); }
 #else
 static long objpool__process_id(void) { return (long)getpid(); }
+static long objpool__thread_number(void) { return (long)(uintptr_t)&objpool__thread_row; } /* an address of its own */
 #endif
 
 #ifndef __linux__
-static long objpool__thread_number(void) { return 0; }
 static bool objpool__thread_ended(long number) { return (void)number, false; } /* not known */
 static void objpool__prefer_huge_pages(void *memory, size_t size) { (void)memory, (void)size; }
 #endif
@@ -2795,6 +2875,102 @@ static int objpool__event_make(void) { return errno = ENOSYS, -1; }
 static void objpool__event_unmake(int event) { (void)event; }
 static void objpool__event_set(int event) { (void)event; }
 static void objpool__event_clear(int event) { (void)event; }
+#endif
+
+/* A clock for tracked pools, which read it twice a pair. On x86 it is the processor's counter, where Linux itself goes by that
+   and so sees to it that it runs evenly, and is the same on each processor: 10 ns where clock_gettime takes 25. It is held
+   against the other clock when the first tracked pool is made, for so short a time that its rate is known to some 1e-3; for what
+   took longer it is held against it once more, all the time since then, which leaves an error below a microsecond. (What the
+   machine slept through may count.) Written under the process lock before a pool is tracked. */
+static struct objpool__ticker {
+  bool started, by_processor;
+  uint64_t origin, origin_ns; /* the same moment in both */
+  double tick_ns;
+} objpool__ticker;
+
+#if defined(__linux__) && (defined(__x86_64__) || defined(__i386__))
+static bool objpool__has_ticks(void) {
+  char source[16];
+  size_t length =
+      objpool__read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource", source, sizeof source);
+  return length >= 3 && !memcmp(source, "tsc", 3);
+}
+
+static uint64_t objpool__processor_ticks(void) { return __builtin_ia32_rdtsc(); }
+#else
+static bool objpool__has_ticks(void) { return false; }
+static uint64_t objpool__processor_ticks(void) { return 0; }
+#endif
+
+OBJPOOL__INLINE uint64_t objpool__ticks(void) {
+  return OBJPOOL__LIKELY(objpool__ticker.by_processor) ? objpool__processor_ticks() : objpool__now_ns();
+}
+
+/* Both clocks at one moment: of some tries the one that took least. */
+static uint64_t objpool__ticks_at(uint64_t *now_ns) {
+  uint64_t least = UINT64_MAX, ticks = 0;
+  for (int i = 0; i < 5; i++) {
+    uint64_t before = objpool__processor_ticks(), ns = objpool__now_ns(), after = objpool__processor_ticks();
+    if (after - before >= least) continue;
+    least = after - before;
+    ticks = before + least / 2;
+    *now_ns = ns;
+  }
+  return ticks;
+}
+
+static void objpool__ticker_start(void) {
+  enum { OBJPOOL__LEARNING_NS = 100000 };
+  struct objpool__ticker *ticker = &objpool__ticker;
+  if (ticker->started) return;
+  ticker->started = true;
+  ticker->tick_ns = 1;
+  if (!objpool__has_ticks()) return;
+  uint64_t now_ns = 0, ticks;
+  ticker->origin = objpool__ticks_at(&ticker->origin_ns);
+  do ticks = objpool__ticks_at(&now_ns);
+  while (now_ns - ticker->origin_ns < OBJPOOL__LEARNING_NS);
+  if (ticks <= ticker->origin) return;
+  ticker->tick_ns = (double)(now_ns - ticker->origin_ns) / (double)(ticks - ticker->origin);
+  ticker->by_processor = true;
+}
+
+/* What a tick takes, as it is known by now. */
+static double objpool__tick_ns(void) {
+  const struct objpool__ticker *ticker = &objpool__ticker;
+  const double nearly = 0.005;
+  double tick_ns = ticker->tick_ns;
+  if (!ticker->by_processor) return tick_ns;
+  uint64_t now_ns = 0, ticks = objpool__ticks_at(&now_ns);
+  double longer = ticks > ticker->origin ? (double)(now_ns - ticker->origin_ns) / (double)(ticks - ticker->origin) : 0;
+  bool agrees = longer > tick_ns * (1 - nearly) && longer < tick_ns * (1 + nearly); /* or one of them stood still */
+  return agrees ? longer : tick_ns;
+}
+
+/* How long so many ticks are. */
+OBJPOOL__INLINE uint64_t objpool__ticks_ns(uint64_t ticks) {
+  const double longer_ns = 1e7;
+  double ns = (double)ticks * objpool__ticker.tick_ns;
+  return (uint64_t)(OBJPOOL__LIKELY(ns < longer_ns) ? ns : (double)ticks * objpool__tick_ns());
+}
+
+/* Which program or library an address lies in, and where there, as addr2line counts; false: the system does not tell. glibc
+   before 2.34, and programs without shared libraries, do not have the function. */
+#if defined(__ELF__) && !defined(__EMSCRIPTEN__)
+static bool objpool__module_of(const void *address, const char **file, uintptr_t *offset) {
+  enum { OBJPOOL__ELF_TYPE = 8, OBJPOOL__EXECUTABLE = 2 }; /* of uint16_t; its addresses are what they are */
+  extern int objpool__dladdr(const void *address, void *information) __asm__("dladdr") __attribute__((__weak__));
+  const void *found[4] = {NULL, NULL, NULL, NULL}; /* a Dl_info: the file, where it lies, a symbol, where that lies */
+  if (!objpool__dladdr || !objpool__dladdr(address, found) || !found[0] || !found[1]) return false;
+  bool fixed = ((const uint16_t *)found[1])[OBJPOOL__ELF_TYPE] == OBJPOOL__EXECUTABLE;
+  *file = (const char *)found[0];
+  *offset = (uintptr_t)address - (fixed ? 0 : (uintptr_t)found[1]);
+  return true;
+}
+#else
+static bool objpool__module_of(const void *address, const char **file, uintptr_t *offset) {
+  return (void)address, (void)file, (void)offset, false;
+}
 #endif
 
 /* Clears memory so that no optimiser drops it. */
@@ -3202,7 +3378,17 @@ typedef struct objpool__lifetimes {
   bool precise;           /* its limits are too short for the coarse clock: fixed */
 } objpool__lifetimes;
 
-/* How long something took, as objpool_histogram. Owner: the pool; lock-free, by atomic add. */
+/* Before each object of a tracked pool. Written by whoever has the object alone, read by anyone: see the room `tracking`. */
+typedef struct objpool__use {
+  objpool__uint64
+      turn; /* odd: in use; one more with each beginning and each end of a use, as long as there is the cell */
+  objpool__uint64 first; /* what it was when the object before this one was gone */
+  objpool__uint64 began, thread;
+  objpool__uint64 site; /* an address */
+} objpool__use;
+
+/* How long something took, as objpool_histogram. Owner: the pool; lock-free, by atomic add. Of uses each slot has one besides,
+   behind its cache, which its owner alone writes. */
 typedef struct objpool__times {
   objpool__uint64 sum_ns, buckets[OBJPOOL__BUCKETS];
 } objpool__times;
@@ -3233,6 +3419,7 @@ typedef struct objpool__cache {
 typedef struct objpool__slots {
   objpool__cache *first, *spare; /* one in reserve */
   size_t count;
+  size_t bytes;          /* of one: fixed */
   bool open_at_all;      /* slots hold objects, not only counts; fixed */
   objpool__slot **table; /* a row per thread index, behind the state; objpool__empty_table: no thread has a slot here */
 } objpool__slots;
@@ -3288,6 +3475,7 @@ struct objpool__state {
   objpool__word *word; /* behind the table; NULL: it is not bounded */
   bool alone;          /* one thread at a time uses it */
   bool looks;          /* an acquire looks at what it found idle: at its age, or by validate */
+  bool plain;          /* once its use has ended, an object only becomes idle */
   size_t bytes;        /* of this */
   objpool_config config;
   objpool__state *next, **link; /* in objpool__process, under its lock */
@@ -3312,6 +3500,7 @@ OBJPOOL__STATIC_ASSERT(offsetof(objpool__cache, slot) == 0, "a slot of the table
 OBJPOOL__STATIC_ASSERT(OBJPOOL__COUNTERS - OBJPOOL__ACQUIRES == 2, "a slot itself counts acquires and releases, last");
 OBJPOOL__STATIC_ASSERT(__alignof__(objpool__uint64) == sizeof(uint64_t), "read and written at once");
 OBJPOOL__STATIC_ASSERT(sizeof(objpool_stats) % sizeof(uint64_t) == 0, "all its fields are uint64_t");
+OBJPOOL__STATIC_ASSERT(sizeof(objpool__use) == OBJPOOL__TRACKED_BYTES, "the words of a tracked object");
 
 /* What a pool without a name is called by: the name given to OBJPOOL_DEFINE. */
 static const char *objpool__name_of(const objpool__state *state) {
@@ -3386,7 +3575,8 @@ OBJPOOL_API void objpool__emit(const objpool *pool, void (*on_event)(const objpo
   objpool__set_error(saved);
 }
 
-static void objpool__report_event(objpool__state *state, objpool_event_kind kind, const void *object, size_t count) {
+OBJPOOL__INLINE void objpool__report_event(objpool__state *state, objpool_event_kind kind, const void *object,
+                                           size_t count) {
   if (state->as.on_event) objpool__emit(state->pool, state->as.on_event, kind, object, count);
 }
 
@@ -3394,6 +3584,15 @@ static size_t objpool__append(char *text, size_t size, size_t length, const char
   while (*more && length + 1 < size) text[length++] = *more++;
   text[length] = '\0';
   return length;
+}
+
+/* The same for a number, to the base of 10 or 16. */
+static size_t objpool__append_digits(char *text, size_t size, size_t length, uint64_t number, unsigned base) {
+  char digits[3 * sizeof number + 1], *digit = digits + sizeof digits - 1;
+  *digit = '\0';
+  do *--digit = "0123456789abcdef"[number % base];
+  while (number /= base);
+  return objpool__append(text, size, length, digit);
 }
 
 #ifndef OBJPOOL_PANIC
@@ -3408,17 +3607,13 @@ static void objpool__die(char *message) {
 
 static void objpool__panic_named(const char *name, const void *object, const char *mistake) {
   enum { OBJPOOL__SIZE = 256, OBJPOOL__NAME = 128 };
-  char message[OBJPOOL__SIZE], digits[2 * sizeof(void *) + 3], *digit = digits + sizeof digits - 1;
+  char message[OBJPOOL__SIZE];
   size_t length = objpool__append(message, OBJPOOL__SIZE, 0, "objpool: pool '");
   length = objpool__append(message, OBJPOOL__NAME, length, name);
   length = objpool__append(message, OBJPOOL__SIZE, length, "': ");
   if (object) {
-    uintptr_t rest = (uintptr_t)object;
-    *digit = '\0';
-    do *--digit = "0123456789abcdef"[rest % 16];
-    while (rest /= 16);
     length = objpool__append(message, OBJPOOL__SIZE, length, "object 0x");
-    length = objpool__append(message, OBJPOOL__SIZE, length, digit);
+    length = objpool__append_digits(message, OBJPOOL__SIZE, length, (uintptr_t)object, 16);
     length = objpool__append(message, OBJPOOL__SIZE, length, " ");
   }
   objpool__append(message, OBJPOOL__SIZE, length, mistake);
@@ -4354,18 +4549,16 @@ static uint64_t objpool__others(objpool__state *state, const objpool__cache *min
 }
 
 /* ---- room: times >>times
-   How long waits and creates took: counts in buckets, each four times as wide as the one before. */
+   How long waits, creates and uses took: counts in buckets, each four times as wide as the one before. */
 
 /* The upper bound of the first bucket; the next is four times that. */
 enum { OBJPOOL__FIRST_BUCKET_NS = 1000 };
 
-/* Relaxed, here and below: counts. */
-static void objpool__took(objpool__state *state, objpool_time what, uint64_t ns) {
-  if (!OBJPOOL__COUNTED) return;
-  objpool__times *times = &state->times[what];
+/* Relaxed, here and below: counts. `alone`: nobody else counts there. */
+OBJPOOL__INLINE void objpool__count_time(objpool__times *times, bool alone, uint64_t ns) {
   unsigned i = 0;
   for (uint64_t bound = OBJPOOL__FIRST_BUCKET_NS; i < OBJPOOL__BUCKETS - 1 && ns > bound; bound *= 4) i++;
-  if (state->alone) {
+  if (alone) {
     OBJPOOL__STORE(times->buckets[i], times->buckets[i] + 1);
     OBJPOOL__STORE(times->sum_ns, times->sum_ns + ns);
   } else {
@@ -4374,21 +4567,38 @@ static void objpool__took(objpool__state *state, objpool_time what, uint64_t ns)
   }
 }
 
-static void objpool__times_restart(objpool__state *state) {
-  for (int what = 0; what < OBJPOOL__TIMES; what++) {
-    objpool__times *times = &state->times[what];
-    OBJPOOL__STORE(times->sum_ns, 0);
-    for (int i = 0; i < OBJPOOL__BUCKETS; i++) OBJPOOL__STORE(times->buckets[i], 0);
-  }
+static void objpool__took(objpool__state *state, objpool_time what, uint64_t ns) {
+  if (OBJPOOL__COUNTED) objpool__count_time(&state->times[what], state->alone, ns);
 }
+
+/* Of uses: where the owner of a slot counts. */
+static objpool__times *objpool__times_of(objpool__cache *cache) { return (objpool__times *)(void *)(cache + 1); }
 
 static objpool_histogram objpool__times_now(const objpool__state *state, objpool_time what) {
   const objpool__times *times = &state->times[what];
   objpool_histogram now;
+  bool in_slots = what == OBJPOOL_TIME_USE && state->as.type.tracked;
+  /* acquire, here and below: pairs with objpool__times_restart, so that the slots have no less than it took off here */
+  now.sum_ns = __atomic_load_n(&times->sum_ns, __ATOMIC_ACQUIRE);
+  for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.buckets[i] = __atomic_load_n(&times->buckets[i], __ATOMIC_ACQUIRE);
+  for (objpool__cache *cache = in_slots ? objpool__all_slots(state) : NULL; cache; cache = cache->next) {
+    times = objpool__times_of(cache);
+    now.sum_ns += OBJPOOL__LOAD(times->sum_ns);
+    for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.buckets[i] += OBJPOOL__LOAD(times->buckets[i]);
+  }
   now.count = 0;
-  now.sum_ns = OBJPOOL__LOAD(times->sum_ns);
-  for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.count += now.buckets[i] = OBJPOOL__LOAD(times->buckets[i]);
+  for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.count += now.buckets[i];
   return now;
+}
+
+/* What was counted so far is taken off: others go on counting, in slots by plain stores. */
+static void objpool__times_restart(objpool__state *state) {
+  for (int what = 0; what < OBJPOOL__TIMES; what++) {
+    objpool_histogram now = objpool__times_now(state, (objpool_time)what);
+    objpool__times *times = &state->times[what];
+    __atomic_fetch_sub(&times->sum_ns, now.sum_ns, __ATOMIC_RELEASE);
+    for (int i = 0; i < OBJPOOL__BUCKETS; i++) __atomic_fetch_sub(&times->buckets[i], now.buckets[i], __ATOMIC_RELEASE);
+  }
 }
 
 OBJPOOL_API double objpool_quantile(const objpool_histogram *histogram, double q) {
@@ -5391,11 +5601,10 @@ static bool objpool__prepare_spare(objpool__state *state) {
   objpool__memory *memory = &state->memory;
   if (state->slots.spare) return true;
   if (!state->engine->make_places(state, state->blocks.cells)) return false;
-  objpool__cache *spare =
-      (objpool__cache *)objpool__allocate_for(memory, sizeof(objpool__cache), OBJPOOL_CACHE_LINE, NULL);
+  objpool__cache *spare = (objpool__cache *)objpool__allocate_for(memory, state->slots.bytes, OBJPOOL_CACHE_LINE, NULL);
   if (!spare) return false;
   if (state->slots.spare) { /* a fork's handler was first */
-    objpool__deallocate_for(memory, spare, sizeof *spare, OBJPOOL_CACHE_LINE);
+    objpool__deallocate_for(memory, spare, state->slots.bytes, OBJPOOL_CACHE_LINE);
     return true;
   }
   spare->slot.base = OBJPOOL__REVOKED;
@@ -5450,12 +5659,103 @@ OBJPOOL__INLINE objpool__cache *objpool__cache_of(objpool__state *state, bool ma
   return objpool__cache_make(state, may_allocate);
 }
 
+static size_t objpool__slot_bytes(const objpool_type *type) {
+  return sizeof(objpool__cache) + (type->tracked ? sizeof(objpool__times) : 0);
+}
+
 static void objpool__slots_free(objpool__slots *slots, objpool_allocator allocator) {
-  if (slots->spare) allocator.deallocate(slots->spare, sizeof(objpool__cache), OBJPOOL_CACHE_LINE, allocator.context);
+  if (slots->spare) allocator.deallocate(slots->spare, slots->bytes, OBJPOOL_CACHE_LINE, allocator.context);
   for (objpool__cache *cache = slots->first, *next; cache; cache = next) {
     next = cache->next;
-    allocator.deallocate(cache, sizeof *cache, OBJPOOL_CACHE_LINE, allocator.context);
+    allocator.deallocate(cache, slots->bytes, OBJPOOL_CACHE_LINE, allocator.context);
   }
+}
+
+/* ---- room: tracking >>tracking
+   Who holds an object of a tracked pool, since when, and from where: words before it say so.
+   1. They are written only by who has the object alone: when it is handed out, `turn` last, which is then odd; when it is given
+      back `turn` alone, which is then even. Where a release by handle may have come first, the change of `turn` decides.
+   2. A reader looks at `turn` first and last, and takes what it read in between only if it was the same odd number. Each word is
+      stored by release and read by acquire: whoever reads one of a later use also sees, when it looks again, the `turn` that
+      the use before it ended with, or a later one. So it never mixes two uses.
+   3. `turn` does not begin anew while the cell's block is there, which stays while somebody walks over it. So the next object in
+      that cell is not taken for the one before.
+   4. A use ends before the object is marked as idle, or is anyone else's: nobody can begin the next one before that. */
+
+static objpool__use *objpool__use_of(const objpool__state *state, const void *object) {
+  return (objpool__use *)(uintptr_t)((uintptr_t)object - objpool__words_begin(&state->as.type, OBJPOOL__TRACKED_WORDS));
+}
+
+/* The system's number of the calling thread. It is asked for once per thread, 300 ns, and kept with the thread's index. */
+static uint64_t objpool__thread_here(void) {
+  if (OBJPOOL__UNLIKELY(objpool__thread_index() == OBJPOOL__NO_INDEX)) objpool__register_thread();
+  unsigned index = objpool__thread_index();
+  if (!OBJPOOL__THREADED) { /* in a child that of its parent */
+    if (!objpool__process.owners[0]) objpool__process.owners[0] = objpool__thread_number();
+    index = OBJPOOL__FIRST_INDEX;
+  }
+  return (uint64_t)(OBJPOOL__LIKELY(index >= OBJPOOL__FIRST_INDEX)
+                        ? objpool__process.owners[index - OBJPOOL__FIRST_INDEX] /* its own: no other thread writes it */
+                        : objpool__thread_number());
+}
+
+OBJPOOL_API const void *objpool__here(void) {
+  __asm__ volatile(""); /* or compilers would call it once for two acquires */
+  return objpool__call_before(__builtin_return_address(0));
+}
+
+/* Nobody has had the object that is there next. */
+static void objpool__use_none(const objpool__state *state, const void *object) {
+  if (!state->as.type.tracked) return;
+  objpool__use *use = objpool__use_of(state, object);
+  __atomic_store_n(&use->first, OBJPOOL__LOAD(use->turn), __ATOMIC_RELEASE); /* see 2 */
+}
+
+OBJPOOL_API void objpool__hold_begins(objpool *pool, void *object, const void *site) {
+  objpool__use *use = objpool__use_of(OBJPOOL__LOAD(pool->state), object);   /* in use by the caller: it is there */
+  uint64_t turn = OBJPOOL__LOAD(use->turn);                                  /* nobody else writes it, see 1 */
+  __atomic_store_n(&use->site, (uint64_t)(uintptr_t)site, __ATOMIC_RELEASE); /* see 2, all of these */
+  __atomic_store_n(&use->thread, objpool__thread_here(), __ATOMIC_RELEASE);
+  __atomic_store_n(&use->began, objpool__ticks(), __ATOMIC_RELEASE);
+  __atomic_store_n(&use->turn, (turn + 1) | 1, __ATOMIC_RELEASE);
+}
+
+/* Of an object in use; a second time it does nothing. */
+OBJPOOL__INLINE void objpool__use_over(objpool__state *state, const void *object) {
+  objpool__use *use = objpool__use_of(state, object);
+  uint64_t turn = OBJPOOL__LOAD(use->turn), began = OBJPOOL__LOAD(use->began), now = objpool__ticks();
+  if (OBJPOOL__UNLIKELY(!(turn & 1))) return;
+  if (state->as.type.handles &&
+      !state->alone) { /* see 1; relaxed: what follows it is ordered by how the object moves on */
+    if (!__atomic_compare_exchange_n(&use->turn, &turn, turn + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
+  } else {
+    OBJPOOL__STORE(use->turn, turn + 1);
+  }
+  if (!OBJPOOL__COUNTED) return;
+  objpool__cache *cache = objpool__mine(state);
+  objpool__count_time(cache ? objpool__times_of(cache) : &state->times[OBJPOOL_TIME_USE], cache || state->alone,
+                      objpool__ticks_ns(now > began ? now - began : 0));
+}
+
+OBJPOOL_API void objpool__hold_ends(objpool *pool, const void *object) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (!state || state->home != &objpool__process) return; /* a mistake, as below: the release says which */
+  if (OBJPOOL__CHECKED && objpool__tag_says(state, object, OBJPOOL__LOAD(*((const uintptr_t *)object - 1)))) return;
+  objpool__use_over(state, object);
+}
+
+/* What a use is that goes on; 0: there is none, or it ended meanwhile; else its `turn`. *began: in ticks. */
+static uint64_t objpool__use_read(const objpool__state *state, const void *object, objpool_hold *hold,
+                                  uint64_t *began) {
+  const objpool__use *use = objpool__use_of(state, object);
+  uint64_t turn = __atomic_load_n(&use->turn, __ATOMIC_ACQUIRE); /* see 2, all of these */
+  if (!(turn & 1)) return 0;
+  *began = __atomic_load_n(&use->began, __ATOMIC_ACQUIRE);
+  hold->object = object;
+  hold->uses = (turn - __atomic_load_n(&use->first, __ATOMIC_ACQUIRE) + 1) / 2;
+  hold->site = (const void *)(uintptr_t)__atomic_load_n(&use->site, __ATOMIC_ACQUIRE);
+  hold->thread = __atomic_load_n(&use->thread, __ATOMIC_ACQUIRE);
+  return OBJPOOL__LOAD(use->turn) == turn ? turn : 0;
 }
 
 /* ---- room: local engine >>local
@@ -6579,6 +6879,7 @@ static void objpool__cell_leave(objpool__state *state, void *cell) {
 
 /* Lets the cell of an object go that nobody can reach. */
 static void objpool__let_go(objpool__state *state, void *object) {
+  objpool__use_none(state, object);
   (void)objpool__mark_use(state, object, false);
   if (objpool__is_used_up(state, object)) (void)objpool__reseat(state, object); /* or when the cell is used again */
   objpool__cell_leave(state, object);
@@ -6942,8 +7243,8 @@ static size_t objpool__state_bytes(bool alone, bool bounded) {
 }
 
 /* All that a pool asks for until so many objects are alive and so many threads have used it. rounds 0: a local pool. */
-static size_t objpool__reserve_bytes(const objpool__blocks *blocks, bool handles, size_t rounds, size_t objects,
-                                     size_t threads) {
+static size_t objpool__reserve_bytes(const objpool__blocks *blocks, const objpool_type *type, size_t rounds,
+                                     size_t objects, size_t threads) {
   size_t bytes = 0, cells, array = objects + 2; /* as objpool__reserve_fill makes it */
   objpool__need(&bytes, sizeof(objpool__reserved), OBJPOOL__NATURAL);
   objpool__need(&bytes, objpool__state_bytes(!rounds, rounds == 1 && objects <= OBJPOOL__WORD_BITS),
@@ -6951,7 +7252,7 @@ static size_t objpool__reserve_bytes(const objpool__blocks *blocks, bool handles
   if (!objpool__multiply(objects, blocks->stride, &cells) || cells > PTRDIFF_MAX - blocks->offset) return SIZE_MAX;
   objpool__need(&bytes, cells + blocks->offset, blocks->alignment);
   objpool__need(&bytes, 8 * sizeof(objpool__block *), OBJPOOL__NATURAL); /* see objpool__blocks_widen */
-  if (handles) objpool__need_places(&bytes, objects);
+  if (type->handles) objpool__need_places(&bytes, objects);
   if (!rounds) {
     objpool__need(&bytes, array * sizeof(void *), OBJPOOL__NATURAL); /* no overflow: a cell is larger than a pointer */
     return bytes;
@@ -6959,7 +7260,7 @@ static size_t objpool__reserve_bytes(const objpool__blocks *blocks, bool handles
   if (threads < 1) threads = 1;
   if (threads > OBJPOOL__INDICES) threads = OBJPOOL__INDICES; /* the others have no slot */
   for (size_t slots = 0; slots <= threads; slots++)           /* one in reserve */
-    objpool__need(&bytes, sizeof(objpool__cache), OBJPOOL_CACHE_LINE);
+    objpool__need(&bytes, objpool__slot_bytes(type), OBJPOOL_CACHE_LINE);
   objpool__need_magazines(&bytes, rounds, objects, threads);
   return bytes;
 }
@@ -7062,12 +7363,9 @@ static bool objpool__check(const objpool *pool, const objpool__state *state, obj
 
 /* Appends "name (number)". */
 static size_t objpool__append_number(char *text, size_t size, size_t length, const char *name, size_t number) {
-  char digits[3 * sizeof number + 1] = {0}, *digit = digits + sizeof digits - 1;
-  do *--digit = (char)('0' + number % 10);
-  while (number /= 10);
   length = objpool__append(text, size, length, name);
   length = objpool__append(text, size, length, " (");
-  length = objpool__append(text, size, length, digit);
+  length = objpool__append_digits(text, size, length, number, 10);
   return objpool__append(text, size, length, ")");
 }
 
@@ -7238,6 +7536,15 @@ static bool objpool__copy_name(objpool__state *state, const char *name) {
   return true;
 }
 
+/* What its options mean for the paths of an object. plain: there is no hook and no event, nothing to wipe, and neither
+   generation nor time to note. */
+static void objpool__learn(objpool__state *state) {
+  const objpool_type *type = &state->as.type;
+  state->looks = objpool__looks(type);
+  state->plain = !(state->as.restore || state->as.on_event || type->reset || type->validate || type->wipe ||
+                   type->handles || type->timed);
+}
+
 /* A new state, not yet seen by anyone; NULL with EINVAL or ENOMEM. */
 static objpool__state *objpool__state_make(objpool *pool, const objpool__description *as, objpool__describe *describe,
                                            const objpool_config *chosen) {
@@ -7265,7 +7572,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->home = &objpool__process;
   state->engine = engine;
   state->alone = alone;
-  state->looks = objpool__looks(&as->type);
+  objpool__learn(state);
   state->bytes = bytes;
   state->config = config;
   state->config.name = NULL;
@@ -7276,6 +7583,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->limits.max_objects = config.max_objects;
   state->limits.bounded = objpool__is_bounded(config.max_idle, config.max_objects);
   state->limits.room = (int64_t)config.max_idle;
+  state->slots.bytes = objpool__slot_bytes(&as->type);
   state->slots.open_at_all = rounds != 0;
   state->slots.table = alone ? objpool__empty_table : (objpool__slot **)(void *)(state + 1);
   for (unsigned i = 0; i < OBJPOOL__ROWS && !alone; i++) state->slots.table[i] = &objpool__no_slot;
@@ -7300,12 +7608,10 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
 }
 
 /* Tells the functions without the type whether its objects need no look but the inline ones, with no hook and no event on
-   their way out and back, nothing to wipe and no generation to count. plain_key is then the key, mixed with the address of this copy; what another
-   copy makes of it is no object's tag. */
+   their way out and back, nothing to wipe and nothing to note. plain_key is then the key, mixed with the address of this copy;
+   what another copy makes of it is no object's tag. */
 static void objpool__make_plain(objpool *pool, const objpool__state *state) {
-  const objpool_type *type = &state->as.type;
-  bool hooked = state->as.restore || state->as.on_event || type->reset || type->validate || type->wipe ||
-                type->handles || type->timed || type->tracked;
+  bool hooked = !state->plain || state->as.type.tracked;
   pool->plain_key = hooked || state->alone ? 0 : pool->key ^ (uintptr_t)&objpool__process;
   /* release: pairs with the acquire in objpool__acquire_any: all else of the pool is there */
   __atomic_store_n(&pool->kind,
@@ -7320,6 +7626,7 @@ static void objpool__publish(objpool__state *state) {
   objpool *pool = state->pool;
   OBJPOOL_ASSERT(objpool__is_held(&objpool__process.lock) && !pool->state);
   objpool__prepare_process();
+  if (state->as.type.tracked) objpool__ticker_start();
   uint64_t mixed = (++objpool__process.keys + (uint64_t)(uintptr_t)state) * 0x9e3779b97f4a7c15u; /* Fibonacci hashing */
   state->fleet.serial = objpool__process.keys;
   state->key = (uintptr_t)(mixed ^ mixed >> 29) | 1; /* odd: a tag is neither aligned pointer nor its neighbour's */
@@ -7924,6 +8231,7 @@ static bool objpool__renew(objpool__state *state, void *object) {
   objpool__add(state, OBJPOOL__DESTROYED, 1);
   if (type->create && !type->create(object, context)) return false;
   if (type->timed) objpool__stamp(state, object, epoch);
+  objpool__use_none(state, object);
   objpool__add(state, OBJPOOL__CREATED, 1);
   return true;
 }
@@ -7973,7 +8281,9 @@ OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
 /* The object is the caller's alone, to be destroyed or moved out; false: it was not in use here. */
 OBJPOOL_API bool objpool__claim(objpool *pool, objpool__describe *describe, void *object) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  if (object && state && state->home == &objpool__process && objpool__claim_tag(state, object)) return true;
+  bool ours = object && state && state->home == &objpool__process;
+  if (ours && state->as.type.tracked) objpool__hold_ends(pool, object);
+  if (ours && objpool__claim_tag(state, object)) return true;
   objpool__reject(pool, describe, object);
   return false;
 }
@@ -8031,8 +8341,8 @@ static __attribute__((__noinline__)) void objpool__release_claiming(objpool *poo
     objpool__reject(pool, describe, object);
     return;
   }
-  if (OBJPOOL__LIKELY(state->engine->quick_give && pool->kind == OBJPOOL__PLAIN_SHARED &&
-                      (!describe || describe == state->describe) && objpool__claim_tag(state, object))) {
+  if (OBJPOOL__LIKELY(state->engine->quick_give && state->plain && (!describe || describe == state->describe) &&
+                      objpool__claim_tag(state, object))) {
     objpool__give_claimed(state, describe, object);
     return;
   }
@@ -8160,6 +8470,7 @@ static void *objpool__acquire_waited(objpool__state *state, objpool__async *wait
     object = objpool__acquire_found(state, &quest, quest.object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT);
   object = objpool__acquire_to_its_end(state, &quest, object);
   if (object) objpool__waited(state, &patience);
+  if (object && state->as.type.tracked) objpool__hold_begins(state->pool, object, waiter->site);
   *error = object ? 0 : quest.error;
   if (forks == objpool__process.forks) /* else a hook forked, and this is the child, whose queue is empty */
     __atomic_fetch_sub(&state->queue.untold, 1, __ATOMIC_RELEASE); /* pairs with the look of a destroy */
@@ -8213,7 +8524,8 @@ OBJPOOL_API size_t objpool_loop_run(objpool_loop *loop, size_t most) {
 
 OBJPOOL_API void *objpool__acquire_async(objpool *pool, objpool__describe *describe, objpool__async *waiter,
                                          objpool_loop *loop, int64_t timeout_ns,
-                                         void (*tell)(objpool__async *waiter, void *object, int error)) {
+                                         void (*tell)(objpool__async *waiter, void *object, int error),
+                                         const void *site) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) return NULL;
   if (waiter->loop) {
@@ -8227,9 +8539,11 @@ OBJPOOL_API void *objpool__acquire_async(objpool *pool, objpool__describe *descr
   }
   waiter->loop = loop->state;
   waiter->tell = tell;
+  waiter->site = site;
   waiter->deadline = (uint64_t)timeout_ns;
   void *object = objpool__acquire_by(pool, &state->as, state->describe, OBJPOOL__ASYNC, (int64_t)(uintptr_t)waiter);
   if (object || errno != EINPROGRESS) waiter->loop = NULL;
+  if (object && state->as.type.tracked) objpool__hold_begins(pool, object, site);
   return object;
 }
 
@@ -8301,7 +8615,7 @@ static void objpool__tell_untyped(objpool__async *waiter, void *object, int erro
 OBJPOOL_API void *objpool_acquire_async(objpool *pool, objpool_waiter *waiter, objpool_loop *loop, int64_t timeout_ns,
                                         void (*ready)(objpool_waiter *waiter, void *object, int error)) {
   if (!waiter->base.loop) waiter->objpool__ready = ready;
-  return objpool__acquire_async(pool, NULL, &waiter->base, loop, timeout_ns, objpool__tell_untyped);
+  return objpool__acquire_async(pool, NULL, &waiter->base, loop, timeout_ns, objpool__tell_untyped, OBJPOOL__CALLER);
 }
 
 OBJPOOL_API bool objpool_cancel(objpool *pool, objpool_waiter *waiter) { return objpool__cancel(pool, &waiter->base); }
@@ -8309,6 +8623,20 @@ OBJPOOL_API bool objpool_cancel(objpool *pool, objpool_waiter *waiter) { return 
 /* ---- room: walking >>walking
    Loops over what is in use: block after block in the order in which they were made, or place after place. What another
    thread changes meanwhile is seen or not; blocks stay, since `walks` says that someone reads them. */
+
+/* Over cells, until that is changed. */
+static objpool__walk objpool__walk_cells(objpool__state *state) {
+  objpool__walk walk;
+  memset((void *)&walk, 0, sizeof walk);
+  objpool__lock(&state->memory.lock);
+  state->blocks.walks++;
+  walk.last = state->blocks.newest;
+  walk.places = state->placing.given;
+  objpool__unlock(&state->memory.lock);
+  walk.pool = state->pool;
+  walk.stretch.step = state->blocks.stride;
+  return walk;
+}
 
 OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
   objpool__walk walk;
@@ -8319,15 +8647,10 @@ OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
     objpool__panic(state, NULL, "cannot be walked: with OBJPOOL_UNCHECKED only pools with handles know what is in use");
     return walk;
   }
-  objpool__lock(&state->memory.lock);
-  state->blocks.walks++;
-  walk.last = state->blocks.newest;
-  walk.places = state->placing.given;
-  objpool__unlock(&state->memory.lock);
-  walk.pool = pool;
+  walk = objpool__walk_cells(state);
   walk.stretch.key = state->key;
   walk.stretch.ignored = objpool__tag_ignored(state);
-  walk.stretch.step = state->as.type.handles ? sizeof(objpool__place) : state->blocks.stride;
+  if (state->as.type.handles) walk.stretch.step = sizeof(objpool__place);
   return walk;
 }
 
@@ -8418,7 +8741,8 @@ static bool objpool__releases_plainly(const objpool__state *state) {
   const objpool__description *as = &state->as;
   bool hooks = state->describe ? as->restore != NULL
                                : as->type.reset || (as->type.validate && (as->type.validate_on & OBJPOOL_ON_RELEASE));
-  return !hooks && !as->type.wipe && !as->type.timed && !as->on_event && !OBJPOOL__LOAD(state->limits.surplus);
+  return !hooks && !as->type.wipe && !as->type.timed && !as->type.tracked && !as->on_event &&
+         !OBJPOOL__LOAD(state->limits.surplus);
 }
 
 static size_t objpool__release_walked(objpool__state *state, objpool__walk *walk) {
@@ -8435,8 +8759,10 @@ static size_t objpool__release_walked(objpool__state *state, objpool__walk *walk
     objpool__watch_mine(state);
     return count;
   }
-  for (void *object = NULL; objpool__walk_some(walk, state->as.type.handles, &object, 1) > 0; count++)
+  for (void *object = NULL; objpool__walk_some(walk, state->as.type.handles, &object, 1) > 0; count++) {
+    if (state->as.type.tracked) objpool__use_over(state, object);
     if (objpool__claim_tag(state, object)) objpool__release_claimed(state, state->describe, object);
+  }
   return count;
 }
 
@@ -8455,6 +8781,197 @@ OBJPOOL_API size_t objpool__release_all(objpool *pool, objpool__describe *descri
   }
   objpool__set_error(saved);
   return count;
+}
+
+/* ---- room: holders >>holders
+   What is held in a tracked pool, longest first; and where what leaked was acquired. Nobody is kept from using the pool: what
+   ends meanwhile is left out. */
+
+/* One use; the order is that in which they began. */
+typedef struct objpool__held {
+  uint64_t began, turn;
+  const void *object;
+} objpool__held;
+
+static bool objpool__held_before(const objpool__held *a, const objpool__held *b) {
+  return a->began != b->began ? a->began < b->began : (uintptr_t)a->object < (uintptr_t)b->object;
+}
+
+/* The first so many that come after `after`: a heap, whose root is the last of them. */
+typedef struct objpool__first_held {
+  objpool__held *held, after;
+  size_t count, capacity;
+  bool more; /* there are others */
+} objpool__first_held;
+
+/* Puts one into the heap in place of its root, and what is below it in order. */
+static void objpool__held_sift(objpool__held *held, size_t count, objpool__held one) {
+  size_t at = 0, child;
+  for (; (child = 2 * at + 1) < count; at = child) {
+    if (child + 1 < count && objpool__held_before(&held[child], &held[child + 1])) child++;
+    if (!objpool__held_before(&one, &held[child])) break;
+    held[at] = held[child];
+  }
+  held[at] = one;
+}
+
+static void objpool__held_add(objpool__first_held *first, objpool__held one) {
+  if (first->after.object && !objpool__held_before(&first->after, &one)) return;
+  if (first->count == first->capacity) {
+    first->more = true;
+    if (objpool__held_before(&one, &first->held[0])) objpool__held_sift(first->held, first->count, one);
+    return;
+  }
+  size_t at = first->count++;
+  for (size_t parent; at > 0 && objpool__held_before(&first->held[parent = (at - 1) / 2], &one); at = parent)
+    first->held[at] = first->held[parent];
+  first->held[at] = one;
+}
+
+/* Looks through the whole pool, for what had been in use for so long at that time; they end in their order. */
+static void objpool__held_find(objpool__state *state, objpool__walk walk, objpool__first_held *first, uint64_t now,
+                               double longer) {
+  first->count = 0;
+  first->more = false;
+  while (objpool__walk_blocks(state, &walk))
+    for (char *at = walk.stretch.at; at != walk.stretch.end; at += walk.stretch.step) {
+      objpool_hold hold;
+      objpool__held one;
+      one.turn = objpool__use_read(state, at, &hold, &one.began);
+      one.object = at;
+      if (one.turn && one.began <= now && (double)(now - one.began) >= longer) objpool__held_add(first, one);
+    }
+  for (size_t left = first->count; left-- > 1;) {
+    objpool__held last = first->held[left];
+    first->held[left] = first->held[0];
+    objpool__held_sift(first->held, left, last);
+  }
+}
+
+/* As many at once as there is memory for: with less, the pool is looked through more often. No lock is held when visit runs. */
+static size_t objpool__held_visit(objpool__state *state, uint64_t longer_ns,
+                                  void (*visit)(const objpool_hold *hold, void *user), void *user) {
+  enum { OBJPOOL__HELD_AT_ONCE = 64 };
+  objpool__held some[OBJPOOL__HELD_AT_ONCE];
+  objpool__first_held first = {some, {0, 0, NULL}, 0, OBJPOOL__HELD_AT_ONCE, false};
+  uint64_t now = objpool__ticks();
+  double tick_ns = objpool__tick_ns();
+  size_t visited = 0, alive = OBJPOOL__LOAD(state->limits.alive); /* about so many: see above */
+  objpool__held *many = alive > first.capacity ? (objpool__held *)calloc(alive, sizeof *many) : NULL;
+  if (many) {
+    first.held = many;
+    first.capacity = alive;
+  }
+  objpool__walk walk = objpool__walk_cells(state);
+  do {
+    objpool__held_find(state, walk, &first, now, (double)longer_ns / tick_ns);
+    for (size_t i = 0; i < first.count; i++) {
+      objpool_hold hold;
+      uint64_t began;
+      if (objpool__use_read(state, first.held[i].object, &hold, &began) != first.held[i].turn) continue;
+      hold.held_ns = (uint64_t)((double)(now - began) * tick_ns);
+      if (visit) visit(&hold, user);
+      visited++;
+    }
+    if (first.count) first.after = first.held[first.count - 1];
+  } while (first.more);
+  objpool__walk_end(&walk);
+  free(many);
+  return visited;
+}
+
+OBJPOOL_API size_t objpool_each_held(objpool *pool, uint64_t longer_ns,
+                                     void (*visit)(const objpool_hold *hold, void *user), void *user) {
+  int saved = errno;
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (state && !objpool__check(pool, state, NULL)) return 0;
+  if (!state || !state->as.type.tracked) {
+    errno = EINVAL;
+    return 0;
+  }
+  size_t visited = objpool__held_visit(state, longer_ns, visit, user);
+  objpool__set_error(saved);
+  return visited;
+}
+
+/* The one that has been in use for longest; false: there is none. */
+static bool objpool__held_longest(objpool__state *state, objpool_hold *hold) {
+  objpool__held longest;
+  objpool__first_held first = {&longest, {0, 0, NULL}, 0, 1, false};
+  uint64_t now = objpool__ticks(), began;
+  if (!state->as.type.tracked) return false;
+  objpool__walk walk = objpool__walk_cells(state);
+  objpool__held_find(state, walk, &first, now, 0);
+  bool found = first.count && objpool__use_read(state, longest.object, hold, &began) == longest.turn;
+  if (found) hold->held_ns = (uint64_t)((double)(now - began) * objpool__tick_ns());
+  objpool__walk_end(&walk);
+  return found;
+}
+
+/* "server+0x1234", for addr2line; whole: with the module's folder. */
+static size_t objpool__append_site(char *text, size_t size, size_t length, const void *site, bool whole) {
+  const char *file = NULL;
+  uintptr_t at = (uintptr_t)site;
+  if (objpool__module_of(site, &file, &at)) {
+    const char *name = strrchr(file, '/');
+    length = objpool__append(text, size, length, name && !whole ? name + 1 : file);
+    length = objpool__append(text, size, length, "+");
+  }
+  length = objpool__append(text, size, length, "0x");
+  return objpool__append_digits(text, size, length, at, 16);
+}
+
+enum { OBJPOOL__SITES = 32 };
+
+/* How many of those in use were acquired where: the first so many places, and all others together. */
+typedef struct objpool__sites {
+  const void *site[OBJPOOL__SITES];
+  size_t objects[OBJPOOL__SITES], count, others;
+} objpool__sites;
+
+static void objpool__sites_count(objpool__state *state, objpool__sites *sites) {
+  objpool__walk walk = objpool__walk_cells(state);
+  memset(sites, 0, sizeof *sites);
+  while (objpool__walk_blocks(state, &walk))
+    for (char *at = walk.stretch.at; at != walk.stretch.end; at += walk.stretch.step) {
+      objpool_hold hold;
+      uint64_t began;
+      size_t i = 0;
+      if (!objpool__use_read(state, at, &hold, &began)) continue;
+      while (i < sites->count && sites->site[i] != hold.site) i++;
+      if (i == OBJPOOL__SITES) {
+        sites->others++;
+        continue;
+      }
+      if (i == sites->count) sites->count++;
+      sites->site[i] = hold.site;
+      sites->objects[i]++;
+    }
+  objpool__walk_end(&walk);
+}
+
+/* A line for each place, that with most objects first. */
+static void objpool__report_sites(objpool__state *state) {
+  objpool__sites sites;
+  char text[512];
+  objpool__sites_count(state, &sites);
+  for (size_t line = 0; line <= sites.count; line++) {
+    size_t most = 0, objects = sites.others;
+    for (size_t i = 1; i < sites.count; i++)
+      if (sites.objects[i] > sites.objects[most]) most = i;
+    if (line < sites.count) objects = sites.objects[most];
+    if (!objects) break;
+    size_t length = objpool__append(text, sizeof text, 0, "  ");
+    length = objpool__append_digits(text, sizeof text, length, objects, 10);
+    length = objpool__append(text, sizeof text, length, " acquired at ");
+    if (line < sites.count)
+      length = objpool__append_site(text, sizeof text - 2, length, sites.site[most], true);
+    else
+      length = objpool__append(text, sizeof text, length, "other places");
+    objpool__append(text, sizeof text, length, "\n");
+    objpool__print(text);
+    sites.objects[most] = 0;
+  }
 }
 
 /* ---- room: registry >>registry
@@ -8798,7 +9315,7 @@ static bool objpool__reserve_for(const objpool_type *type, objpool_config *confi
   size_t rounds = objpool__choose_rounds(&planned, blocks.stride);
   const objpool__engine *engine = objpool__choose_engine(alone, alone ? 0 : rounds, false);
   if (engine->node_bytes) objpool__widen_cells(&blocks, type->alignment, engine->node_bytes);
-  size_t bytes = objpool__reserve_bytes(&blocks, type->handles, alone ? 0 : rounds ? rounds : 1, config->reserve, 1);
+  size_t bytes = objpool__reserve_bytes(&blocks, type, alone ? 0 : rounds ? rounds : 1, config->reserve, 1);
   config->allocator = planned.allocator;
   if (config->name) objpool__need(&bytes, strlen(config->name) + 1, 1);
   return objpool__reserve_begin(&config->allocator, bytes, blocks.alignment);
@@ -8884,12 +9401,12 @@ OBJPOOL_API size_t objpool_memory_for(const objpool_type *type, size_t objects, 
   memset(&blocks, 0, sizeof blocks);
   if (!objpool__plan(type, &config, &blocks)) return 0;
   if (type->local || !OBJPOOL__THREADED) {
-    most = objpool__reserve_bytes(&blocks, type->handles, 0, objects, 1);
+    most = objpool__reserve_bytes(&blocks, type, 0, objects, 1);
   } else {
     /* what magazines take in all is largest where they are smallest, or largest */
-    size_t with_largest = objpool__reserve_bytes(&blocks, type->handles, most_rounds, objects, threads);
+    size_t with_largest = objpool__reserve_bytes(&blocks, type, most_rounds, objects, threads);
     objpool__widen_cells(&blocks, type->alignment, objpool__choose_engine(false, 0, false)->node_bytes);
-    most = objpool__reserve_bytes(&blocks, type->handles, 1, objects, threads);
+    most = objpool__reserve_bytes(&blocks, type, 1, objects, threads);
     if (most < with_largest) most = with_largest;
   }
   /* the piece that init takes has an alignment of its own */
@@ -8904,19 +9421,18 @@ OBJPOOL_API size_t objpool__memory_for(objpool__describe *describe, size_t objec
 }
 
 /* Objects that are in use at the end, as the configuration says. */
-static void objpool__report_leak(const objpool__state *state, size_t leaked) {
-  char text[256], digits[24];
-  size_t at = sizeof digits - 1, length;
+static void objpool__report_leak(objpool__state *state, size_t leaked) {
+  char text[256];
   if (!leaked || state->config.on_leak == OBJPOOL_LEAK_IGNORE) return;
-  digits[at] = '\0';
-  for (size_t rest = leaked; rest; rest /= 10) digits[--at] = (char)('0' + rest % 10);
-  length = objpool__append(text, sizeof text, 0, "objpool: pool '");
+  size_t length = objpool__append(text, sizeof text, 0, "objpool: pool '");
   length = objpool__append(text, sizeof text / 2, length, objpool__name_of(state));
   length = objpool__append(text, sizeof text, length, "': destroyed with ");
-  length = objpool__append(text, sizeof text, length, digits + at);
-  objpool__append(text, sizeof text, length, leaked == 1 ? " object in use\n" : " objects in use\n");
+  length = objpool__append_digits(text, sizeof text, length, leaked, 10);
+  length = objpool__append(text, sizeof text, length, leaked == 1 ? " object in use" : " objects in use");
+  objpool__append(text, sizeof text, length, state->as.type.tracked ? ", see addr2line -ipfe:\n" : "\n");
   int before = objpool__cancel_off();
   objpool__print(text);
+  if (state->as.type.tracked) objpool__report_sites(state);
   objpool__cancel_restore(before);
   if (state->config.on_leak == OBJPOOL_LEAK_ABORT) abort();
 }
@@ -8971,8 +9487,8 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
     return false;
   }
   state->as = as;
-  state->looks = objpool__looks(&as.type);
   state->describe = describe;
+  objpool__learn(state);
   objpool__make_plain(pool, state);
   if (state->word) objpool__word_learn(state);
   return true;
@@ -9082,10 +9598,12 @@ OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns) {
    The operations without the type: for managers and bindings. One word of the pool tells whether its objects need no look but
    the inline ones: then a call takes six instructions more than by its type. */
 
-static __attribute__((__noinline__)) void *objpool__acquire_untyped(objpool *pool, objpool__how how,
-                                                                    int64_t timeout_ns) {
+static __attribute__((__noinline__)) void *objpool__acquire_untyped(objpool *pool, objpool__how how, int64_t timeout_ns,
+                                                                    const void *site) {
   objpool__state *state = objpool__state_of(pool, NULL);
-  return state ? objpool__acquire_by(pool, &state->as, state->describe, how, timeout_ns) : NULL;
+  void *object = state ? objpool__acquire_by(pool, &state->as, state->describe, how, timeout_ns) : NULL;
+  if (object && state->as.type.tracked) objpool__hold_begins(pool, object, site);
+  return object;
 }
 
 /* Acquire from a plain pool's slot. */
@@ -9097,21 +9615,34 @@ OBJPOOL__INLINE void *objpool__acquire_plain(objpool *pool, objpool__slot *slot,
   return object;
 }
 
-OBJPOOL__INLINE void *objpool__acquire_any(objpool *pool, objpool__how how, int64_t timeout_ns) {
+/* False: it is no plain pool, or not in use yet. */
+OBJPOOL__INLINE bool objpool__acquire_any(objpool *pool, objpool__how how, int64_t timeout_ns, void **object) {
   if (OBJPOOL__LIKELY(objpool__reads(&pool->kind, OBJPOOL__PLAIN_SHARED))) /* pairs with objpool__make_plain */
-    return objpool__acquire_plain(pool, *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW), false, how,
-                                  timeout_ns);
-  if (OBJPOOL__LIKELY(objpool__reads(&pool->kind, OBJPOOL__PLAIN_ALONE)))
-    return objpool__acquire_plain(pool, &pool->own, true, how, timeout_ns);
-  return objpool__acquire_untyped(pool, how, timeout_ns);
+    *object = objpool__acquire_plain(pool, *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW), false, how,
+                                     timeout_ns);
+  else if (OBJPOOL__LIKELY(objpool__reads(&pool->kind, OBJPOOL__PLAIN_ALONE)))
+    *object = objpool__acquire_plain(pool, &pool->own, true, how, timeout_ns);
+  else
+    return false;
+  return true;
 }
 
-OBJPOOL_API void *objpool_acquire(objpool *pool) { return objpool__acquire_any(pool, OBJPOOL__ACQUIRE, 0); }
+OBJPOOL_API void *objpool_acquire(objpool *pool) {
+  void *object;
+  if (OBJPOOL__LIKELY(objpool__acquire_any(pool, OBJPOOL__ACQUIRE, 0, &object))) return object;
+  return objpool__acquire_untyped(pool, OBJPOOL__ACQUIRE, 0, OBJPOOL__CALLER);
+}
 
-OBJPOOL_API void *objpool_try_acquire(objpool *pool) { return objpool__acquire_any(pool, OBJPOOL__TRY, 0); }
+OBJPOOL_API void *objpool_try_acquire(objpool *pool) {
+  void *object;
+  if (OBJPOOL__LIKELY(objpool__acquire_any(pool, OBJPOOL__TRY, 0, &object))) return object;
+  return objpool__acquire_untyped(pool, OBJPOOL__TRY, 0, OBJPOOL__CALLER);
+}
 
 OBJPOOL_API void *objpool_acquire_for(objpool *pool, int64_t timeout_ns) {
-  return objpool__acquire_any(pool, OBJPOOL__WAIT, timeout_ns);
+  void *object;
+  if (OBJPOOL__LIKELY(objpool__acquire_any(pool, OBJPOOL__WAIT, timeout_ns, &object))) return object;
+  return objpool__acquire_untyped(pool, OBJPOOL__WAIT, timeout_ns, OBJPOOL__CALLER);
 }
 
 static __attribute__((__noinline__)) void objpool__release_untyped(objpool *pool, void *object) {
@@ -9121,10 +9652,12 @@ static __attribute__((__noinline__)) void objpool__release_untyped(objpool *pool
     if (!OBJPOOL__LOAD(pool->state)) objpool__reject(pool, NULL, object);
   } else if (state->describe) {
     objpool__release_by(pool, object, &state->as, state->describe);
-  } else if (objpool__claim_tag(state, object)) { /* its hooks are those of objpool_init */
-    objpool__release_claimed(state, NULL, object);
-  } else {
-    objpool__reject(pool, NULL, object);
+  } else { /* its hooks are those of objpool_init */
+    if (state->as.type.tracked) objpool__hold_ends(pool, object);
+    if (objpool__claim_tag(state, object))
+      objpool__release_claimed(state, NULL, object);
+    else
+      objpool__reject(pool, NULL, object);
   }
   objpool__set_error(saved);
 }
@@ -9162,16 +9695,30 @@ OBJPOOL_API void objpool_discard(objpool *pool, void *object) {
   objpool__set_error(saved);
 }
 
-OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count) {
+OBJPOOL__INLINE size_t objpool__acquire_each(objpool *pool, objpool__describe *describe, void **objects, size_t count,
+                                             const void *site) {
   objpool__state *state = count > 0 ? objpool__state_of(pool, describe) : NULL;
   size_t got = 0;
   if (!state) return 0;
-  while (got < count && (objects[got] = objpool__acquire_any(pool, OBJPOOL__ACQUIRE, 0)) != NULL) got++;
+  for (void *object; got < count; objects[got++] = object) {
+    if (OBJPOOL__UNLIKELY(!objpool__acquire_any(pool, OBJPOOL__ACQUIRE, 0, &object)))
+      object = objpool__acquire_untyped(pool, OBJPOOL__ACQUIRE, 0, site);
+    if (OBJPOOL__UNLIKELY(!object)) break;
+  }
   return got;
 }
 
+OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count) {
+  return objpool__acquire_each(pool, describe, objects, count, NULL);
+}
+
+OBJPOOL_API size_t objpool__acquire_many_at(objpool *pool, objpool__describe *describe, void **objects, size_t count,
+                                            const void *site) {
+  return objpool__acquire_each(pool, describe, objects, count, site);
+}
+
 OBJPOOL_API size_t objpool_acquire_many(objpool *pool, void **objects, size_t count) {
-  return objpool__acquire_many(pool, NULL, objects, count);
+  return objpool__acquire_each(pool, NULL, objects, count, OBJPOOL__CALLER);
 }
 
 OBJPOOL_API void objpool_release_many(objpool *pool, void *const *objects, size_t count) {
@@ -9287,7 +9834,9 @@ OBJPOOL_API objpool_histogram objpool_times(const objpool *pool, objpool_time wh
   objpool_histogram none;
   memset(&none, 0, sizeof none);
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  if (!state || (what != OBJPOOL_TIME_WAIT && what != OBJPOOL_TIME_CREATE)) {
+  bool known = what == OBJPOOL_TIME_WAIT || what == OBJPOOL_TIME_CREATE ||
+               (what == OBJPOOL_TIME_USE && state && state->as.type.tracked);
+  if (!state || !known) {
     errno = EINVAL;
     return none;
   }
@@ -9500,7 +10049,7 @@ OBJPOOL_API bool objpool__sizes_init(objpool__sizes *sizes, objpool *classes, co
 }
 
 OBJPOOL_API void objpool__sizes_destroy(objpool__sizes *sizes, objpool *classes, size_t count) {
-  const objpool__state *state = count ? classes[0].state : NULL;
+  objpool__state *state = count ? classes[0].state : NULL;
   if (state) objpool__report_leak(state, sizes->in_use);
   for (objpool__large *large = sizes->large, *next; large; large = next) {
     next = large->next;
@@ -9646,7 +10195,8 @@ typedef struct objpool__shown {
   uint64_t invalid, discarded, cleared; /* what destroyed is made of, beside overflowed and expired */
   uint64_t idle_min;
   objpool_histogram times[OBJPOOL__TIMES];
-  bool creates; /* there is a hook whose time is taken */
+  bool takes[OBJPOOL__TIMES]; /* which times it takes */
+  objpool_hold longest;       /* of a tracked pool: what has been in use for longest, if anything is */
 } objpool__shown;
 
 /* A snapshot under load is not one instant: never below 0. */
@@ -9663,7 +10213,10 @@ static void objpool__fill_row(objpool__shown *row, const char *name, const objpo
   row->invalid = objpool__less(row->stats.invalid, row->discarded);
   row->cleared = objpool__less(row->stats.destroyed, row->stats.invalid + row->stats.overflowed + row->stats.expired);
   row->idle_min = objpool__min_idle(&state->config);
-  row->creates = state->as.type.create != NULL;
+  row->takes[OBJPOOL_TIME_WAIT] = true;
+  row->takes[OBJPOOL_TIME_CREATE] = state->as.type.create != NULL;
+  row->takes[OBJPOOL_TIME_USE] = state->as.type.tracked;
+  if (!objpool__held_longest(state, &row->longest)) memset(&row->longest, 0, sizeof row->longest);
   for (int what = 0; what < OBJPOOL__TIMES; what++) row->times[what] = objpool__times_now(state, (objpool_time)what);
 }
 
@@ -9676,6 +10229,20 @@ static uint64_t objpool__value_at(const void *from, size_t offset) {
   uint64_t value;
   memcpy(&value, (const char *)from + offset, sizeof value);
   return value;
+}
+
+/* Where it was acquired, as an address in a module where the system tells. */
+static void objpool__format_site(objpool__writer *out, const objpool_hold *hold, objpool_format_kind kind) {
+  char text[128];
+  objpool__append_site(text, sizeof text, 0, hold->site, false);
+  objpool__quote(out, text, kind);
+}
+
+static void objpool__json_longest(objpool__writer *out, const objpool_hold *hold) {
+  objpool__line(out, ",\"longest_held\":{\"held_ns\":", hold->held_ns, ",\"site\":\"");
+  objpool__format_site(out, hold, OBJPOOL_JSON);
+  objpool__line(out, "\",\"thread\":", hold->thread, ",\"uses\":");
+  objpool__line(out, "", hold->uses, "}");
 }
 
 static void objpool__json_time(objpool__writer *out, const char *what, const objpool_histogram *times) {
@@ -9707,8 +10274,10 @@ static void objpool__format_json(objpool__writer *out, const objpool__shown *row
   objpool__fixed(out, objpool__per_million(s->hits, s->acquires), 6);
   objpool__text(out, ",\"miss_rate\":");
   objpool__fixed(out, objpool__per_million(s->misses, s->acquires), 6);
-  objpool__json_time(out, "wait", &row->times[OBJPOOL_TIME_WAIT]);
-  if (row->creates) objpool__json_time(out, "create", &row->times[OBJPOOL_TIME_CREATE]);
+  static const char *const whats[] = {"wait", "create", "use"};
+  for (int what = 0; what < OBJPOOL__TIMES; what++)
+    if (row->takes[what]) objpool__json_time(out, whats[what], &row->times[what]);
+  if (row->longest.object) objpool__json_longest(out, &row->longest);
   objpool__text(out, "}");
 }
 
@@ -9762,6 +10331,7 @@ static const struct objpool__timing {
 } objpool__timings[] = {
     {"objpool_wait_seconds", "How long acquires waited for an object.", OBJPOOL_TIME_WAIT},
     {"objpool_create_seconds", "How long the create hook took.", OBJPOOL_TIME_CREATE},
+    {"objpool_use_seconds", "How long objects were in use.", OBJPOOL_TIME_USE},
 };
 
 static void objpool__format_head(objpool__writer *out, const char *family, const char *help, const char *type) {
@@ -9810,11 +10380,25 @@ static void objpool__format_timings(objpool__writer *out, const objpool__shown *
     const struct objpool__timing *timing = &objpool__timings[i];
     bool headed = false;
     for (size_t row = 0; row < count; row++) {
-      if (timing->what == OBJPOOL_TIME_CREATE && !rows[row].creates) continue;
+      if (!rows[row].takes[timing->what]) continue;
       if (!headed) objpool__format_head(out, timing->family, timing->help, "histogram");
       headed = true;
       objpool__format_timing(out, timing, &rows[row]);
     }
+  }
+}
+
+/* A gauge of tracked pools: a histogram knows only of what has ended. */
+static void objpool__format_longest(objpool__writer *out, const objpool__shown *rows, size_t count) {
+  const char *family = "objpool_longest_use_seconds";
+  bool headed = false;
+  for (size_t row = 0; row < count; row++) {
+    if (!rows[row].takes[OBJPOOL_TIME_USE]) continue;
+    if (!headed) objpool__format_head(out, family, "How long what is in use has been so at most.", "gauge");
+    headed = true;
+    objpool__format_series(out, family, "", rows[row].name, NULL);
+    objpool__fixed(out, rows[row].longest.held_ns, 9);
+    objpool__text(out, "\n");
   }
 }
 
@@ -9840,6 +10424,7 @@ static void objpool__format_prometheus(objpool__writer *out, const objpool__show
     }
   }
   objpool__format_timings(out, rows, count);
+  objpool__format_longest(out, rows, count);
 }
 
 static void objpool__format_text(objpool__writer *out, const objpool__shown *row) {
@@ -9983,6 +10568,20 @@ static void objpool__report_times(objpool__writer *out, const objpool *pool, obj
   objpool__text(out, " us");
 }
 
+/* Of a tracked pool: how long uses took, and who has had an object for longest. */
+static void objpool__report_uses(objpool__writer *out, const objpool *pool) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  objpool_hold hold;
+  if (!state || !state->as.type.tracked || !objpool__check(pool, state, NULL)) return;
+  objpool__report_times(out, pool, OBJPOOL_TIME_USE, "\n  uses        of those that ended, ");
+  if (!objpool__held_longest(state, &hold)) return;
+  objpool__text(out, "\n  held        longest for ");
+  objpool__fixed(out, hold.held_ns / 100000, 1);
+  objpool__text(out, " ms, acquired at ");
+  objpool__format_site(out, &hold, OBJPOOL_TEXT);
+  objpool__line(out, " by thread ", hold.thread, "");
+}
+
 OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
   objpool__writer out = {buffer, buffer ? size : 0, 0};
   objpool_stats s = objpool_snapshot(pool);
@@ -10022,6 +10621,7 @@ OBJPOOL_API int objpool_report(const objpool *pool, char *buffer, size_t size) {
   objpool__line(&out, "", s.expired, " expired), ");
   objpool__line(&out, "", s.extracted, " extracted");
   objpool__report_times(&out, pool, OBJPOOL_TIME_CREATE, "\n  creates     ");
+  objpool__report_uses(&out, pool);
   objpool__line(&out, "\n  caches      ", s.refills, " refills, ");
   objpool__line(&out, "", s.flushes, " flushes, ");
   objpool__line(&out, "", s.revocations, " revocations");
@@ -10267,7 +10867,7 @@ OBJPOOL_API size_t objpool_maintain(objpool *pool) { return objpool_maintain_som
 /* ---- room: monitor >>monitor
    Looks at the registry now and then, alone or in a thread of its own. */
 
-enum { OBJPOOL__ALERTS = OBJPOOL_ALERT_WAIT + 1 };
+enum { OBJPOOL__ALERTS = OBJPOOL_ALERT_HELD + 1 };
 
 typedef struct objpool__watched {
   uint64_t serial; /* of the pool: an address may be used again */
@@ -10318,8 +10918,10 @@ OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_th
   return true;
 }
 
-static void objpool__alert_message(objpool_alert *alert) {
-  static const char *const what[] = {"hit rate", "miss rate", "memory", "objects", "utilization", "longest wait"};
+/* longest: of an alert that tells where an object was acquired; else NULL. */
+static void objpool__alert_message(objpool_alert *alert, const objpool_hold *longest) {
+  static const char *const what[] = {"hit rate",    "miss rate",    "memory",     "objects",
+                                     "utilization", "longest wait", "longest use"};
   char whole[sizeof alert->message + 1]; /* one more, to see what a cut cuts */
   objpool__writer out = {whole, sizeof whole, 0};
   bool rate = alert->kind == OBJPOOL_ALERT_HIT_RATE || alert->kind == OBJPOOL_ALERT_MISS_RATE ||
@@ -10330,7 +10932,7 @@ static void objpool__alert_message(objpool_alert *alert) {
     double number = i ? alert->threshold : alert->value;
     if (rate)
       objpool__fixed(&out, (uint64_t)(number * 1000 + 0.5), 1), objpool__text(&out, " %");
-    else if (alert->kind == OBJPOOL_ALERT_WAIT)
+    else if (alert->kind == OBJPOOL_ALERT_WAIT || alert->kind == OBJPOOL_ALERT_HELD)
       objpool__fixed(&out, (uint64_t)(number / 1e5), 1), objpool__text(&out, " ms");
     else
       objpool__decimal(&out, (uint64_t)number, 1),
@@ -10339,6 +10941,11 @@ static void objpool__alert_message(objpool_alert *alert) {
       objpool__text(&out, alert->recovered                        ? ", back within the limit of "
                           : alert->kind == OBJPOOL_ALERT_HIT_RATE ? ", below the limit of "
                                                                   : ", above the limit of ");
+  }
+  if (longest) { /* before the name, which may be long */
+    objpool__text(&out, ", acquired at ");
+    objpool__format_site(&out, longest, OBJPOOL_TEXT);
+    objpool__line(&out, " by thread ", longest->thread, "");
   }
   objpool__text(&out, ": ");
   objpool__quote(&out, alert->pool_name, OBJPOOL_TEXT);
@@ -10380,6 +10987,10 @@ static size_t objpool__poll_pool(objpool__monitoring *monitor, objpool__watched 
   bool enough = acquires >= limits->min_samples;
   double whole = acquires ? (double)acquires : 1;
   uint64_t waited_ns = objpool__since(now.now_ns, objpool__first_waits_since(OBJPOOL__LOAD(pool->state)));
+  objpool_hold longest;
+  memset(&longest, 0, sizeof longest);
+  /* a look through the whole pool: only where somebody wants to know */
+  bool held = limits->max_held_ns && objpool__held_longest(OBJPOOL__LOAD(pool->state), &longest);
   watched->last = now;
   const struct {
     bool known;
@@ -10393,7 +11004,8 @@ static size_t objpool__poll_pool(objpool__monitoring *monitor, objpool__watched 
       {true, (double)(now.in_use + now.idle), (double)limits->max_objects, false, OBJPOOL_WARNING},
       {now.max_objects > 0, now.max_objects ? (double)now.in_use / (double)now.max_objects : 0, limits->max_utilization,
        false, now.in_use >= now.max_objects ? OBJPOOL_CRITICAL : OBJPOOL_ERROR},
-      {true, (double)waited_ns, (double)limits->max_wait_ns, false, OBJPOOL_ERROR}};
+      {true, (double)waited_ns, (double)limits->max_wait_ns, false, OBJPOOL_ERROR},
+      {limits->max_held_ns > 0, held ? (double)longest.held_ns : 0, (double)limits->max_held_ns, false, OBJPOOL_ERROR}};
   size_t reported = 0;
   for (int kind = 0; kind < OBJPOOL__ALERTS; kind++) {
     if (!conditions[kind].known) continue; /* too few samples tell neither that it began nor that it ended */
@@ -10411,7 +11023,7 @@ static size_t objpool__poll_pool(objpool__monitoring *monitor, objpool__watched 
     alert.value = conditions[kind].value;
     alert.threshold = conditions[kind].threshold;
     alert.time_ns = now.now_ns;
-    objpool__alert_message(&alert);
+    objpool__alert_message(&alert, kind == OBJPOOL_ALERT_HELD && holds ? &longest : NULL);
     if (monitor->on_alert) monitor->on_alert(&alert, monitor->user);
   }
   return reported;
@@ -10529,8 +11141,8 @@ OBJPOOL__OURS_ENDS
           ETIMEDOUT between two objects that prove invalid. Waits are counted from their beginning; objpool_waiting. A monitor is not
           destroyed by its alert handlers. Results of init, resize, attach and guard_acquire that are not used are warned
           of. New: objpool_times, objpool_quantile, OBJPOOL_ALERT_WAIT, close, drain, abandon, opt.timed, refresh,
-          ignore_pressure, objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS, OBJPOOL_TLS_MODEL, hooks that throw,
-          pools in C++20 modules.
+          opt.tracked, objpool_each_held, ignore_pressure, objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS, OBJPOOL_TLS_MODEL,
+          hooks that throw, pools in C++20 modules.
           A hook of another type is an error in C, too. init on a pool in use panics, as calls on a copied pool do; in C++ a
           pool is not copied, a scoped guard is no plain one but by its address, take or move, and from C++17 on a T
           without T() needs opt.create.
