@@ -7,9 +7,13 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-static long added_s;
+static long added_s, stopped; /* the clock stands still at that second */
 static int clock_with_more(clockid_t clock, struct timespec *now) {
   int result = clock_gettime(clock, now);
+  if (count_read(&stopped)) {
+    now->tv_sec = count_read(&stopped);
+    now->tv_nsec = 0;
+  }
   now->tv_sec += count_read(&added_s);
   return result;
 }
@@ -383,6 +387,27 @@ static void deadlines_come_in_their_order(void **unused) {
   free(requests);
   objpool_release_many(from, out, CAP);
   end(from);
+}
+
+static void equal_deadlines_come_in_the_order_of_queueing(void **unused) {
+  (void)unused;
+  enum { EQUALS = 20 };
+  request requests[EQUALS];
+  void *out[CAP];
+  count_set(&stopped, 1000000);
+  objpool *from = begin(BOUNDED);
+  loop_begins();
+  make_requests(requests, EQUALS);
+  take_all(from, out, CAP);
+  for (int i = 0; i < EQUALS; i++) stand_in_line(from, &requests[i], 5 * second);
+  assert_true(objpool_cancel(from, &requests[7].waiter));
+  assert_int_equal(run(), 0);
+  count_add(&added_s, 5);
+  assert_int_equal(run(), EQUALS - 1);
+  for (int i = 0; i < EQUALS - 1; i++) assert_int_equal(order[i], i < 7 ? i : i + 1);
+  objpool_release_many(from, out, CAP);
+  end(from);
+  count_set(&stopped, 0);
 }
 
 static void cancelled_waiter_never_hears_and_what_it_had_is_for_the_next(void **unused) {
@@ -973,6 +998,50 @@ static void cancel_in_one_thread_and_run_in_another_agree(void **unused) {
   }
 }
 
+/* A time that is up while another thread releases: told once, with an object or ETIMEDOUT. */
+enum { MEETINGS = SCALED(2000, 500, 200) };
+static long told_now, held_now;
+static void told_once(objpool_waiter *waiter, void *object, int error) {
+  CHECK(waiter->user == &told_now && !object == (error == ETIMEDOUT));
+  told_now++;
+  if (object) objpool_release(shared, object);
+}
+static void *gives_at_any_time(void *seed) {
+  for (long i = 1; i <= MEETINGS; i++) {
+    while (count_read(&held_now) < i) sched_yield();
+    for (size_t turns = random_below((uint64_t *)seed, 400); turns > 0; turns--) count_read(&held_now);
+    objpool_release(shared, raced[0].object);
+    count_set(&given_back, i);
+  }
+  return NULL;
+}
+
+static void time_that_is_up_as_an_object_comes_is_told_once(void **unused) {
+  (void)unused;
+  for (int kind = CACHED; kind <= PLAIN; kind++) {
+    uint64_t seed = 5, its_seed = 6;
+    shared = begin_with(kind, 1);
+    loop_begins();
+    count_set(&held_now, 0), count_set(&given_back, 0);
+    make_requests(raced, (int)COUNT_OF(raced));
+    pthread_t giver = start_thread(gives_at_any_time, &its_seed);
+    for (long i = 1; i <= MEETINGS; i++) {
+      CHECK((raced[0].object = objpool_acquire(shared)) != NULL);
+      told_now = 0;
+      for (size_t k = 1; k < COUNT_OF(raced); k++) {
+        raced[k].waiter.user = &told_now;
+        int64_t timeout_ns = 1 + (int64_t)random_below(&seed, 3000);
+        CHECK(!objpool_acquire_async(shared, &raced[k].waiter, &loop, timeout_ns, told_once) && errno == EINPROGRESS);
+      }
+      count_set(&held_now, i);
+      while (count_read(&given_back) < i || told_now < (long)COUNT_OF(raced) - 1) run();
+      CHECK(run() == 0 && told_now == (long)COUNT_OF(raced) - 1);
+    }
+    join_thread(giver);
+    end(shared);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(object_at_once_if_there_is_one_else_from_run_in_the_order_of_queueing),
@@ -982,6 +1051,7 @@ int main(void) {
       cmocka_unit_test(errors_of_acquire_come_at_once),
       cmocka_unit_test(time_that_is_up_is_told_by_run_and_next_ns_says_when),
       cmocka_unit_test(deadlines_come_in_their_order),
+      cmocka_unit_test(equal_deadlines_come_in_the_order_of_queueing),
       cmocka_unit_test(cancelled_waiter_never_hears_and_what_it_had_is_for_the_next),
       cmocka_unit_test(ready_may_acquire_release_cancel_and_free_its_waiter),
       cmocka_unit_test(run_that_ends_early_wakes_once_more),
@@ -996,6 +1066,7 @@ int main(void) {
       cmocka_unit_test(typed_functions_and_all_zero_pools),
       cmocka_unit_test(no_wake_up_is_lost_among_two_loops_threads_and_guards),
       cmocka_unit_test(cancel_in_one_thread_and_run_in_another_agree),
+      cmocka_unit_test(time_that_is_up_as_an_object_comes_is_told_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,6 +225,31 @@ static void place_that_one_was_refused_is_for_the_next_and_nobody_loses_its_plac
   }
 }
 
+static void place_that_comes_free_is_for_the_first_that_was_not_refused(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < KINDS; kind++) {
+    if (kind == UNCAPPED) continue;
+    objpool *from = begin(kind);
+    request waits[2];
+    void *out[2];
+    loop_begins();
+    count_set(&refusals, 1);
+    stand_in_line(from, &waits[0], 1000 * second);
+    for (int i = 0; i < 2; i++) assert_non_null(out[i] = objpool_acquire(from));
+    stand_in_line(from, &waits[1], 1000 * second);
+    objpool_discard(from, out[0]);
+    assert_int_equal(run(), 1);
+    assert_non_null(waits[1].object);
+    assert_int_equal(waits[0].told, 0);
+    objpool_release(from, waits[1].object); /* an object is for whoever stands first */
+    assert_int_equal(run(), 1);
+    assert_ptr_equal(waits[0].object, waits[1].object);
+    objpool_release(from, waits[0].object);
+    objpool_release(from, out[1]);
+    end(from);
+  }
+}
+
 static void newcomers_build_while_whoever_was_refused_waits(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
@@ -410,6 +435,32 @@ static void thread_behind_one_that_was_refused_gets_the_place(void **unused) {
   }
 }
 
+static void place_that_comes_free_is_for_the_first_thread_that_was_not_refused(void **unused) {
+  (void)unused;
+  config.fair_after_ns = UINT64_MAX; /* nobody is due */
+  for (int kind = 0; kind < LOCAL; kind++) {
+    if (kind == UNCAPPED) continue;
+    objpool *from = begin(kind);
+    void *out[2], *built, *handed;
+    count_set(&refusals, 1);
+    pthread_t first = start_thread(waits_for_one, from);
+    WAIT_UNTIL(objpool_snapshot(from).waiting == 1);
+    for (int i = 0; i < 2; i++) assert_non_null(out[i] = objpool_acquire(from));
+    pthread_t other = start_thread(waits_for_one, from);
+    WAIT_UNTIL(objpool_snapshot(from).waiting == 2);
+    objpool_discard(from, out[0]);
+    WAIT_UNTIL(objpool_snapshot(from).waiting == 1);
+    pthread_join(other, &built);
+    assert_int_equal(count_read(&tries), 4);
+    objpool_release(from, out[1]);
+    pthread_join(first, &handed);
+    assert_ptr_equal(handed, out[1]);
+    objpool_release(from, built);
+    objpool_release(from, handed);
+    end(from);
+  }
+}
+
 /* Every acquire ends, however often create refuses. */
 enum { TURNS = SCALED(5000, 1500, 500) };
 static long refuses_every;
@@ -463,12 +514,14 @@ int main(void) {
       cmocka_unit_test_setup(released_object_serves_whoever_was_refused, setup),
       cmocka_unit_test_setup(last_refusal_is_the_error_when_time_is_up, setup),
       cmocka_unit_test_setup(place_that_one_was_refused_is_for_the_next_and_nobody_loses_its_place_in_line, setup),
+      cmocka_unit_test_setup(place_that_comes_free_is_for_the_first_that_was_not_refused, setup),
       cmocka_unit_test_setup(newcomers_build_while_whoever_was_refused_waits, setup),
       cmocka_unit_test_setup(retry_at_the_cap_waits_as_if_it_had_not_been_refused, setup),
       cmocka_unit_test_setup(cancel_and_close_reach_whoever_was_refused, setup),
       cmocka_unit_test_setup(no_retry_where_nothing_is_said_nobody_waits_or_memory_is_short, setup),
       cmocka_unit_test_setup(thread_tries_again_and_is_served_meanwhile, setup),
       cmocka_unit_test_setup(thread_behind_one_that_was_refused_gets_the_place, setup),
+      cmocka_unit_test_setup(place_that_comes_free_is_for_the_first_thread_that_was_not_refused, setup),
       cmocka_unit_test_setup(no_wake_up_is_lost_where_create_refuses_now_and_then, setup),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
