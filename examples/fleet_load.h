@@ -34,7 +34,7 @@ static inline bool connection_is_alive(struct connection *connection, void *unus
 }
 
 OBJPOOL_DEFINE(connection_pool, struct connection, opt.create = connection_open, opt.validate = connection_is_alive,
-               opt.validate_on = OBJPOOL_ON_RELEASE);
+               opt.validate_on = OBJPOOL_ON_RELEASE, opt.tracked = true);
 OBJPOOL_DEFINE(page_pool, struct page);
 OBJPOOL_DEFINE(request_pool, struct request);
 

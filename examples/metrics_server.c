@@ -30,15 +30,17 @@ static const char page_head[] =
     "table { border-collapse: collapse; width: 100%; }\n"
     "th { text-align: left; font-weight: 600; vertical-align: bottom; }\n"
     "th small { display: block; font-weight: 400; color: var(--soft); white-space: nowrap; }\n"
-    "th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); }\n"
+    "th, td { padding: .35rem .4rem; border-bottom: 1px solid var(--line); }\n"
     "td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }\n"
-    "td.name { white-space: pre-wrap; overflow-wrap: anywhere; }\n"
-    ".bar { display: flex; width: 7rem; height: .8rem; background: var(--line); border-radius: 3px; overflow: hidden; "
-    "}\n"
+    "td.times { white-space: normal; }\n"
+    "td small { display: block; font-size: .7rem; color: var(--soft); }\n"
+    "td.name { min-width: 7rem; white-space: pre-wrap; overflow-wrap: anywhere; }\n"
+    ".bar { display: flex; width: 4.5rem; height: .8rem; background: var(--line); border-radius: 3px; overflow: "
+    "hidden; }\n"
     ".bar i, .key.used { background: var(--used); } .bar b, .key.idle { background: var(--idle); }\n"
     ".key { display: inline-block; width: .8rem; height: .8rem; border-radius: 3px; margin-left: .6rem; }\n"
-    ".chart { display: grid; grid-template-columns: 3ch 8rem; gap: 0 .3rem; height: 2.4rem; }\n"
-    ".chart small { font-size: .7rem; line-height: 1; color: var(--soft); text-align: right; }\n"
+    ".chart { display: grid; grid-template-columns: 3ch 6rem; gap: 0 .3rem; height: 2.4rem; }\n"
+    ".chart small { line-height: 1; text-align: right; }\n"
     ".chart small:last-child { align-self: end; }\n"
     "svg { grid-area: 1 / 2 / 3 / 3; width: 100%; height: 2.4rem; }\n"
     "polyline { fill: none; stroke: var(--used); stroke-width: 1.5; vector-effect: non-scaling-stroke; }\n"
@@ -61,13 +63,13 @@ static const char page_head[] =
     "id=\"state\">loading</span></p>\n"
     "<table><thead><tr><th>pool<th>used and idle<th class=\"n\">used<th class=\"n\">idle<th "
     "class=\"n\">waiting<small>now</small>\n"
-    "<th class=\"n\">wait<small>p50 / p99</small><th class=\"n\">create<small>p50 / p99</small><th class=\"n\">hit "
-    "rate\n"
-    "<th class=\"n\">acquires/s<th class=\"n\">memory<th>used<small>last minute</small></tr></thead><tbody "
-    "id=\"pools\"></tbody></table>\n"
+    "<th class=\"n\">wait<small>p50 / p99</small><th class=\"n\">create<small>p50 / p99</small><th "
+    "class=\"n\">use<small>p50 / p99</small>\n"
+    "<th class=\"n\">held longest<small>acquired at</small><th class=\"n\">hit rate<th class=\"n\">acquires/s<th "
+    "class=\"n\">memory<th>used<small>last minute</small></tr></thead><tbody id=\"pools\"></tbody></table>\n"
     "<p><small>p50, p99: half, and 99 in 100, of those of the last minute took at most this long (until this page is a "
     "minute old: of all\n"
-    "since the last reset). Who still waits is not in them.</small></p>\n"
+    "since the last reset). Who still waits, or holds an object, is not in them.</small></p>\n"
     "<h2>Alerts</h2>\n"
     "<ul id=\"alerts\"></ul>\n";
 
@@ -98,7 +100,7 @@ static const char page_times[] =
     "function duration(ns) {\n"
     "  const [size, unit] = ns < 1e3 ? [1, 'ns'] : ns < 1e6 ? [1e3, '\\u00b5s'] : ns < 1e9 ? [1e6, 'ms'] : [1e9, "
     "'s'];\n"
-    "  return (ns / size).toPrecision(ns / size < 100 ? 2 : 3) + ' ' + unit;\n"
+    "  return (ns / size).toPrecision(ns / size < 100 ? 2 : 3) + '\\u00a0' + unit;\n"
     "}\n"
     "// As objpool_quantile: bucket i holds what took at most 4^i us, the last one the rest.\n"
     "function quantile(buckets, q) {\n"
@@ -149,8 +151,11 @@ static const char page_script[] =
     "  cell(row, 'used', pool.in_use + (pool.max_objects ? ' of ' + pool.max_objects : ''), 'n');\n"
     "  cell(row, 'idle', pool.idle, 'n');\n"
     "  cell(row, 'waiting now', pool.waiting, pool.waiting ? 'n now' : 'n');\n"
-    "  cell(row, 'wait p50 / p99', quantiles(pool.wait_times, oldest.wait_times), 'n');\n"
-    "  cell(row, 'create p50 / p99', quantiles(pool.create_times, oldest.create_times), 'n');\n"
+    "  cell(row, 'wait p50 / p99', quantiles(pool.wait_times, oldest.wait_times), 'n times');\n"
+    "  cell(row, 'create p50 / p99', quantiles(pool.create_times, oldest.create_times), 'n times');\n"
+    "  cell(row, 'use p50 / p99', quantiles(pool.use_times, oldest.use_times), 'n times');\n"
+    "  const held = pool.longest_held, holder = cell(row, 'held longest', held ? duration(held.held_ns) : none, 'n');\n"
+    "  if (held) make(holder, 'small', held.site);\n"
     "  cell(row, 'hit rate', taken > 0 ? percent(hits / taken) : none, 'n');\n"
     "  cell(row, 'acquires/s', seconds > 0 ? Math.round(taken / seconds).toLocaleString('en') : none, 'n');\n"
     "  cell(row, 'memory', bytes(pool.memory_bytes), 'n');\n"
@@ -326,7 +331,9 @@ int main(int argc, char **argv) {
 
   fleet_start(argc > 3 ? (size_t)argc - 3 : 0, argv + 3);
   objpool_monitor monitor;
-  if (!objpool_monitor_init(&monitor, NULL, keep_alert, NULL) || !objpool_monitor_start(&monitor, 500 * MILLISECONDS)) {
+  const objpool_thresholds thresholds = {.max_held_ns = OBJPOOL_SECONDS(1)};
+  if (!objpool_monitor_init(&monitor, &thresholds, keep_alert, NULL) ||
+      !objpool_monitor_start(&monitor, 500 * MILLISECONDS)) {
     fail("the monitor: %s", strerror(errno));
   }
 

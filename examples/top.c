@@ -7,8 +7,9 @@
  *
  * build: cc -std=c11 -O2 -pthread top.c
  */
-#define _XOPEN_SOURCE 700 /* wcwidth */
+#define _GNU_SOURCE /* wcwidth, dladdr */
 #include "common.h"
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -27,6 +28,7 @@ enum {
   HISTORY = 64,
   NAME_WIDTH_MAX = 24,
   NUMBERS_WIDTH = 49,
+  HELD_LONG_NS = 100000000,
   TIMES_WIDTH = 19, /* beside the numbers, from 80 columns on */
   GRAPH_WIDTH_MAX = 40,
   GRAPH_WIDTH_MIN = 8
@@ -44,11 +46,21 @@ struct row {
 };
 
 static struct table {
+  objpool_hold holder; /* what has been held for longest, of all pools; held_ns 0: nothing for long */
+  char holder_name[128];
   struct row rows[ROWS_MAX];
   size_t count, left_out;
   char alert[sizeof(((objpool_alert *)NULL)->message)];
   pthread_mutex_t alert_lock;
 } table = {.alert_lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Visits what is held in one pool: the first is what has been for longest. */
+static void look_at_hold(const objpool_hold *hold, void *user) {
+  const char *name = (const char *)user;
+  if (hold->held_ns <= table.holder.held_ns) return;
+  table.holder = *hold;
+  snprintf(table.holder_name, sizeof table.holder_name, "%s", name);
+}
 
 /* Visits a pool, which stays while it is visited. */
 static void look_at(objpool *pool, void *user) {
@@ -74,12 +86,14 @@ static void look_at(objpool *pool, void *user) {
   }
   row->wait = objpool_times(pool, OBJPOOL_TIME_WAIT);
   row->create = objpool_times(pool, OBJPOOL_TIME_CREATE);
+  (void)objpool_each_held(pool, HELD_LONG_NS, look_at_hold, row->name); /* none, of one that is not tracked */
   row->used[row->looks++ % HISTORY] = row->now.in_use;
   row->seen = true;
 }
 
 static void look(void) {
   table.left_out = 0;
+  table.holder.held_ns = 0;
   for (size_t i = 0; i < table.count; i++) table.rows[i].seen = false;
   objpool_registry_each(look_at, NULL);
   size_t kept = 0;
@@ -278,8 +292,8 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   put(out, "%s", newline);
   buffer_free(&text);
 
-  size_t room = lines > 4 ? lines - 4 : 1,
-         shown = table.count < room ? table.count : room; /* heading, total, more, alert */
+  size_t room = lines > 5 ? lines - 5 : 1,
+         shown = table.count < room ? table.count : room; /* heading, total, more, holder, alert */
   objpool_stats before = {0};
   objpool_histogram wait = {0}, create = {0};
   for (size_t i = 0; i < table.count; i++) {
@@ -303,6 +317,20 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   if (columns >= name_width + numbers) put_numbers(out, &all, &before);
   if (numbers > NUMBERS_WIDTH) put_times_taken(out, &wait, &create);
   put(out, "%s", newline);
+  if (live && table.holder.held_ns) {
+    char held[256];
+    Dl_info module;
+    const char *file = "";
+    uintptr_t site = (uintptr_t)table.holder.site; /* as addr2line wants it: within the file it lies in */
+    if (dladdr(table.holder.site, &module) && module.dli_fname) {
+      file = strrchr(module.dli_fname, '/') ? strrchr(module.dli_fname, '/') + 1 : module.dli_fname;
+      site -= (uintptr_t)module.dli_fbase;
+    }
+    snprintf(held, sizeof held, "held for %.1fs, acquired at %s+0x%" PRIxPTR ": %s", (double)table.holder.held_ns / 1e9,
+             file, site, table.holder_name);
+    put_text(out, held, columns, false);
+    put(out, "%s", newline);
+  }
   if (live) {
     char alert[sizeof table.alert + 64];
     pthread_mutex_lock(&table.alert_lock);
@@ -417,7 +445,9 @@ int main(int argc, char **argv) {
 
   fleet_start((size_t)argc - 1, argv + 1);
   objpool_monitor monitor;
-  if (!objpool_monitor_init(&monitor, NULL, keep_alert, NULL) || !objpool_monitor_start(&monitor, 500 * MILLISECONDS)) {
+  const objpool_thresholds thresholds = {.max_held_ns = OBJPOOL_SECONDS(1)};
+  if (!objpool_monitor_init(&monitor, &thresholds, keep_alert, NULL) ||
+      !objpool_monitor_start(&monitor, 500 * MILLISECONDS)) {
     fail("the monitor: %s", strerror(errno));
   }
   if (live) {

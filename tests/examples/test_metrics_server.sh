@@ -67,7 +67,7 @@ echo "ok: alerts begin and end: $(curl -s "${url}stats.json" | jq -r '.alerts[0]
 # for the page below: in a burst somebody waits for a connection, and creates take their time
 for _ in $(seq 1200); do
   if curl -s "${url}stats.json" | jq -ne 'input | .registry.pools[] | select(.name == "connections") |
-    .waiting > 0 and .wait_times.count > 0 and .create_times.count > 0' | grep -q true; then break; fi
+    .waiting > 0 and .longest_held.held_ns > 300000000 and .use_times.count > 0 and .wait_times.count > 0 and .create_times.count > 0' | grep -q true; then break; fi
   sleep 0.1
 done
 
@@ -88,11 +88,15 @@ shows 'class="ended"' "alerts that ended"
 cells() { grep -oE "<td( class=\"[^\"]*\")? data-is=\"$1\"[^>]*>[^<]*" "$work/dom" | sed 's/.*>//'; }
 says() { cells "$1" | head -n 1 | grep -qE "^($2)\$" || { cells "$1"; bad "the page says of connections not $3"; }
   echo "ok: $3: $(cells "$1" | head -n 1)"; }
-some='[0-9.]+ (ns|µs|ms|s)'
+some='[0-9.]+(&nbsp;|.{1,2})(ns|µs|ms|s)' # a blank where no line ends
 says used '[0-8] of 8' "how many of 8 connections are in use"
 says 'waiting now' '[0-9]+' "how many wait now"
 says 'wait p50 / p99' "$some / $some" "how long they waited"
 says 'create p50 / p99' "$some / $some" "how long creates took"
+says 'use p50 / p99' "$some / $some" "how long they were in use"
+[ "$(cells 'use p50 / p99' | sed -n 2p)" = – ] || bad "the page tells of uses in a pool that is not tracked"
+grep -qE 'data-is="held longest"[^>]*>[0-9.]+[^<]*<small>metrics_server\+0x[0-9a-f]+</small>' "$work/dom" || bad "the page does not say who holds a connection"
+echo "ok: the page says who has held a connection for longest"
 [ "$(cells 'create p50 / p99' | sed -n 2p)" = – ] || bad "the page tells of creates in a pool without create"
 grep -qE '<polyline points="[0-9.]+,[0-9.]+ [0-9.]+,[0-9.]+' "$work/dom" ||
   bad "the page drew no curve from several looks"

@@ -65,6 +65,7 @@ until_shown '^connections .*[▁▂▃▄▅▆▇█]$' "sparklines are drawn"
 took='[0-9.]*\(us\|ms\|s\)'
 until_shown "^connections .* \(KiB\|MiB\) *[0-9]* *$took *$took *$took " "it shows who waits, and how long waits and creates took"
 until_shown '^connections .*[KM]iB *[1-9][0-9]* ' "in a burst somebody waits"
+until_shown '^held for [0-9.]*s, acquired at top+0x[0-9a-f]*: connections' "it tells who has held a connection for long"
 t capture-pane -p | grep -q "^requests .*[KM]iB *0 *- *- *- " || bad "a pool where nobody waited tells of no times"
 [ "$(t display-message -p '#{alternate_on}#{cursor_flag}')" = 10 ] ||
   bad "it draws on a screen of its own, without a cursor"
@@ -72,7 +73,7 @@ echo "ok: a live table with bars and sparklines"
 t resize-window -x 80 -y 24
 until_gone '[█▒]' "80 columns hold numbers and times, and no bars"
 until_shown "^connections .*[KM]iB *[0-9]* *$took *$took *$took\$" "80 columns hold the times"
-t resize-window -x 60 -y 7
+t resize-window -x 60 -y 8
 until_shown '^connections .*[KM]iB *[0-9]*$' "60 columns hold the numbers, and who waits"
 until_shown '^(1 more)' "a lower window shows fewer pools"
 until_gone '[█▒]' "a narrow window has no room for bars"
