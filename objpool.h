@@ -3553,8 +3553,14 @@ static bool objpool__mark_use(const objpool__state *state, void *object, bool in
   return (OBJPOOL__LOAD(place->generation) & 1) != in_use && objpool__increment_use(&place->generation);
 }
 
+/* A beginning or an end of a use did not happen, and nobody was told of it. */
+static void objpool__use_undone(void *object) {
+  objpool__place *place = objpool__place_of(object);
+  OBJPOOL__STORE(place->generation, place->generation - 1);
+}
+
 static void objpool__tag_idle(const objpool__state *state, void *object) {
-  (void)objpool__mark_use(state, object, false); /* not used up: the last use is an acquirer's */
+  (void)objpool__mark_use(state, object, false); /* who ends a use looks whether it was the last */
   OBJPOOL__STORE(*objpool__tag(object),
                  objpool__tag_for(state, object) ^ 1); /* relaxed, here and below: see objpool__flip */
 }
@@ -7764,7 +7770,7 @@ static void objpool__undo_release(objpool__describe *describe, void *object) {
   objpool__description as;
   objpool__flip(object);
   describe(&as); /* a call without the type has found the state just before, and does not come here */
-  if (as.type.handles) OBJPOOL__STORE(objpool__place_of(object)->generation, objpool__place_of(object)->generation - 1);
+  if (as.type.handles) objpool__use_undone(object);
   OBJPOOL__SHOW(object, as.type.size);
 }
 
@@ -8113,7 +8119,7 @@ static void *objpool__acquire_another(objpool *pool, objpool__describe *describe
   if (!state) { /* after a panic that returned: it goes back */
     state = pool->state;
     objpool__flip(invalid);
-    (void)objpool__mark_use(state, invalid, false);
+    if (state->as.type.handles) objpool__use_undone(invalid);
     OBJPOOL__HIDE(invalid, state->as.type.size);
     objpool__give(pool, invalid, state->as.type.local, state->describe);
     errno = EINVAL;
@@ -9160,8 +9166,8 @@ static bool objpool__warm_one(objpool__state *state, size_t *created) {
     ++*created;
     objpool__tag_idle(state, object);
     OBJPOOL__HIDE(object, state->as.type.size);
-    kept =
-        objpool__put(state, object); /* others, or create, may have filled the pool meanwhile, or lowered its limit */
+    /* others, or create, may have filled the pool meanwhile, or lowered its limit */
+    kept = (!objpool__is_used_up(state, object) || objpool__reseat(state, object)) && objpool__put(state, object);
     if (!kept) objpool__take_down(state, object, OBJPOOL__DESTROYED);
   }
   state->engine->settle(state);

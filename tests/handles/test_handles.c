@@ -150,7 +150,18 @@ enum { VARIANTS = 4 };
     assert_non_null(object);                                                                         \
     assert_int_equal(P##_stats(&pool).retired, 2);                                                   \
     assert_true(P##_handle_of(&pool, object).index != next.index);                                   \
+    objpool__place_of(object)->generation = UINT32_MAX - 2;                                          \
+    next = P##_handle_of(&pool, object);                                                             \
     P##_release(&pool, object);                                                                      \
+    assert_int_equal(P##_clear(&pool), 1);                                                           \
+    assert_int_equal(P##_warmup(&pool, 99), 99); /* one in that place: its last use, if nobody's */  \
+    assert_int_equal(P##_stats(&pool).retired, 3);                                                   \
+    for (int i = 0; i < 99; i++) {                                                                   \
+      object = P##_acquire(&pool);                                                                   \
+      assert_non_null(object);                                                                       \
+      assert_true(P##_handle_of(&pool, object).index != next.index);                                 \
+    }                                                                                                \
+    assert_int_equal(P##_release_all(&pool), 99);                                                    \
     P##_destroy(&pool);                                                                              \
   }
 
