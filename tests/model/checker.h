@@ -214,6 +214,9 @@ static long checker__syscall(long number, long first, long second, long third) {
 
 /* From here on the header's own text: no x86 assembly, no functions that run before or after main (GenMC blocks in them). */
 #undef __GCC_ASM_FLAG_OUTPUTS__
+#undef __ELF__ /* nor is there a module to name, by an assembler's name */
+#define __builtin_ia32_rdtsc() 0ULL /* its interpreter has neither a counter nor a stack */
+#define __builtin_return_address(level) NULL
 #define __asm__ checker__asm
 #define volatile(...) +checker__fence(__builtin_strcmp(#__VA_ARGS__, "\"\" ::: \"memory\"") == 0)
 #define destructor unused
