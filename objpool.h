@@ -273,7 +273,7 @@
    opt.tracked five its use: since when, from where, by which thread.
 
    Holders. In pools with opt.tracked an acquire notes the time, the thread and the place of its call, and the end of a use
-   counts how long that was (OBJPOOL_TIME_USE): some 20 ns a pair. The place is an address within the call: with gcc and clang,
+   counts how long that was (OBJPOOL_TIME_USE): two reads of a clock a pair. The place is an address within the call: with gcc and clang,
    optimised or not, `addr2line -ipfe program offset` names the function and the line, last where functions were inlined, and
    a program's addresses less where it lies are such offsets. A call without the type that is the last that a function does
    (a tail call) is its caller's.
@@ -672,8 +672,8 @@ typedef struct objpool__place {
   uint32_t generation, index;
 } objpool__place;
 
-/* All places, in chunks that never move, each of 1 << OBJPOOL__PLACE_BITS: the address of each chunk, less that of its first place
-   if it were one of an array of all. */
+/* All places, in chunks that never move, each of 1 << OBJPOOL__PLACE_BITS: the address of each chunk, less that of its first
+   place if it were one of an array of all. */
 typedef struct objpool__places {
   uintptr_t chunk[1]; /* as many as there are chunks */
 } objpool__places;
@@ -851,8 +851,8 @@ OBJPOOL_API void *objpool_context(const objpool *pool);
 
 /* `wake` is called by any thread, with no lock held, once each time something becomes due for the loop (but for what becomes
    due to a run on its own thread, which goes on with it, and calls it once at its end if it has left something): it must only
-   schedule a run, as a write to a pipe or an async handle of libuv does, and use neither pool nor loop. NULL: the loop has an eventfd.
-   False with errno ENOMEM, ENOSYS (no wake, and no eventfd here) or what the system says, EMFILE say: it is then all-zero. */
+   schedule a run, as a write to a pipe or an async handle of libuv does, and use neither pool nor loop. NULL: the loop has an
+   eventfd. False with errno ENOMEM, ENOSYS (no wake, and no eventfd here) or what the system says, EMFILE say: it is then all-zero. */
 OBJPOOL_API bool objpool_loop_init(objpool_loop *loop, void (*wake)(void *user), void *user);
 /* Leaves it all-zero; twice is harmless. With waiters that were not told yet it panics. */
 OBJPOOL_API void objpool_loop_destroy(objpool_loop *loop);
@@ -3475,7 +3475,8 @@ struct objpool__state {
   objpool__word *word; /* behind the table; NULL: it is not bounded */
   bool alone;          /* one thread at a time uses it */
   bool looks;          /* an acquire looks at what it found idle: at its age, or by validate */
-  bool plain;          /* once its use has ended, an object only becomes idle */
+  bool restores;       /* a release runs reset, or validate */
+  bool plain;          /* neither of these, no event, nothing to wipe, neither generation nor time to note */
   size_t bytes;        /* of this */
   objpool_config config;
   objpool__state *next, **link; /* in objpool__process, under its lock */
@@ -4456,15 +4457,11 @@ static void objpool__room_add(objpool__limits *limits, int64_t objects) {
 static void objpool__word_learn(objpool__state *state) {
   const objpool__description *as = &state->as;
   const objpool__limits *limits = &state->limits;
-  bool restores =
-      as->restore ||
-      (!state->describe && (as->type.reset || (as->type.validate && (as->type.validate_on & OBJPOOL_ON_RELEASE))));
-  bool validates = as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE);
   bool plain = !as->on_event && !limits->closed && !OBJPOOL__LOAD(state->queue.due);
   /* relaxed, also where they are read: whoever comes after a close or a resize sees it, and `due` orders nothing */
-  OBJPOOL__STORE(state->word->plain_acquire, plain && !validates && !OBJPOOL__LOAD(state->gate.ended));
-  OBJPOOL__STORE(state->word->plain_release, plain && !as->type.wipe && !restores && !OBJPOOL__LOAD(limits->bounded) &&
-                                                 !OBJPOOL__LOAD(limits->surplus));
+  OBJPOOL__STORE(state->word->plain_acquire, plain && !state->looks && !OBJPOOL__LOAD(state->gate.ended));
+  OBJPOOL__STORE(state->word->plain_release, plain && !as->type.wipe && !state->restores &&
+                                                 !OBJPOOL__LOAD(limits->bounded) && !OBJPOOL__LOAD(limits->surplus));
 }
 
 static bool objpool__is_bounded(size_t max_idle, size_t max_objects) {
@@ -4748,7 +4745,8 @@ static void *objpool__aside_pop(objpool__state *state) {
   if (!object) return NULL;
   commons->aside = *objpool__link(object);
   objpool__tag_idle(state, object);
-  __atomic_store_n(&commons->aside_count, commons->aside_count - 1, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
+  __atomic_store_n(&commons->aside_count, commons->aside_count - 1,
+                   __ATOMIC_SEQ_CST); /* see objpool__uncached_refuses */
   objpool__room_add(&state->limits, 1);
   return object;
 }
@@ -4770,8 +4768,8 @@ static size_t objpool__count_commons(objpool__state *state) {
    2. A run takes a waiter whose time is up under the loop's lock alone: where it stands in a queue, and lives, and so does the
       pool, for it is in queue.untold. Only then it comes for the commons lock; served meanwhile, it has what it was given.
    3. Who makes a waiter due puts it into the list before it wakes the loop. A run forgets that the loop was woken, then clears
-      the eventfd, then looks at the list; who comes later finds either the run, which looks once more, under the lock under which it
-      ends, or a loop that was not woken, and wakes it. No wake-up is lost; one may come for nothing.
+      the eventfd, then looks at the list; who comes later finds either the run, which looks once more, under the lock under
+      which it ends, or a loop that was not woken, and wakes it. No wake-up is lost; one may come for nothing.
    4. Wakes run without a lock, and count themselves in `wakes` before: a loop ends after the last of them. */
 
 /* A heap: every waiter's deadline is at most those of its children, which are linked through `later`. */
@@ -4919,16 +4917,16 @@ static objpool__async *objpool__loop_take(objpool__looping *loop, uintptr_t befo
       was not refused, wherever it stands, and for newcomers. Who is first and was refused is handed objects like 6; once
       more in the queue after a try, it stands where it stood. */
 
-/* Whom to wake once the lock is free: a thread that sleeps, or an event loop; or nobody. */
-typedef struct objpool__sleeper {
-  uint32_t *thread;
-  objpool__looping *loop;
-} objpool__sleeper;
-static const objpool__sleeper objpool__nobody = {NULL, NULL};
+/* Whom to wake once the lock is free: the word that a thread sleeps on, or an event loop, by its address and one; 0: nobody. */
+typedef uintptr_t objpool__sleeper;
+
+static objpool__sleeper objpool__sleeping_loop(objpool__looping *loop) { return loop ? (uintptr_t)loop | 1 : 0; }
 
 static void objpool__wake_up(objpool__sleeper sleeper) {
-  objpool__signal_wake(sleeper.thread);
-  objpool__loop_wake(sleeper.loop);
+  if (sleeper & 1)
+    objpool__loop_wake((objpool__looping *)(sleeper - 1));
+  else
+    objpool__signal_wake((uint32_t *)sleeper);
 }
 
 /* Who is first now, and whether it is due. seq_cst: `call` before the look of a waiter, see 1; `due` orders nothing. */
@@ -4987,16 +4985,12 @@ static void objpool__unqueue(objpool__state *state, objpool__turn *turn) {
 /* Hands a waiter an object, or with NULL the permit to create one. Under the commons lock; the caller wakes who is returned,
    without the lock. */
 static objpool__sleeper objpool__hand_to(objpool__state *state, objpool__turn *turn, void *object) {
-  objpool__sleeper sleeper = objpool__nobody;
   OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock) && turn);
   objpool__unqueue(state, turn);
   turn->object = object;
   turn->served = true;
-  if (turn->async)
-    sleeper.loop = objpool__loop_due(state, (objpool__async *)(void *)turn);
-  else
-    sleeper.thread = objpool__signal_set(&((objpool__waiter *)(void *)turn)->signal);
-  return sleeper;
+  if (turn->async) return objpool__sleeping_loop(objpool__loop_due(state, (objpool__async *)(void *)turn));
+  return (objpool__sleeper)objpool__signal_set(&((objpool__waiter *)(void *)turn)->signal);
 }
 
 static objpool__sleeper objpool__hand_over(objpool__state *state, void *object) {
@@ -5006,12 +5000,10 @@ static objpool__sleeper objpool__hand_over(objpool__state *state, void *object) 
 /* Tells the first, a thread that is not due, to look for itself. Under the commons lock; the caller wakes who is returned. */
 static objpool__sleeper objpool__call_first(objpool__state *state) {
   objpool__queue *queue = &state->queue;
-  objpool__sleeper sleeper = objpool__nobody;
   OBJPOOL_ASSERT(queue->first && !queue->called && !queue->first->async);
   queue->called = true;
   __atomic_store_n(&queue->call, false, __ATOMIC_SEQ_CST); /* one order with the looks at it */
-  sleeper.thread = objpool__signal_set(&((objpool__waiter *)(void *)queue->first)->signal);
-  return sleeper;
+  return (objpool__sleeper)objpool__signal_set(&((objpool__waiter *)(void *)queue->first)->signal);
 }
 
 /* What is idle outside of open slots, or the permit to build, for the first. Under the commons lock. */
@@ -5039,7 +5031,7 @@ static bool objpool__is_there_any(objpool__state *state) {
    and at a moment during the call nothing was idle outside of open slots, and nothing could be built. */
 static bool objpool__serve(objpool__state *state) {
   while (__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
-    objpool__sleeper sleeper = objpool__nobody;
+    objpool__sleeper sleeper = 0;
     void *object;
     bool served = false;
     objpool__lock(&state->commons.lock);
@@ -6002,9 +5994,7 @@ OBJPOOL__INLINE void objpool__uncached_peak(objpool__state *state, uint64_t dept
 /* The commonest acquire in one go. */
 static void *objpool__uncached_quick(objpool__state *state) {
   objpool__cache *cache = objpool__mine(state);
-  const objpool__description *as = &state->as;
-  bool validates = as->type.validate && (as->type.validate_on & OBJPOOL_ON_ACQUIRE);
-  if (!cache || validates || as->type.handles || as->type.timed || as->on_event || OBJPOOL__LOAD(state->gate.ended) ||
+  if (!cache || state->looks || state->as.type.handles || state->as.on_event || OBJPOOL__LOAD(state->gate.ended) ||
       OBJPOOL__LOAD(state->queue.due))
     return NULL;
   objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
@@ -6012,7 +6002,7 @@ static void *objpool__uncached_quick(objpool__state *state) {
   void *object = node->objects[0];
   OBJPOOL_ASSERT(objpool__is_idle(state, object) && *objpool__node_of(state, object) == node);
   objpool__tag_in_use(state, object);
-  OBJPOOL__SHOW(object, as->type.size);
+  OBJPOOL__SHOW(object, state->as.type.size);
   objpool__count(&cache->slot.acquires);
   objpool__uncached_peak(state, OBJPOOL__LOAD(node->depth) - 1); /* its own still: it is written by a push */
   return object;
@@ -6027,28 +6017,6 @@ static size_t objpool__uncached_idle(objpool__state *state) {
   return (size_t)objpool__depot_depth(&state->depot, &state->depot.full) + OBJPOOL__LOAD(state->commons.aside_count);
 }
 
-static objpool__found objpool__uncached_find(objpool__state *state, objpool__quest *quest) {
-  objpool__depot *depot = &state->depot;
-  objpool__commons *commons = &state->commons;
-  for (;;) {
-    if (objpool__serve_due(state)) return objpool__find_place(state, quest);
-    uint64_t head = __atomic_load_n(&depot->full, __ATOMIC_SEQ_CST); /* in one order with the loads below */
-    quest->object = objpool__stack_pop(depot);
-    if (quest->object) return OBJPOOL__OBJECT;
-    bool gathering =
-        __atomic_load_n(&commons->gathering, __ATOMIC_SEQ_CST); /* what is idle may be in a trimmer's hands */
-    if (gathering || __atomic_load_n(&commons->aside_count, __ATOMIC_SEQ_CST)) { /* or set aside */
-      objpool__lock(&commons->lock);
-      quest->object = objpool__aside_pop(state);
-      objpool__unlock(&commons->lock);
-      if (quest->object) return OBJPOOL__OBJECT;
-      continue;
-    }
-    if (quest->how != OBJPOOL__TRY && !quest->permit && objpool__reserve(state)) return OBJPOOL__PERMIT;
-    if (!objpool__number(head) && head == __atomic_load_n(&depot->full, __ATOMIC_SEQ_CST)) return OBJPOOL__NOTHING;
-  }
-}
-
 /* See 3: that moment is the look at `alive`. */
 OBJPOOL__INLINE bool objpool__uncached_refuses(const objpool__state *state, bool may_build) {
   const objpool__commons *commons = &state->commons;
@@ -6059,6 +6027,26 @@ OBJPOOL__INLINE bool objpool__uncached_refuses(const objpool__state *state, bool
          (!may_build || objpool__is_full(&state->limits)) &&
          head == __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST) &&
          resizes == __atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST);
+}
+
+static objpool__found objpool__uncached_find(objpool__state *state, objpool__quest *quest) {
+  objpool__commons *commons = &state->commons;
+  bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
+  for (;;) {
+    if (objpool__serve_due(state)) return objpool__find_place(state, quest);
+    quest->object = objpool__stack_pop(&state->depot);
+    if (quest->object) return OBJPOOL__OBJECT;
+    /* what is idle may be in a trimmer's hands, or set aside; relaxed, both: objpool__uncached_refuses looks again */
+    if (OBJPOOL__LOAD(commons->gathering) || OBJPOOL__LOAD(commons->aside_count)) {
+      objpool__lock(&commons->lock);
+      quest->object = objpool__aside_pop(state);
+      objpool__unlock(&commons->lock);
+      if (quest->object) return OBJPOOL__OBJECT;
+      continue;
+    }
+    if (may_build && objpool__reserve(state)) return OBJPOOL__PERMIT;
+    if (objpool__uncached_refuses(state, may_build)) return OBJPOOL__NOTHING;
+  }
 }
 
 /* Onto the stack, unless max_idle lie there. */
@@ -6093,7 +6081,7 @@ OBJPOOL__INLINE bool objpool__unlocked_put(objpool__state *state, void *object,
     if (surplus) return false;
   }
   if (OBJPOOL__LOAD(state->queue.due)) { /* saves the way over the stack */
-    objpool__sleeper sleeper = objpool__nobody;
+    objpool__sleeper sleeper = 0;
     objpool__lock(&state->commons.lock);
     bool handed = state->queue.due;
     if (handed) sleeper = objpool__hand_over(state, object);
@@ -6262,35 +6250,6 @@ static void *objpool__bounded_pop_hidden(objpool__state *state) {
   return object;
 }
 
-static objpool__found objpool__bounded_find(objpool__state *state, objpool__quest *quest) {
-  objpool__limits *limits = &state->limits;
-  bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
-  for (unsigned turns = 0;;) {
-    if (objpool__serve_due(state)) return objpool__find_place(state, quest);
-    /* seq_cst, all of these: in one order, see 2 */
-    uint64_t changes = __atomic_load_n(&state->word->changes, __ATOMIC_SEQ_CST), left;
-    uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
-    size_t aside = __atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST);
-    size_t most = __atomic_load_n(&limits->max_objects, __ATOMIC_SEQ_CST);
-    bool full = most && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) >= most;
-    unsigned place = objpool__word_pop(state->word, &left);
-    quest->object =
-        place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(state);
-    if (quest->object) return OBJPOOL__OBJECT;
-    bool changing = changes % OBJPOOL__CHANGE != 0;
-    if (changing || aside) {
-      quest->object = objpool__bounded_pop_hidden(state);
-      if (quest->object) return OBJPOOL__OBJECT;
-      if (changing) objpool__pause(&turns); /* an end of a reservation, a few instructions long */
-    }
-    if (may_build && objpool__reserve(state)) return OBJPOOL__PERMIT;
-    if (!changing && !aside && (full || !may_build) && !objpool__number(head) &&
-        head == __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST) &&
-        changes == __atomic_load_n(&state->word->changes, __ATOMIC_SEQ_CST))
-      return OBJPOOL__NOTHING;
-  }
-}
-
 /* See 2: that moment is the look at the word. */
 OBJPOOL__INLINE bool objpool__bounded_refuses(const objpool__state *state, bool may_build) {
   const objpool__word *word = state->word;
@@ -6301,6 +6260,27 @@ OBJPOOL__INLINE bool objpool__bounded_refuses(const objpool__state *state, bool 
          (!may_build || objpool__is_full(&state->limits)) && !__atomic_load_n(&word->idle, __ATOMIC_SEQ_CST) &&
          head == __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST) &&
          changes == __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST);
+}
+
+static objpool__found objpool__bounded_find(objpool__state *state, objpool__quest *quest) {
+  bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
+  uint64_t left;
+  for (unsigned turns = 0;;) {
+    if (objpool__serve_due(state)) return objpool__find_place(state, quest);
+    unsigned place = objpool__word_pop(state->word, &left);
+    quest->object =
+        place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(state);
+    if (quest->object) return OBJPOOL__OBJECT;
+    /* relaxed, both: objpool__bounded_refuses looks again */
+    bool changing = OBJPOOL__LOAD(state->word->changes) % OBJPOOL__CHANGE != 0;
+    if (changing || OBJPOOL__LOAD(state->commons.aside_count)) {
+      quest->object = objpool__bounded_pop_hidden(state);
+      if (quest->object) return OBJPOOL__OBJECT;
+      if (changing) objpool__pause(&turns); /* an end of a reservation, a few instructions long */
+    }
+    if (may_build && objpool__reserve(state)) return OBJPOOL__PERMIT;
+    if (objpool__bounded_refuses(state, may_build)) return OBJPOOL__NOTHING;
+  }
 }
 
 /* Looks whether a new peak of idle begins. It is one if nothing moved elsewhere around the look at the word. */
@@ -6508,7 +6488,7 @@ static objpool__found objpool__commons_find(objpool__state *state, objpool__ques
   objpool__found found;
   bool handed;
   do {
-    objpool__sleeper sleeper = objpool__nobody;
+    objpool__sleeper sleeper = 0;
     found = OBJPOOL__NOTHING;
     objpool__lock(&state->commons.lock);
     bool due = state->queue.due, places = due && !state->queue.builders; /* the first gets objects, and places */
@@ -6587,7 +6567,7 @@ static size_t objpool__cached_push_some(objpool__state *state, void *const *obje
 
 static objpool__fits objpool__commons_put(objpool__state *state, void *object) {
   objpool__fits fits = OBJPOOL__FITS;
-  objpool__sleeper sleeper = objpool__nobody;
+  objpool__sleeper sleeper = 0;
   objpool__lock(&state->commons.lock);
   if (objpool__has_surplus(&state->limits))
     fits = OBJPOOL__TOO_MANY;
@@ -6965,7 +6945,8 @@ static void objpool__gather_begin(objpool__state *state) {
   objpool__commons *commons = &state->commons;
   objpool__lock(&commons->lock);
   objpool__change_begins(state);
-  __atomic_store_n(&commons->gathering, true, __ATOMIC_SEQ_CST); /* before the first pop: see objpool__uncached_find */
+  __atomic_store_n(&commons->gathering, true,
+                   __ATOMIC_SEQ_CST); /* before the first pop: see objpool__uncached_refuses */
 }
 
 static void objpool__gather_end(objpool__state *state) {
@@ -7435,10 +7416,6 @@ static const objpool__engine *objpool__choose_engine(bool alone, size_t rounds, 
                   : &objpool__uncached_engine;
 }
 
-static bool objpool__looks(const objpool_type *type) {
-  return type->timed || (type->validate && (type->validate_on & OBJPOOL_ON_ACQUIRE));
-}
-
 static void objpool__state_free(objpool__state *state) {
   objpool_allocator allocator = state->config.allocator;
   objpool__mutex *locks[4] = {&state->commons.lock, &state->gate.revoke_lock, &state->memory.growth_lock,
@@ -7542,13 +7519,13 @@ static bool objpool__copy_name(objpool__state *state, const char *name) {
   return true;
 }
 
-/* What its options mean for the paths of an object. plain: there is no hook and no event, nothing to wipe, and neither
-   generation nor time to note. */
+/* What its options mean for the paths of an object. */
 static void objpool__learn(objpool__state *state) {
   const objpool_type *type = &state->as.type;
-  state->looks = objpool__looks(type);
-  state->plain = !(state->as.restore || state->as.on_event || type->reset || type->validate || type->wipe ||
-                   type->handles || type->timed);
+  state->looks = type->timed || (type->validate && (type->validate_on & OBJPOOL_ON_ACQUIRE));
+  state->restores = state->describe ? state->as.restore != NULL
+                                    : type->reset || (type->validate && (type->validate_on & OBJPOOL_ON_RELEASE));
+  state->plain = !(state->looks || state->restores || state->as.on_event || type->wipe || type->handles);
 }
 
 /* A new state, not yet seen by anyone; NULL with EINVAL or ENOMEM. */
@@ -7892,8 +7869,8 @@ OBJPOOL__INLINE objpool__found objpool__seek(objpool__state *state, objpool__que
   return quest->patience ? objpool__seek_patiently(state, quest) : state->engine->find(state, quest);
 }
 
-/* An idle object that was found is in use, unless it is outdated, or proves invalid: then it is gone, and its reservation, where that may
-   become a new object, is kept. */
+/* An idle object that was found is in use, unless it is outdated, or proves invalid: then it is gone, and its reservation,
+   where that may become a new object, is kept. */
 OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest) {
   void *object = quest->object;
   OBJPOOL_ASSERT(objpool__is_idle(state, object));
@@ -7973,7 +7950,6 @@ OBJPOOL__INLINE void *objpool__acquire_found(objpool__state *state, objpool__que
 /* An object from where the engine finds one, or a new one; NULL: as above. */
 OBJPOOL__INLINE void *objpool__acquire_once(objpool__state *state, objpool__quest *quest) {
   objpool__found found = objpool__seek(state, quest);
-
   if (found == OBJPOOL__NOTHING && quest->permit) {
     found = OBJPOOL__PERMIT;
     quest->permit = false;
@@ -8194,7 +8170,7 @@ OBJPOOL_API void objpool__drop_outdated(objpool *pool, objpool__describe *descri
   objpool__drop_as(pool, describe, object, OBJPOOL__EXPIRED);
 }
 
-/* The same, and its user said so. */
+/* It is broken, as its user says. */
 OBJPOOL_API void objpool__drop_discarded(objpool *pool, objpool__describe *describe, void *object) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, describe);
@@ -8745,9 +8721,7 @@ OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__wal
 /* Whether a release does no more than leave the object idle. */
 static bool objpool__releases_plainly(const objpool__state *state) {
   const objpool__description *as = &state->as;
-  bool hooks = state->describe ? as->restore != NULL
-                               : as->type.reset || (as->type.validate && (as->type.validate_on & OBJPOOL_ON_RELEASE));
-  return !hooks && !as->type.wipe && !as->type.timed && !as->type.tracked && !as->on_event &&
+  return !state->restores && !as->type.wipe && !as->type.timed && !as->type.tracked && !as->on_event &&
          !OBJPOOL__LOAD(state->limits.surplus);
 }
 
@@ -9222,7 +9196,6 @@ OBJPOOL_API size_t objpool_trim_some(objpool *pool, size_t keep, size_t most) {
 
 OBJPOOL_API size_t objpool_clear(objpool *pool) { return objpool__trim_as(pool, 0, SIZE_MAX, OBJPOOL_EVENT_CLEAR); }
 
-/* Forgets every idle object; its memory stays. It is as if each was acquired and extracted. */
 OBJPOOL_API size_t objpool_refresh(objpool *pool) {
   int saved = errno;
   objpool__state *state = objpool__state_checked(pool);
@@ -9239,6 +9212,7 @@ OBJPOOL_API size_t objpool_refresh(objpool *pool) {
   return gone;
 }
 
+/* Forgets every idle object; its memory stays. It is as if each was acquired and extracted. */
 OBJPOOL_API size_t objpool_abandon(objpool *pool) {
   int saved = errno;
   objpool__state *state = objpool__state_checked(pool);
@@ -9525,7 +9499,7 @@ OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
 static void objpool__send_away(objpool__state *state) {
   bool more;
   do {
-    objpool__sleeper sleeper = objpool__nobody;
+    objpool__sleeper sleeper = 0;
     objpool__lock(&state->commons.lock);
     more = state->queue.first != NULL;
     if (more) {
@@ -9765,7 +9739,8 @@ static const objpool__field objpool__fields[] = {
 enum { OBJPOOL__FIELDS = sizeof objpool__fields / sizeof *objpool__fields };
 OBJPOOL__STATIC_ASSERT(OBJPOOL__FIELDS == sizeof(objpool_stats) / sizeof(uint64_t), "a field has no name");
 
-/* What all have waited so far, those who wait now included; it never falls. */
+/* What all have waited so far, those who wait now included; it never falls, but that of a local pool may for a moment where
+   another thread looks. */
 static uint64_t objpool__wait_ns(objpool__state *state, uint64_t *waiting) {
   uint64_t began_ns;
   size_t again;
@@ -10760,7 +10735,7 @@ static void objpool__set_aside(objpool__state *state) {
   OBJPOOL_ASSERT(!commons->aside && !commons->aside_count);
   commons->aside = all;
   objpool__room_add(&state->limits, -(int64_t)count);               /* what popping gave back */
-  __atomic_store_n(&commons->aside_count, count, __ATOMIC_SEQ_CST); /* see objpool__uncached_find */
+  __atomic_store_n(&commons->aside_count, count, __ATOMIC_SEQ_CST); /* see objpool__uncached_refuses */
   objpool__gather_end(state);
   objpool__unhold(&state->gate);
   state->engine->settle(state); /* releases must ask */

@@ -45,14 +45,19 @@ static void use(object *taken) {
   OPAQUE(taken);
 }
 
-static __attribute__((noinline)) void run_pair(object_pool *pool, long count) {
-  for (long i = 0; i < count; i++) {
-    object *taken = object_pool_acquire(pool);
-    use(taken);
-    object_pool_release(pool, taken);
-    __asm__ volatile("" : : : "memory");
+#define RUN_PAIRS(name, kind)                                                 \
+  static __attribute__((noinline)) void name(kind##_pool *pool, long count) { \
+    for (long i = 0; i < count; i++) {                                        \
+      object *taken = kind##_pool_acquire(pool);                              \
+      use(taken);                                                             \
+      kind##_pool_release(pool, taken);                                       \
+      __asm__ volatile("" : : : "memory");                                    \
+    }                                                                         \
   }
-}
+RUN_PAIRS(run_pair, object)
+RUN_PAIRS(run_reset, reset)
+RUN_PAIRS(run_handles, handles)
+RUN_PAIRS(run_timed, timed)
 
 static __attribute__((noinline)) void run_tested(object_pool *pool, long count) {
   for (long i = 0; i < count; i++) {
@@ -91,15 +96,6 @@ static __attribute__((noinline)) void run_try(object_pool *pool, long count) {
   }
 }
 
-static __attribute__((noinline)) void run_reset(reset_pool *pool, long count) {
-  for (long i = 0; i < count; i++) {
-    object *taken = reset_pool_acquire(pool);
-    use(taken);
-    reset_pool_release(pool, taken);
-    __asm__ volatile("" : : : "memory");
-  }
-}
-
 static __attribute__((noinline)) void run_typeless(objpool *pool, long count) {
   for (long i = 0; i < count; i++) {
     object *taken = (object *)objpool_acquire(pool);
@@ -125,24 +121,6 @@ static __attribute__((noinline)) void run_many(object_pool *pool, long count) {
     if (object_pool_acquire_many(pool, held, 64) != 64) exit(1);
     for (int i = 0; i < 64; i++) use(held[i]);
     object_pool_release_many(pool, held, 64);
-  }
-}
-
-static __attribute__((noinline)) void run_handles(handles_pool *pool, long count) {
-  for (long i = 0; i < count; i++) {
-    object *taken = handles_pool_acquire(pool);
-    use(taken);
-    handles_pool_release(pool, taken);
-    __asm__ volatile("" : : : "memory");
-  }
-}
-
-static __attribute__((noinline)) void run_timed(timed_pool *pool, long count) {
-  for (long i = 0; i < count; i++) {
-    object *taken = timed_pool_acquire(pool);
-    use(taken);
-    timed_pool_release(pool, taken);
-    __asm__ volatile("" : : : "memory");
   }
 }
 

@@ -2,18 +2,11 @@
 #ifndef LIFECYCLE_H
 #define LIFECYCLE_H
 
+#include "../require.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define REQUIRE(condition)                                                                                           \
-  do {                                                                                                               \
-    if (!(condition)) {                                                                                              \
-      fprintf(stderr, "%s:%d: this should hold: %s (errno: %s)\n", __FILE__, __LINE__, #condition, strerror(errno)); \
-      abort();                                                                                                       \
-    }                                                                                                                \
-  } while (0)
 
 /* The first argument as a count, or what is usual. */
 static inline long count_from(int argument_count, char **argument, long usual) {

@@ -6,6 +6,7 @@
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
+#include "stress.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,14 +16,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define REQUIRE(condition)                                                                                           \
-  do {                                                                                                               \
-    if (!(condition)) {                                                                                              \
-      fprintf(stderr, "%s:%d: this should hold: %s (errno: %s)\n", __FILE__, __LINE__, #condition, strerror(errno)); \
-      abort();                                                                                                       \
-    }                                                                                                                \
-  } while (0)
 
 #define POOLS 3
 #define MAX_THREADS 256
@@ -68,14 +61,6 @@ struct worker {
   long operations; /* to do in this round */
   uint64_t random;
 };
-
-static uint64_t next_random(uint64_t *state) {
-  uint64_t x = *state;
-  x ^= x << 13;
-  x ^= x >> 7;
-  x ^= x << 17;
-  return *state = x;
-}
 
 static void stamp(struct record *record, int from, int to) {
   if (__atomic_exchange_n(&record->owner, to, __ATOMIC_RELAXED) != from || record->alive != 1) {

@@ -6,6 +6,7 @@
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
+#include "stress.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,14 +14,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#define REQUIRE(condition)                                                                                           \
-  do {                                                                                                               \
-    if (!(condition)) {                                                                                              \
-      fprintf(stderr, "%s:%d: this should hold: %s (errno: %s)\n", __FILE__, __LINE__, #condition, strerror(errno)); \
-      abort();                                                                                                       \
-    }                                                                                                                \
-  } while (0)
 
 enum {
   POOLS = 4,
@@ -52,14 +45,6 @@ typedef struct worker {
   uint64_t random;
   uint64_t remembered[POOLS][REMEMBERED];
 } worker;
-
-static uint64_t next_random(uint64_t *state) {
-  uint64_t x = *state;
-  x ^= x << 13;
-  x ^= x >> 7;
-  x ^= x << 17;
-  return *state = x;
-}
 
 static uint64_t name_of(thing_pool_handle handle) { return (uint64_t)handle.generation << 32 | handle.index; }
 static thing_pool_handle handle_by(uint64_t name) {

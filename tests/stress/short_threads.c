@@ -5,6 +5,7 @@
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
+#include "../require.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,14 +14,6 @@
 #include <unistd.h>
 
 #define AT_ONCE 8
-
-#define REQUIRE(condition)                                                                                           \
-  do {                                                                                                               \
-    if (!(condition)) {                                                                                              \
-      fprintf(stderr, "%s:%d: this should hold: %s (errno: %s)\n", __FILE__, __LINE__, #condition, strerror(errno)); \
-      abort();                                                                                                       \
-    }                                                                                                                \
-  } while (0)
 
 struct record {
   long number;

@@ -128,6 +128,21 @@ static void stand_in_line(objpool *from, request *waits, int64_t timeout_ns) {
 static void take_all(objpool *from, void **objects, int count) {
   for (int i = 0; i < count; i++) assert_non_null(objects[i] = objpool_acquire(from));
 }
+
+/* A pool whose objects are all out, and requests that do not wait yet. */
+static objpool *begin_full(int kind, void **out, request *requests, int count) {
+  objpool *from = begin(kind);
+  loop_begins();
+  make_requests(requests, count);
+  take_all(from, out, CAP);
+  return from;
+}
+/* The same, and they all wait. */
+static objpool *begin_with_waiters(int kind, void **out, request *requests, int count, int64_t timeout_ns) {
+  objpool *from = begin_full(kind, out, requests, count);
+  for (int i = 0; i < count; i++) stand_in_line(from, &requests[i], timeout_ns);
+  return from;
+}
 static void end(objpool *ended) {
   objpool_stats stats = objpool_snapshot(ended);
   counts_add_up(&stats);
@@ -297,12 +312,9 @@ static void errors_of_acquire_come_at_once(void **unused) {
 static void time_that_is_up_is_told_by_run_and_next_ns_says_when(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
-    objpool *from = begin(kind);
     request requests[5];
     void *out[CAP];
-    loop_begins();
-    make_requests(requests, 5);
-    take_all(from, out, CAP);
+    objpool *from = begin_full(kind, out, requests, 5);
     assert_int_equal(objpool_loop_next_ns(&loop), -1);
     stand_in_line(from, &requests[0], -1);
     assert_int_equal(objpool_loop_next_ns(&loop), -1);
@@ -496,13 +508,9 @@ static void ready_may_acquire_release_cancel_and_free_its_waiter(void **unused) 
 
 static void run_that_ends_early_wakes_once_more(void **unused) {
   (void)unused;
-  objpool *from = begin(BOUNDED);
   request requests[3];
   void *out[CAP];
-  loop_begins();
-  make_requests(requests, 3);
-  take_all(from, out, CAP);
-  for (int i = 0; i < 3; i++) stand_in_line(from, &requests[i], -1);
+  objpool *from = begin_with_waiters(BOUNDED, out, requests, 3, -1);
   objpool_release_many(from, out, CAP);
   assert_int_equal(count_read(&wakes), 2);
   assert_int_equal(objpool_loop_run(&loop, 0), 0);
@@ -521,12 +529,9 @@ static void run_that_ends_early_wakes_once_more(void **unused) {
 static void close_sends_waiters_away_and_the_pool_may_go_before_they_hear(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
-    objpool *from = begin(kind);
     request requests[4];
     void *out[CAP];
-    loop_begins();
-    make_requests(requests, 4);
-    take_all(from, out, CAP);
+    objpool *from = begin_full(kind, out, requests, 4);
     for (int i = 0; i < 4; i++) stand_in_line(from, &requests[i], i % 2 ? -1 : second);
     objpool_release(from, out[0]); /* served before the close: it has its object */
     assert_int_equal(count_read(&wakes), 1);
@@ -555,13 +560,9 @@ static void close_sends_waiters_away_and_the_pool_may_go_before_they_hear(void *
 static void create_under_way_at_a_close_ends_and_its_object_goes(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
-    objpool *from = begin(kind);
     request requested;
     void *out[CAP];
-    loop_begins();
-    make_requests(&requested, 1);
-    take_all(from, out, CAP);
-    stand_in_line(from, &requested, -1);
+    objpool *from = begin_with_waiters(kind, out, &requested, 1, -1);
     objpool_discard(from, out[0]); /* it has the permit */
     objpool_close(from);
     objpool_release(from, out[1]);
@@ -578,13 +579,9 @@ static void object_that_proves_invalid_is_replaced_by_run(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
     if (kind == PLAIN || kind == PLAIN_LOCAL) continue;
-    objpool *from = begin(kind);
     request requests[2];
     void *out[CAP];
-    loop_begins();
-    make_requests(requests, 2);
-    take_all(from, out, CAP);
-    for (int i = 0; i < 2; i++) stand_in_line(from, &requests[i], -1);
+    objpool *from = begin_with_waiters(kind, out, requests, 2, -1);
     long before = count_read(&created);
     count_set(&invalid, 1);
     objpool_release(from, out[0]);
@@ -617,13 +614,9 @@ static void replacement_that_cannot_be_built_is_for_whoever_waits_next(void **un
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
     if (kind == PLAIN || kind == PLAIN_LOCAL) continue;
-    objpool *from = begin(kind);
     request requests[2];
     void *out[CAP];
-    loop_begins();
-    make_requests(requests, 2);
-    take_all(from, out, CAP);
-    for (int i = 0; i < 2; i++) stand_in_line(from, &requests[i], -1);
+    objpool *from = begin_with_waiters(kind, out, requests, 2, -1);
     objpool_discard(from, out[0]);
     count_set(&refuses, 1);
     assert_int_equal(objpool_loop_run(&loop, 1), 1);
@@ -640,13 +633,9 @@ static void replacement_that_cannot_be_built_is_for_whoever_waits_next(void **un
 static void resize_serves_those_who_wait(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
-    objpool *from = begin(kind);
     request requests[2];
     void *out[CAP];
-    loop_begins();
-    make_requests(requests, 2);
-    take_all(from, out, CAP);
-    for (int i = 0; i < 2; i++) stand_in_line(from, &requests[i], -1);
+    objpool *from = begin_with_waiters(kind, out, requests, 2, -1);
     assert_true(objpool_resize(from, OBJPOOL_UNCHANGED, CAP + 2));
     assert_int_equal(run(), 2);
     for (int i = 0; i < 2; i++) objpool_release(from, requests[i].object);
@@ -706,12 +695,9 @@ static void cancels(void *from, void *waiter) { (void)objpool_cancel((objpool *)
 static void mistakes_panic_and_change_nothing(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
-    objpool *from = begin(kind);
     request requests[3];
     void *out[CAP];
-    loop_begins();
-    make_requests(requests, 3);
-    take_all(from, out, CAP);
+    objpool *from = begin_full(kind, out, requests, 3);
     stand_in_line(from, &requests[0], -1);
     stand_in_line(from, &requests[1], -1);
     assert_true(panics(stands_twice, from, &requests[0].waiter));
