@@ -100,6 +100,15 @@ for heading in $(grep -oE '\]\(#[^)]*\)' "$work/prose" | tr -d '])(#'); do
 done
 echo "ok: every target, file and heading it names exists"
 
+for example in examples/*.c examples/*.cpp; do
+  [ "$example" != examples/start_module_main.cpp ] || continue # the module's other half
+  grep -q "](${example#examples/})" examples/README.md || { echo "FAILED: examples/README.md lacks $example"; exit 1; }
+done
+for file in $(grep -oE '\]\([^):#]+\)' examples/README.md | tr -d '])('); do
+  [ -e "examples/$file" ] || { echo "FAILED: examples/README.md names what is not there: $file"; exit 1; }
+done
+echo "ok: examples/README.md names every example"
+
 # the tables are whole: each field of the configuration, each function that a pool has
 for field in $(sed -n '/^typedef struct objpool_config {/,/^}/s/^  [^;/]*[ *]\([a-z_]*\)\( OBJPOOL__0\)\?;.*/\1/p' objpool.h); do
   grep -q "^| \`$field\`.*| " README.md || { echo "FAILED: the table of the configuration lacks $field"; exit 1; }
