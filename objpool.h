@@ -5747,8 +5747,8 @@ static uint64_t objpool__use_read(const objpool__state *state, const void *objec
                                   uint64_t *began) {
   const objpool__use *use = objpool__use_of(state, object);
   uint64_t turn = __atomic_load_n(&use->turn, __ATOMIC_ACQUIRE); /* see 2, all of these */
-  if (!(turn & 1)) return 0;
   *began = __atomic_load_n(&use->began, __ATOMIC_ACQUIRE);
+  if (!(turn & 1)) return 0;
   hold->object = object;
   hold->uses = (turn - __atomic_load_n(&use->first, __ATOMIC_ACQUIRE) + 1) / 2;
   hold->site = (const void *)(uintptr_t)__atomic_load_n(&use->site, __ATOMIC_ACQUIRE);
@@ -6401,7 +6401,7 @@ OBJPOOL__INLINE objpool__slot *objpool__counting_slot(const objpool__state *stat
 /* A plain acquire; NULL: nothing was done, and all else is to be looked at. Two locked instructions a pair with its release. */
 OBJPOOL__INLINE void *objpool__bounded_acquire(objpool__state *state, objpool__slot *slot) {
   objpool__word *word = state->word;
-  uint64_t left;
+  uint64_t left = 0;
   if (OBJPOOL__UNLIKELY(!OBJPOOL__LOAD(word->plain_acquire) || slot == &objpool__no_slot)) return OBJPOOL__NULL;
   unsigned place = objpool__word_pop(word, &left);
   if (OBJPOOL__UNLIKELY(place == OBJPOOL__NO_BIT)) return OBJPOOL__NULL;
@@ -9608,19 +9608,19 @@ OBJPOOL__INLINE bool objpool__acquire_any(objpool *pool, objpool__how how, int64
 }
 
 OBJPOOL_API void *objpool_acquire(objpool *pool) {
-  void *object;
+  void *object = NULL;
   if (OBJPOOL__LIKELY(objpool__acquire_any(pool, OBJPOOL__ACQUIRE, 0, &object))) return object;
   return objpool__acquire_untyped(pool, OBJPOOL__ACQUIRE, 0, OBJPOOL__CALLER);
 }
 
 OBJPOOL_API void *objpool_try_acquire(objpool *pool) {
-  void *object;
+  void *object = NULL;
   if (OBJPOOL__LIKELY(objpool__acquire_any(pool, OBJPOOL__TRY, 0, &object))) return object;
   return objpool__acquire_untyped(pool, OBJPOOL__TRY, 0, OBJPOOL__CALLER);
 }
 
 OBJPOOL_API void *objpool_acquire_for(objpool *pool, int64_t timeout_ns) {
-  void *object;
+  void *object = NULL;
   if (OBJPOOL__LIKELY(objpool__acquire_any(pool, OBJPOOL__WAIT, timeout_ns, &object))) return object;
   return objpool__acquire_untyped(pool, OBJPOOL__WAIT, timeout_ns, OBJPOOL__CALLER);
 }
@@ -9680,7 +9680,7 @@ OBJPOOL__INLINE size_t objpool__acquire_each(objpool *pool, objpool__describe *d
   objpool__state *state = count > 0 ? objpool__state_of(pool, describe) : NULL;
   size_t got = 0;
   if (!state) return 0;
-  for (void *object; got < count; objects[got++] = object) {
+  for (void *object = NULL; got < count; objects[got++] = object) {
     if (OBJPOOL__UNLIKELY(!objpool__acquire_any(pool, OBJPOOL__ACQUIRE, 0, &object)))
       object = objpool__acquire_untyped(pool, OBJPOOL__ACQUIRE, 0, site);
     if (OBJPOOL__UNLIKELY(!object)) break;
