@@ -204,6 +204,9 @@ OBJPOOL_DEFINE(record_pool, struct record, opt.create = build, opt.reset = tidy,
 OBJPOOL_DEFINE(local_pool, struct record, opt.create = build, opt.destroy = take_down, opt.local = true);
 OBJPOOL_DEFINE(plain_pool, struct record, opt.local = true);
 OBJPOOL_DEFINE(wiping_pool, struct record, opt.create = build, opt.destroy = take_down, opt.wipe = true);
+OBJPOOL_DEFINE(handle_pool, struct record, opt.create = build, opt.destroy = take_down, opt.handles = true, opt.tracked = true);
+OBJPOOL_DEFINE(timed_pool, struct record, opt.create = build, opt.destroy = take_down, opt.timed = true);
+OBJPOOL_SIZES(buffers, 64, 1024);
 
 struct page {
   _Alignas(4096) char bytes[4096];
@@ -230,6 +233,9 @@ static struct {
   plain_pool plain;
   wiping_pool wiping;
   page_pool pages;
+  handle_pool handles;
+  timed_pool timed;
+  buffers buffers;
   objpool untyped;
   long blocks; /* what the capped pool has of its own allocator */
 } all;
@@ -489,6 +495,146 @@ static bool open_pool(record_pool *pool, const objpool_config *config) {
   return false;
 }
 
+/* What is held is told, each once, however little memory there is for that, and each of its handles names it. */
+static void count_hold(const objpool_hold *hold, void *user) {
+  REQUIRE(((const struct record *)hold->object)->number == 1);
+  ++*(long *)user;
+}
+
+static void use_handles(handle_pool *pool) {
+  enum { HELD = 80 }; /* more than a look at holds has room for without memory */
+  struct record *held[HELD];
+  handle_pool_handle handles[HELD];
+  long holds = 0;
+  errno = 0;
+  size_t count = handle_pool_acquire_many(pool, held, HELD);
+  REQUIRE(count == HELD || failed_as_documented());
+  for (size_t i = 0; i < count; i++) handles[i] = handle_pool_handle_of(pool, held[i]);
+  if (pool->base.state) REQUIRE(objpool_each_held(&pool->base, 0, count_hold, &holds) == count && holds == (long)count);
+  for (size_t i = 0; i < count; i++) REQUIRE(handle_pool_get(pool, handles[i]) == held[i]);
+  for (size_t i = 0; i < count; i += 2) REQUIRE(handle_pool_release_handle(pool, handles[i]));
+  for (size_t i = 0; i < count; i++) REQUIRE(handle_pool_get(pool, handles[i]) == (i % 2 ? held[i] : NULL));
+  REQUIRE(handle_pool_release_all(pool) == count / 2);
+  counters_agree(&pool->base, 0);
+  handle_pool_clear(pool);
+  for (size_t i = 0; i < count; i++) REQUIRE(handle_pool_get(pool, handles[i]) == NULL);
+}
+
+/* What a refresh outdates is built anew, or leaves its place. A reserve is had in one piece or not at all. */
+static void use_timed(timed_pool *pool) {
+  enum { RESERVED = 6 };
+  struct record *held[RESERVED];
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.reserve = RESERVED;
+  config.max_objects = RESERVED;
+  config.cache_size = OBJPOOL_NO_CACHE;
+  config.max_lifetime_ns = (uint64_t)OBJPOOL_SECONDS(3600);
+  if (!timed_pool_init(pool, &config)) {
+    REQUIRE(errno == ENOMEM && !pool->base.state);
+    return;
+  }
+  errno = 0;
+  size_t count = timed_pool_acquire_many(pool, held, RESERVED);
+  REQUIRE(count == RESERVED || failed_as_documented());
+  counters_agree(&pool->base, count);
+  timed_pool_release_many(pool, held, count / 2);
+  size_t idle = (size_t)timed_pool_stats(pool).idle;
+  REQUIRE(timed_pool_refresh(pool) == idle);
+  timed_pool_release_many(pool, held + count / 2, count - count / 2);
+  REQUIRE(timed_pool_stats(pool).idle == 0 && timed_pool_stats(pool).expired == count);
+  struct record *renewed = timed_pool_acquire(pool);
+  REQUIRE(renewed || failed_as_documented());
+  timed_pool_release(pool, renewed);
+  counters_agree(&pool->base, 0);
+  timed_pool_destroy(pool);
+}
+
+/* Buffers that no class holds, too; and one that cannot grow is as it was. */
+static void use_buffers(buffers *set) {
+  objpool_config config;
+  objpool_buffer held[4];
+  memset(&config, 0, sizeof config);
+  config.name = "buffers";
+  if (!buffers_init(set, &config))
+    REQUIRE(failed_as_documented()); /* then it is all-zero, and made by the first acquire */
+  uint64_t in_use = 0;
+  for (int i = 0; i < 4; i++) {
+    size_t size = (size_t)50 << 3 * i;
+    held[i] = buffers_acquire(set, size);
+    REQUIRE(held[i].bytes ? held[i].capacity >= size : failed_as_documented());
+    if (held[i].bytes) memset(held[i].bytes, 'x', held[i].capacity);
+    in_use += held[i].bytes != NULL;
+  }
+  for (int i = 0; i < 4; i++) {
+    if (!held[i].bytes) continue;
+    size_t before = held[i].capacity;
+    objpool_buffer more = buffers_grow(set, held[i], 2 * before);
+    REQUIRE(more.bytes || failed_as_documented());
+    if (more.bytes) held[i] = more;
+    for (size_t at = 0; at < before; at++) REQUIRE(held[i].bytes[at] == 'x');
+    REQUIRE(buffers_stats(set).in_use == in_use);
+  }
+  for (int i = 0; i < 4; i++) buffers_release(set, held[i]);
+  REQUIRE(buffers_stats(set).in_use == 0);
+  buffers_destroy(set);
+}
+
+struct told {
+  record_pool_waiter waiter;
+  struct record *record;
+  int error;
+};
+
+static void is_told(record_pool_waiter *waiter, struct record *record, int error) {
+  struct told *told = (struct told *)waiter;
+  told->record = record;
+  told->error = error;
+}
+
+static void wake_nobody(void *user) { (void)user; } /* the loop is run anyway */
+
+/* Waiters of an event loop: who stands in line is told, whatever fails; at the end the pool is closed. */
+static void use_loop(void (*wake)(void *user)) {
+  objpool_loop loop;
+  record_pool pool;
+  objpool_config config;
+  struct told told[3];
+  memset(&config, 0, sizeof config);
+  memset(&pool, 0, sizeof pool);
+  memset(told, 0, sizeof told);
+  config.max_objects = 1;
+  if (!objpool_loop_init(&loop, wake, NULL)) {
+    REQUIRE((errno == ENOMEM || errno == ENOSYS) && !loop.state);
+    return;
+  }
+  open_pool(&pool, &config);
+  struct record *held = record_pool_acquire(&pool);
+  REQUIRE(held || failed_as_documented());
+  bool waits = record_pool_resize(&pool, OBJPOOL_UNCHANGED, 1) && held;
+  for (int i = 0; waits && i < 3; i++) {
+    told[i].error = EINPROGRESS;
+    if (record_pool_acquire_async(&pool, &told[i].waiter, &loop, -1, is_told)) abort(); /* the only one is held */
+    REQUIRE(errno == EINPROGRESS || errno == ENOMEM);
+    if (errno != EINPROGRESS) told[i].error = errno;
+  }
+  if (held) record_pool_discard(&pool, held); /* so the first builds another one */
+  objpool_loop_run(&loop, SIZE_MAX);
+  record_pool_release(&pool, told[0].record);
+  bool cancelled = told[1].error == EINPROGRESS && record_pool_cancel(&pool, &told[1].waiter);
+  objpool_loop_run(&loop, SIZE_MAX);
+  record_pool_close(&pool);
+  objpool_loop_run(&loop, SIZE_MAX);
+  for (int i = 0; waits && i < 3; i++) {
+    REQUIRE(told[i].error != EINPROGRESS || (i == 1 && cancelled));
+    if (i) record_pool_release(&pool, told[i].record);
+  }
+  REQUIRE(record_pool_drain(&pool, OBJPOOL_SECONDS(10)));
+  counters_agree(&pool.base, 0);
+  objpool_loop_destroy(&loop);
+  record_pool_destroy(&pool);
+}
+
 static void play(void) {
   objpool_config config;
   char text[4096];
@@ -521,6 +667,11 @@ static void play(void) {
   use_pages(&all.pages);
   use_untyped(&all.untyped);
   use_many(&all.plain, &all.pages);
+  use_handles(&all.handles);
+  use_timed(&all.timed);
+  use_buffers(&all.buffers);
+  use_loop(NULL);
+  use_loop(wake_nobody);
   use_fleet();
 }
 
@@ -536,6 +687,7 @@ static void close_all(void) {
   plain_pool_destroy(&all.plain);
   wiping_pool_destroy(&all.wiping);
   page_pool_destroy(&all.pages);
+  handle_pool_destroy(&all.handles);
   objpool_destroy(&all.untyped);
   REQUIRE(built == 0);
   REQUIRE(all.blocks == 0);

@@ -50,7 +50,9 @@ static objpool_config config_of(int variant) {
 }
 enum { VARIANTS = 7 };
 
-static long many_of(const objpool_config *config) { return config->max_objects ? (long)config->max_objects : (long)MANY; }
+static long many_of(const objpool_config *config) {
+  return config->max_objects ? (long)config->max_objects : (long)MANY;
+}
 
 /* The same for a pool type P. */
 #define EACH_TESTS(P)                                                                                      \
@@ -210,6 +212,11 @@ static long many_of(const objpool_config *config) { return config->max_objects ?
         assert_ptr_equal(one, object);                                                                     \
         assert_int_equal(P##_release_all(&pool), 1);                                                       \
       }                                                                                                    \
+      long before = count_read(&allocations); /* nothing of it stays: no block is kept, no slot closed */  \
+      assert_int_equal(pool.base.state->blocks.walks, 0);                                                  \
+      assert_int_equal(pool.base.state->gate.hold, 0);                                                     \
+      P##_clear(&pool);                                                                                    \
+      assert_true(count_read(&allocations) < before);                                                      \
       P##_destroy(&pool);                                                                                  \
     }                                                                                                      \
   }

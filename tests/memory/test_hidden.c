@@ -91,6 +91,13 @@ static void in_this_pool(objpool *pool) {
   objpool_release(pool, keeper);
 }
 
+/* What release_all gives back. */
+static void all_at_once(objpool *pool, bool are_idle) {
+  static thing *held[MANY];
+  for (size_t i = 0; !are_idle && i < MANY; i++) assert_non_null(held[i] = (thing *)objpool_acquire(pool));
+  for (size_t i = 0; are_idle && i < MANY; i++) assert_true(hidden(held[i]));
+}
+
 #define IN(P, size)                        \
   do {                                     \
     static P pool;                         \
@@ -100,6 +107,9 @@ static void in_this_pool(objpool *pool) {
     config.ignore_pressure = true;         \
     assert_true(P##_init(&pool, &config)); \
     in_this_pool(&pool.base);              \
+    all_at_once(&pool.base, false);        \
+    (void)P##_release_all(&pool);          \
+    all_at_once(&pool.base, true);         \
     P##_destroy(&pool);                    \
   } while (0)
 

@@ -10,17 +10,41 @@ static int clock_with_more(clockid_t clock, struct timespec *now) {
   now->tv_sec += count_read(&added_s);
   return result;
 }
+/* A thread that says so wakes late: it comes out of the system when it is let. */
+static __thread bool wakes_late;
+static long late_ones_stay;
+static long system_call(long number, ...) {
+  va_list list;
+  long argument[6];
+  va_start(list, number);
+  for (size_t i = 0; i < COUNT_OF(argument); i++) argument[i] = va_arg(list, long);
+  va_end(list);
+  long result = syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+  int error = errno;
+  while (wakes_late && count_read(&late_ones_stay)) sched_yield();
+  errno = error;
+  return result;
+}
 #define clock_gettime(clock, now) clock_with_more(clock, now)
+#define syscall system_call
 #define OBJPOOL_IMPLEMENTATION
 #include "thing.h"
+#undef syscall
 #undef clock_gettime
 
 static const int64_t second = INT64_C(1000000000);
 
 static long tries, refusals, no_memory; /* of create; that are still to come; of the allocator */
+static objpool *calls_next;             /* in the next create: an object comes back, and goes again */
+static void *comes_back;
 static bool is_created(thing *object, void *context) {
   (void)object, (void)context;
   count_add(&tries, 1);
+  if (calls_next) {
+    objpool_release(calls_next, comes_back);
+    comes_back = objpool_try_acquire(calls_next);
+    calls_next = NULL;
+  }
   if (count_read(&refusals) == 0) return true;
   count_add(&refusals, -1);
   return false;
@@ -375,6 +399,11 @@ static void *waits_for_one(void *from) {
   return object;
 }
 
+static void *wakes_late_with_one(void *from) {
+  wakes_late = true;
+  return waits_for_one(from);
+}
+
 static void thread_tries_again_and_is_served_meanwhile(void **unused) {
   (void)unused;
   for (int kind = 0; kind < LOCAL; kind++) {
@@ -461,6 +490,46 @@ static void place_that_comes_free_is_for_the_first_thread_that_was_not_refused(v
   }
 }
 
+/* While the first in line builds, the next one, a thread, is called for an object that another takes before it looks. Then create
+   refuses, and the first stands in front of it once more: what comes back now is for one of the two. */
+static void thread_that_was_called_and_is_first_no_longer_keeps_nobody_waiting(void **unused) {
+  (void)unused;
+  config.fair_after_ns = UINT64_MAX; /* nobody is due */
+  config.retry_create_ns = (uint64_t)(1000000 * second);
+  for (int kind = 0; kind < LOCAL; kind++) {
+    if (kind == UNCAPPED) continue;
+    objpool *from = begin(kind);
+    void *out[2], *handed;
+    request waits;
+    loop_begins();
+    for (int i = 0; i < 2; i++) assert_non_null(out[i] = objpool_acquire(from));
+    stand_in_line(from, &waits, -1);
+    pthread_t thread = start_thread(wakes_late_with_one, from);
+    WAIT_UNTIL(objpool_snapshot(from).waiting == 2);
+    objpool_discard(from, out[0]); /* the place is for the first */
+    count_set(&refusals, 1000);
+    comes_back = out[1];
+    calls_next = from;
+    count_set(&late_ones_stay, 1);
+    assert_int_equal(run(), 0);
+    assert_null(calls_next);
+    count_set(&late_ones_stay, 0);
+    if (comes_back) objpool_release(from, comes_back);
+    WAIT_UNTIL((run(), objpool_snapshot(from).waiting) == 1);
+    if (waits.told) objpool_release(from, waits.object);
+    pthread_join(thread, &handed);
+    assert_ptr_equal(handed, out[1]);
+    objpool_release(from, handed);
+    if (!waits.told) {
+      assert_int_equal(run(), 1);
+      objpool_release(from, waits.object);
+    }
+    assert_ptr_equal(waits.object, out[1]);
+    assert_int_equal(waits.told, 1);
+    end(from);
+  }
+}
+
 /* Every acquire ends, however often create refuses. */
 enum { TURNS = SCALED(5000, 1500, 500) };
 static long refuses_every;
@@ -522,6 +591,7 @@ int main(void) {
       cmocka_unit_test_setup(thread_tries_again_and_is_served_meanwhile, setup),
       cmocka_unit_test_setup(thread_behind_one_that_was_refused_gets_the_place, setup),
       cmocka_unit_test_setup(place_that_comes_free_is_for_the_first_thread_that_was_not_refused, setup),
+      cmocka_unit_test_setup(thread_that_was_called_and_is_first_no_longer_keeps_nobody_waiting, setup),
       cmocka_unit_test_setup(no_wake_up_is_lost_where_create_refuses_now_and_then, setup),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
