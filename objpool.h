@@ -1502,7 +1502,8 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
 
 /* ------------------------------------------------------------------------------------------------------ >>define */
 
-/* A user's own variable may be called opt; a hook of the wrong type is an error in C, as it is in C++. */
+/* A user's own variable may be called opt, or as a parameter of what is generated (pool, object, timeout_ns: editors show these);
+   a hook of the wrong type is an error in C, as it is in C++. */
 #ifdef __cplusplus
 #define OBJPOOL__STRICT
 #else
@@ -1578,16 +1579,16 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
                                static_cast<int64_t>(reinterpret_cast<uintptr_t>(objpool__n)), objpool__s);     \
   }
 /* templates: there only when used, since an immovable T has no extract */
-#define OBJPOOL__EXTRACT(name)                                                                                   \
-  OBJPOOL__MADE_OF(objpool__value, name##_objpool_value)                                                         \
-  OBJPOOL__MUST_USE objpool__value name##_extract(name##_objpool_pool *objpool__p, objpool__value *objpool__o) { \
-    return objpool__cxx<objpool__value>::extract(&objpool__p->base, name##_objpool_describe, objpool__o);        \
-  }                                                                                                              \
-  OBJPOOL__MADE_OF(objpool__guard, name##_guard)                                                                 \
-  OBJPOOL__MUST_USE                                                                                              \
-  typename objpool__guard::objpool__value name##_guard_extract(objpool__guard *objpool__g) {                     \
-    if (!name##_guard_mut(objpool__g)) return objpool__cxx<typename objpool__guard::objpool__value>::none();     \
-    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                      \
+#define OBJPOOL__EXTRACT(name)                                                                          \
+  OBJPOOL__MADE_OF(objpool__value, name##_objpool_value)                                                \
+  OBJPOOL__MUST_USE objpool__value name##_extract(name *pool, objpool__value *object) {                 \
+    return objpool__cxx<objpool__value>::extract(&pool->base, name##_objpool_describe, object);         \
+  }                                                                                                     \
+  OBJPOOL__MADE_OF(objpool__guard, name##_guard)                                                        \
+  OBJPOOL__MUST_USE                                                                                     \
+  typename objpool__guard::objpool__value name##_guard_extract(objpool__guard *guard) {                 \
+    if (!name##_guard_mut(guard)) return objpool__cxx<typename objpool__guard::objpool__value>::none(); \
+    return name##_extract(guard->pool, name##_guard_take(guard));                                       \
   }
 #define OBJPOOL__KIND(T)                                                                              \
   static_assert(objpool__kind<T>::value != 1, "OBJPOOL_DEFINE: T is void");                           \
@@ -1811,21 +1812,20 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
   typedef struct name##_objpool_pool name##_objpool_pool;
 #define OBJPOOL__CXX_MEMBERS(name)
 #define OBJPOOL__MAKE_BY(name)
-#define OBJPOOL__EXTRACT(name)                                                                                 \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                             \
-      name##_objpool_value name##_extract(name##_objpool_pool *objpool__p, name##_objpool_value *objpool__o) { \
-    static name##_objpool_value objpool__zero;                                                                 \
-    name##_objpool_value objpool__v;                                                                           \
-    if (!objpool__claim(&objpool__p->base, name##_objpool_describe, objpool__o)) return objpool__zero;         \
-    __builtin_memcpy((void *)&objpool__v, objpool__o, sizeof objpool__v); /* T may have const members */       \
-    objpool__forget(&objpool__p->base, name##_objpool_describe, objpool__o);                                   \
-    return objpool__v;                                                                                         \
-  }                                                                                                            \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value name##_guard_extract(                  \
-      name##_guard *objpool__g) {                                                                              \
-    static name##_objpool_value objpool__zero;                                                                 \
-    if (!name##_guard_mut(objpool__g)) return objpool__zero;                                                   \
-    return name##_extract(objpool__g->pool, name##_guard_take(objpool__g));                                    \
+#define OBJPOOL__EXTRACT(name)                                                                                         \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value name##_extract(name *pool,                     \
+                                                                                       name##_objpool_value *object) { \
+    static name##_objpool_value objpool__zero;                                                                         \
+    name##_objpool_value objpool__v;                                                                                   \
+    if (!objpool__claim(&pool->base, name##_objpool_describe, object)) return objpool__zero;                           \
+    __builtin_memcpy((void *)&objpool__v, object, sizeof objpool__v); /* T may have const members */                   \
+    objpool__forget(&pool->base, name##_objpool_describe, object);                                                     \
+    return objpool__v;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value name##_guard_extract(name##_guard *guard) {    \
+    static name##_objpool_value objpool__zero;                                                                         \
+    if (!name##_guard_mut(guard)) return objpool__zero;                                                                \
+    return name##_extract(guard->pool, name##_guard_take(guard));                                                      \
   }
 #define OBJPOOL__KIND(T)                                                               \
   _Static_assert(!__builtin_types_compatible_p(T, void), "OBJPOOL_DEFINE: T is void"); \
@@ -1862,282 +1862,264 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
 
 #define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
 
-#define OBJPOOL__DEFINE(name, T, ...)                                                                                  \
-  OBJPOOL__CXX_BEGINS                                                                                                  \
-  typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */         \
-  OBJPOOL__KIND(name##_objpool_value)                                                                                  \
-  OBJPOOL__POOL(name)                                                                                                  \
-  typedef struct name##_guard {                                                                                        \
-    OBJPOOL__GUARD_TYPES(name)                                                                                         \
-    name##_objpool_value *object;                                                                                      \
-    name##_objpool_pool *pool;                                                                                         \
-  } name##_guard;                                                                                                      \
-  typedef struct name##_handle {                                                                                       \
-    uint32_t index, generation;                                                                                        \
-  } name##_handle;                                                                                                     \
-  typedef struct name##_waiter {                                                                                       \
-    objpool__async base;                                                                                               \
-    void *user;                                                                                                        \
-    void (*objpool__ready)(struct name##_waiter *, name##_objpool_value *, int);                                       \
-  } name##_waiter;                                                                                                     \
-  typedef struct name##_objpool_options {                                                                              \
-    bool (*create)(name##_objpool_value *, void *);                                                                    \
-    void (*reset)(name##_objpool_value *, void *);                                                                     \
-    bool (*validate)(name##_objpool_value *, void *);                                                                  \
-    void (*destroy)(name##_objpool_value *, void *);                                                                   \
-    void (*on_event)(const objpool_event *, void *);                                                                   \
-    unsigned validate_on;                                                                                              \
-    bool local, wipe, handles, timed, tracked;                                                                         \
-  } name##_objpool_options;                                                                                            \
-  OBJPOOL__OPTIONS_BEGIN                                                                                               \
-  OBJPOOL__CHOSEN name##_objpool_options name##_objpool_chosen(void) {                                                 \
-    name##_objpool_options opt = OBJPOOL__ZERO;                                                                        \
-    __VA_ARGS__;                                                                                                       \
-    return opt;                                                                                                        \
-  }                                                                                                                    \
-  OBJPOOL__OPTIONS_END                                                                                                 \
-  OBJPOOL__MAKES(name)                                                                                                 \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {           \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    OBJPOOL__CATCH(                                                                                                    \
-        return OBJPOOL__CREATE(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c))        \
-  }                                                                                                                    \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {         \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    OBJPOOL__CATCH(return !objpool__s.validate || objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))   \
-  }                                                                                                                    \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_restore(void *objpool__o, void *objpool__c) {          \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    OBJPOOL__CATCH(if (objpool__s.reset) objpool__s.reset(OBJPOOL__VALUE(name, objpool__o), objpool__c);               \
-                   return !objpool__s.validate ||                                                                      \
-                          (objpool__s.validate_on && !(objpool__s.validate_on & OBJPOOL_ON_RELEASE)) ||                \
-                          objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))                           \
-  }                                                                                                                    \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_destroy(void *objpool__o, void *objpool__c)            \
-      OBJPOOL__NOEXCEPT {                                                                                              \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                  \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                        \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                       \
-    objpool__description objpool__d = OBJPOOL__ZERO;                                                                   \
-    objpool__d.type.size = sizeof(name##_objpool_value);                                                               \
-    objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                     \
-    objpool__d.type.create =                                                                                           \
-        OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_create) : OBJPOOL__NULL;     \
-    objpool__d.restore =                                                                                               \
-        objpool__s.reset ||                                                                                            \
-                (objpool__s.validate && (!objpool__s.validate_on || (objpool__s.validate_on & OBJPOOL_ON_RELEASE)))    \
-            ? OBJPOOL__THAT(name##_objpool_restore)                                                                    \
-            : OBJPOOL__NULL;                                                                                           \
-    objpool__d.resets = objpool__s.reset != OBJPOOL__NULL;                                                             \
-    objpool__d.called = #name;                                                                                         \
-    objpool__d.type.validate = objpool__s.validate ? OBJPOOL__THAT(name##_objpool_validate) : OBJPOOL__NULL;           \
-    objpool__d.type.destroy =                                                                                          \
-        OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_destroy) : OBJPOOL__NULL;   \
-    objpool__d.type.validate_on = objpool__s.validate_on                                                               \
-                                      ? objpool__s.validate_on                                                         \
-                                      : OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);              \
-    objpool__d.type.local = objpool__s.local;                                                                          \
-    objpool__d.type.wipe = objpool__s.wipe;                                                                            \
-    objpool__d.type.handles = objpool__s.handles;                                                                      \
-    objpool__d.type.timed = objpool__s.timed;                                                                          \
-    objpool__d.type.tracked = objpool__s.tracked;                                                                      \
-    objpool__d.on_event = objpool__s.on_event;                                                                         \
-    return objpool__d;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {           \
-    *objpool__d = name##_objpool_is();                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name##_objpool_pool *objpool__p,                   \
-                                                                    const objpool_config *objpool__c) {                \
-    return objpool__init(&objpool__p->base, name##_objpool_describe, objpool__c);                                      \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name##_objpool_pool *objpool__p) {                                \
-    objpool_destroy(&objpool__p->base);                                                                                \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_objpool_acquire(name##_objpool_pool *objpool__p,         \
-                                                                              objpool__how objpool__w,                 \
-                                                                              int64_t objpool__t,                      \
-                                                                              const void *objpool__s) {                \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,   \
-                                                    objpool__w, objpool__t, objpool__s));                              \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire(                               \
-      name##_objpool_pool *objpool__p) {                                                                               \
-    return name##_objpool_acquire(objpool__p, OBJPOOL__ACQUIRE, 0, OBJPOOL__SITE(name));                               \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_try_acquire(                           \
-      name##_objpool_pool *objpool__p) {                                                                               \
-    return name##_objpool_acquire(objpool__p, OBJPOOL__TRY, 0, OBJPOOL__SITE(name));                                   \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                     \
-      name##_objpool_value *name##_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                  \
-    return name##_objpool_acquire(objpool__p, OBJPOOL__WAIT, objpool__t, OBJPOOL__SITE(name));                         \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name##_objpool_pool *objpool__p,                                  \
-                                                     name##_objpool_value *objpool__o) {                               \
-    objpool__release_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_discard(name##_objpool_pool *objpool__p,                                  \
-                                                     name##_objpool_value *objpool__o) {                               \
-    objpool__discard_as(&objpool__p->base, objpool__o, name##_objpool_is(), name##_objpool_describe);                  \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE size_t name##_acquire_many(name##_objpool_pool *objpool__p,         \
-                                                                              name##_objpool_value **objpool__o,       \
-                                                                              size_t objpool__n) {                     \
-    if (name##_objpool_is().type.tracked)                                                                              \
-      return objpool__acquire_many_at(&objpool__p->base, name##_objpool_describe,                                      \
-                                      OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objpool__o)), objpool__n,           \
-                                      OBJPOOL__SITE(name));                                                            \
-    return objpool__acquire_many(&objpool__p->base, name##_objpool_describe,                                           \
-                                 OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objpool__o)), objpool__n);               \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_release_many(name##_objpool_pool *objpool__p,                             \
-                                                          name##_objpool_value *const *objpool__o,                     \
-                                                          size_t objpool__n) {                                         \
-    while (objpool__n-- > 0) name##_release(objpool__p, *objpool__o++);                                                \
-  }                                                                                                                    \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_tell(objpool__async *objpool__w, void *objpool__o,     \
-                                                                     int objpool__e) {                                 \
-    name##_waiter *objpool__n = OBJPOOL__CAST(name##_waiter *, OBJPOOL__CAST(void *, objpool__w));                     \
-    objpool__n->objpool__ready(objpool__n, OBJPOOL__VALUE(name, objpool__o), objpool__e);                              \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire_async(                         \
-      name##_objpool_pool *objpool__p, name##_waiter *objpool__w, objpool_loop *objpool__l, int64_t objpool__t,        \
-      void (*objpool__r)(name##_waiter *, name##_objpool_value *, int)) {                                              \
-    if (!objpool__w->base.loop) objpool__w->objpool__ready = objpool__r;                                               \
-    return OBJPOOL__VALUE(name, objpool__acquire_async(&objpool__p->base, name##_objpool_describe, &objpool__w->base,  \
-                                                       objpool__l, objpool__t, OBJPOOL__THAT(name##_objpool_tell),     \
-                                                       OBJPOOL__SITE(name)));                                          \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED bool name##_cancel(name##_objpool_pool *objpool__p, name##_waiter *objpool__w) {      \
-    return objpool__cancel(&objpool__p->base, &objpool__w->base);                                                      \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_warmup(name##_objpool_pool *objpool__p, size_t objpool__n) {            \
-    return objpool__bind(&objpool__p->base, name##_objpool_describe) ? objpool_warmup(&objpool__p->base, objpool__n)   \
-                                                                     : 0;                                              \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name##_objpool_pool *objpool__p, size_t objpool__n) {              \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim(&objpool__p->base, objpool__n) : 0;                    \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_clear(name##_objpool_pool *objpool__p) {                                \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_clear(&objpool__p->base) : 0;                               \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim_some(name##_objpool_pool *objpool__p, size_t objpool__n,           \
-                                                         size_t objpool__i) {                                          \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_trim_some(&objpool__p->base, objpool__n, objpool__i) : 0;   \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_close(name##_objpool_pool *objpool__p) {                                  \
-    if (objpool__bind(&objpool__p->base, name##_objpool_describe)) objpool_close(&objpool__p->base);                   \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED bool name##_drain(name##_objpool_pool *objpool__p, int64_t objpool__n) {              \
-    return !OBJPOOL__LOAD(objpool__p->base.state) || objpool_drain(&objpool__p->base, objpool__n);                     \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name##_objpool_pool *objpool__p) {                              \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_abandon(&objpool__p->base) : 0;                             \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_refresh(name##_objpool_pool *objpool__p) {                              \
-    return OBJPOOL__LOAD(objpool__p->base.state) ? objpool_refresh(&objpool__p->base) : 0;                             \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_resize(name##_objpool_pool *objpool__p,                 \
-                                                                      size_t objpool__i, size_t objpool__n) {          \
-    return objpool__bind(&objpool__p->base, name##_objpool_describe) &&                                                \
-           objpool_resize(&objpool__p->base, objpool__i, objpool__n);                                                  \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_attach(name##_objpool_pool *objpool__p) {               \
-    return objpool__attach(&objpool__p->base, name##_objpool_describe);                                                \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_memory_for(size_t objpool__n, size_t objpool__i) {                      \
-    return objpool__memory_for(name##_objpool_describe, objpool__n, objpool__i);                                       \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_rebind(name##_objpool_pool *objpool__p) {               \
-    return objpool__rebind(&objpool__p->base, name##_objpool_describe);                                                \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name##_objpool_pool *objpool__p) {                   \
-    objpool_stats objpool__s = objpool_snapshot(&objpool__p->base);                                                    \
-    objpool__s.object_size = sizeof(name##_objpool_value);                                                             \
-    return objpool__s;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_reset_stats(name##_objpool_pool *objpool__p) {                            \
-    objpool_reset_stats(&objpool__p->base);                                                                            \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_handle name##_handle_of(const name##_objpool_pool *objpool__p,                 \
-                                                                const name##_objpool_value *objpool__o) {              \
-    name##_handle objpool__h = {0, 0};                                                                                 \
-    if (name##_objpool_is().type.handles && objpool__o &&                                                              \
-        (!OBJPOOL__CHECKED ||                                                                                          \
-         OBJPOOL__LIKELY(                                                                                              \
-             !objpool__differs(objpool__tag_of(objpool__p->base.key, objpool__o),                                      \
-                               OBJPOOL__CAST(const uintptr_t *, OBJPOOL__CAST(const void *, objpool__o)) - 1)) ||      \
-         objpool__handle_checked(&objpool__p->base, name##_objpool_describe, objpool__o))) {                           \
-      objpool__h.index = objpool__place_of(objpool__o)->index;                                                         \
-      objpool__h.generation = OBJPOOL__LOAD(objpool__place_of(objpool__o)->generation);                                \
-    }                                                                                                                  \
-    return objpool__h;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_get(const name##_objpool_pool *objpool__p,               \
-                                                                  name##_handle objpool__h) {                          \
-    return OBJPOOL__VALUE(name, objpool__get(&objpool__p->base, &objpool__h));                                         \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED bool name##_release_handle(name##_objpool_pool *objpool__p,                           \
-                                                            name##_handle objpool__h) {                                \
-    return objpool__release_handle_as(&objpool__p->base, objpool__h.index, objpool__h.generation, name##_objpool_is(), \
-                                      name##_objpool_describe);                                                        \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool__walk name##_objpool_walk(name##_objpool_pool *objpool__p) {                  \
-    return objpool__walk_begin(&objpool__p->base);                                                                     \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_objpool_next(objpool__walk *objpool__w,                  \
-                                                                           objpool__stretch *objpool__s) {             \
-    return OBJPOOL__VALUE(name, objpool__walk_next(objpool__w, objpool__s, name##_objpool_is().type.handles,           \
-                                                   name##_objpool_is().type.local));                                   \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_release_all(name##_objpool_pool *objpool__p) {                          \
-    return objpool__release_all(&objpool__p->base, name##_objpool_describe);                                           \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(                                  \
-      name##_objpool_pool *objpool__p) {                                                                               \
-    name##_guard objpool__g = {name##_objpool_acquire(objpool__p, OBJPOOL__ACQUIRE, 0, OBJPOOL__SITE(name)),           \
-                               objpool__p};                                                                            \
-    return objpool__g;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE                                                                     \
-      name##_guard name##_guard_acquire_for(name##_objpool_pool *objpool__p, int64_t objpool__t) {                     \
-    name##_guard objpool__g = {name##_objpool_acquire(objpool__p, OBJPOOL__WAIT, objpool__t, OBJPOOL__SITE(name)),     \
-                               objpool__p};                                                                            \
-    return objpool__g;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_take(name##_guard *objpool__g) {                   \
-    name##_objpool_value *objpool__o = objpool__g->object;                                                             \
-    objpool__g->object = OBJPOOL__NULL;                                                                                \
-    return objpool__o;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *objpool__g) {                                 \
-    if (objpool__g->object) name##_release(objpool__g->pool, name##_guard_take(objpool__g));                           \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_discard(name##_guard *objpool__g) {                                 \
-    if (objpool__g->object) name##_discard(objpool__g->pool, name##_guard_take(objpool__g));                           \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *objpool__g) {          \
-    name##_guard objpool__m = *objpool__g;                                                                             \
-    objpool__g->object = OBJPOOL__NULL;                                                                                \
-    return objpool__m;                                                                                                 \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value const *name##_guard_ref(const name##_guard *objpool__g) {        \
-    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
-      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);       \
-    return objpool__g->object;                                                                                         \
-  }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_mut(name##_guard *objpool__g) {                    \
-    if (OBJPOOL__UNLIKELY(!objpool__g->object))                                                                        \
-      objpool__empty_guard(objpool__g->pool ? &objpool__g->pool->base : OBJPOOL__NULL, name##_objpool_describe);       \
-    return objpool__g->object;                                                                                         \
-  }                                                                                                                    \
-  OBJPOOL__MAKE_BY(name)                                                                                               \
-  OBJPOOL__EXTRACT(name)                                                                                               \
-  OBJPOOL__CXX_MEMBERS(name)                                                                                           \
-  OBJPOOL__CXX_ENDS                                                                                                    \
+#define OBJPOOL__DEFINE(name, T, ...)                                                                                 \
+  OBJPOOL__CXX_BEGINS                                                                                                 \
+  typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */        \
+  OBJPOOL__KIND(name##_objpool_value)                                                                                 \
+  OBJPOOL__POOL(name)                                                                                                 \
+  typedef struct name##_guard {                                                                                       \
+    OBJPOOL__GUARD_TYPES(name)                                                                                        \
+    name##_objpool_value *object;                                                                                     \
+    name##_objpool_pool *pool;                                                                                        \
+  } name##_guard;                                                                                                     \
+  typedef struct name##_handle {                                                                                      \
+    uint32_t index, generation;                                                                                       \
+  } name##_handle;                                                                                                    \
+  typedef struct name##_waiter {                                                                                      \
+    objpool__async base;                                                                                              \
+    void *user;                                                                                                       \
+    void (*objpool__ready)(struct name##_waiter *, name##_objpool_value *, int);                                      \
+  } name##_waiter;                                                                                                    \
+  typedef struct name##_objpool_options {                                                                             \
+    bool (*create)(name##_objpool_value *, void *);                                                                   \
+    void (*reset)(name##_objpool_value *, void *);                                                                    \
+    bool (*validate)(name##_objpool_value *, void *);                                                                 \
+    void (*destroy)(name##_objpool_value *, void *);                                                                  \
+    void (*on_event)(const objpool_event *, void *);                                                                  \
+    unsigned validate_on;                                                                                             \
+    bool local, wipe, handles, timed, tracked;                                                                        \
+  } name##_objpool_options;                                                                                           \
+  OBJPOOL__OPTIONS_BEGIN                                                                                              \
+  OBJPOOL__CHOSEN name##_objpool_options name##_objpool_chosen(void) {                                                \
+    name##_objpool_options opt = OBJPOOL__ZERO;                                                                       \
+    __VA_ARGS__;                                                                                                      \
+    return opt;                                                                                                       \
+  }                                                                                                                   \
+  OBJPOOL__MAKES(name)                                                                                                \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {          \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
+    OBJPOOL__CATCH(                                                                                                   \
+        return OBJPOOL__CREATE(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c))       \
+  }                                                                                                                   \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {        \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
+    OBJPOOL__CATCH(return !objpool__s.validate || objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))  \
+  }                                                                                                                   \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_restore(void *objpool__o, void *objpool__c) {         \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
+    OBJPOOL__CATCH(if (objpool__s.reset) objpool__s.reset(OBJPOOL__VALUE(name, objpool__o), objpool__c);              \
+                   return !objpool__s.validate ||                                                                     \
+                          (objpool__s.validate_on && !(objpool__s.validate_on & OBJPOOL_ON_RELEASE)) ||               \
+                          objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))                          \
+  }                                                                                                                   \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_destroy(void *objpool__o, void *objpool__c)           \
+      OBJPOOL__NOEXCEPT {                                                                                             \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
+    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                 \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                       \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
+    objpool__description objpool__d = OBJPOOL__ZERO;                                                                  \
+    objpool__d.type.size = sizeof(name##_objpool_value);                                                              \
+    objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                    \
+    objpool__d.type.create =                                                                                          \
+        OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_create) : OBJPOOL__NULL;    \
+    objpool__d.restore =                                                                                              \
+        objpool__s.reset ||                                                                                           \
+                (objpool__s.validate && (!objpool__s.validate_on || (objpool__s.validate_on & OBJPOOL_ON_RELEASE)))   \
+            ? OBJPOOL__THAT(name##_objpool_restore)                                                                   \
+            : OBJPOOL__NULL;                                                                                          \
+    objpool__d.resets = objpool__s.reset != OBJPOOL__NULL;                                                            \
+    objpool__d.called = #name;                                                                                        \
+    objpool__d.type.validate = objpool__s.validate ? OBJPOOL__THAT(name##_objpool_validate) : OBJPOOL__NULL;          \
+    objpool__d.type.destroy =                                                                                         \
+        OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_destroy) : OBJPOOL__NULL;  \
+    objpool__d.type.validate_on = objpool__s.validate_on                                                              \
+                                      ? objpool__s.validate_on                                                        \
+                                      : OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);             \
+    objpool__d.type.local = objpool__s.local;                                                                         \
+    objpool__d.type.wipe = objpool__s.wipe;                                                                           \
+    objpool__d.type.handles = objpool__s.handles;                                                                     \
+    objpool__d.type.timed = objpool__s.timed;                                                                         \
+    objpool__d.type.tracked = objpool__s.tracked;                                                                     \
+    objpool__d.on_event = objpool__s.on_event;                                                                        \
+    return objpool__d;                                                                                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {          \
+    *objpool__d = name##_objpool_is();                                                                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name *pool, const objpool_config *config) {       \
+    return objpool__init(&pool->base, name##_objpool_describe, config);                                               \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name *pool) { objpool_destroy(&pool->base); }                    \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_objpool_acquire(name##_objpool_pool *objpool__p,        \
+                                                                              objpool__how objpool__w,                \
+                                                                              int64_t objpool__t,                     \
+                                                                              const void *objpool__s) {               \
+    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,  \
+                                                    objpool__w, objpool__t, objpool__s));                             \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire(name *pool) {                 \
+    return name##_objpool_acquire(pool, OBJPOOL__ACQUIRE, 0, OBJPOOL__SITE(name));                                    \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_try_acquire(name *pool) {             \
+    return name##_objpool_acquire(pool, OBJPOOL__TRY, 0, OBJPOOL__SITE(name));                                        \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire_for(name *pool,               \
+                                                                                            int64_t timeout_ns) {     \
+    return name##_objpool_acquire(pool, OBJPOOL__WAIT, timeout_ns, OBJPOOL__SITE(name));                              \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name *pool, name##_objpool_value *object) {                      \
+    objpool__release_as(&pool->base, object, name##_objpool_is(), name##_objpool_describe);                           \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_discard(name *pool, name##_objpool_value *object) {                      \
+    objpool__discard_as(&pool->base, object, name##_objpool_is(), name##_objpool_describe);                           \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE size_t name##_acquire_many(name *pool,                             \
+                                                                              name##_objpool_value **objects,         \
+                                                                              size_t count) {                         \
+    if (name##_objpool_is().type.tracked)                                                                             \
+      return objpool__acquire_many_at(&pool->base, name##_objpool_describe,                                           \
+                                      OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objects)), count,                  \
+                                      OBJPOOL__SITE(name));                                                           \
+    return objpool__acquire_many(&pool->base, name##_objpool_describe,                                                \
+                                 OBJPOOL__CAST(void **, OBJPOOL__CAST(void *, objects)), count);                      \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release_many(name *pool, name##_objpool_value *const *objects,           \
+                                                          size_t count) {                                             \
+    while (count-- > 0) name##_release(pool, *objects++);                                                             \
+  }                                                                                                                   \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_tell(objpool__async *objpool__w, void *objpool__o,    \
+                                                                     int objpool__e) {                                \
+    name##_waiter *objpool__n = OBJPOOL__CAST(name##_waiter *, OBJPOOL__CAST(void *, objpool__w));                    \
+    objpool__n->objpool__ready(objpool__n, OBJPOOL__VALUE(name, objpool__o), objpool__e);                             \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire_async(                        \
+      name *pool, name##_waiter *waiter, objpool_loop *loop, int64_t timeout_ns,                                      \
+      void (*ready)(name##_waiter *, name##_objpool_value *, int)) {                                                  \
+    if (!waiter->base.loop) waiter->objpool__ready = ready;                                                           \
+    return OBJPOOL__VALUE(name, objpool__acquire_async(&pool->base, name##_objpool_describe, &waiter->base, loop,     \
+                                                       timeout_ns, OBJPOOL__THAT(name##_objpool_tell),                \
+                                                       OBJPOOL__SITE(name)));                                         \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_cancel(name *pool, name##_waiter *waiter) {                              \
+    return objpool__cancel(&pool->base, &waiter->base);                                                               \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_warmup(name *pool, size_t idle) {                                      \
+    return objpool__bind(&pool->base, name##_objpool_describe) ? objpool_warmup(&pool->base, idle) : 0;               \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name *pool, size_t keep) {                                        \
+    return OBJPOOL__LOAD(pool->base.state) ? objpool_trim(&pool->base, keep) : 0;                                     \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_clear(name *pool) {                                                    \
+    return OBJPOOL__LOAD(pool->base.state) ? objpool_clear(&pool->base) : 0;                                          \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim_some(name *pool, size_t keep, size_t most) {                      \
+    return OBJPOOL__LOAD(pool->base.state) ? objpool_trim_some(&pool->base, keep, most) : 0;                          \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_close(name *pool) {                                                      \
+    if (objpool__bind(&pool->base, name##_objpool_describe)) objpool_close(&pool->base);                              \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_drain(name *pool, int64_t timeout_ns) {                                  \
+    return !OBJPOOL__LOAD(pool->base.state) || objpool_drain(&pool->base, timeout_ns);                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_abandon(name *pool) {                                                  \
+    return OBJPOOL__LOAD(pool->base.state) ? objpool_abandon(&pool->base) : 0;                                        \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_refresh(name *pool) {                                                  \
+    return OBJPOOL__LOAD(pool->base.state) ? objpool_refresh(&pool->base) : 0;                                        \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_resize(name *pool, size_t max_idle,                    \
+                                                                      size_t max_objects) {                           \
+    return objpool__bind(&pool->base, name##_objpool_describe) && objpool_resize(&pool->base, max_idle, max_objects); \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_attach(name *pool) {                                   \
+    return objpool__attach(&pool->base, name##_objpool_describe);                                                     \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_memory_for(size_t objects, size_t threads) {                           \
+    return objpool__memory_for(name##_objpool_describe, objects, threads);                                            \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_rebind(name *pool) {                                   \
+    return objpool__rebind(&pool->base, name##_objpool_describe);                                                     \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name *pool) {                                       \
+    objpool_stats objpool__s = objpool_snapshot(&pool->base);                                                         \
+    objpool__s.object_size = sizeof(name##_objpool_value);                                                            \
+    return objpool__s;                                                                                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_reset_stats(name *pool) { objpool_reset_stats(&pool->base); }            \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_handle name##_handle_of(const name *pool,                                     \
+                                                                const name##_objpool_value *object) {                 \
+    name##_handle objpool__h = {0, 0};                                                                                \
+    if (name##_objpool_is().type.handles && object &&                                                                 \
+        (!OBJPOOL__CHECKED ||                                                                                         \
+         OBJPOOL__LIKELY(                                                                                             \
+             !objpool__differs(objpool__tag_of(pool->base.key, object),                                               \
+                               OBJPOOL__CAST(const uintptr_t *, OBJPOOL__CAST(const void *, object)) - 1)) ||         \
+         objpool__handle_checked(&pool->base, name##_objpool_describe, object))) {                                    \
+      objpool__h.index = objpool__place_of(object)->index;                                                            \
+      objpool__h.generation = OBJPOOL__LOAD(objpool__place_of(object)->generation);                                   \
+    }                                                                                                                 \
+    return objpool__h;                                                                                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_get(const name *pool, name##_handle handle) {           \
+    return OBJPOOL__VALUE(name, objpool__get(&pool->base, &handle));                                                  \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_release_handle(name *pool, name##_handle handle) {                       \
+    return objpool__release_handle_as(&pool->base, handle.index, handle.generation, name##_objpool_is(),              \
+                                      name##_objpool_describe);                                                       \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__walk name##_objpool_walk(name##_objpool_pool *objpool__p) {                 \
+    return objpool__walk_begin(&objpool__p->base);                                                                    \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_objpool_next(objpool__walk *objpool__w,                 \
+                                                                           objpool__stretch *objpool__s) {            \
+    return OBJPOOL__VALUE(name, objpool__walk_next(objpool__w, objpool__s, name##_objpool_is().type.handles,          \
+                                                   name##_objpool_is().type.local));                                  \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_release_all(name *pool) {                                              \
+    return objpool__release_all(&pool->base, name##_objpool_describe);                                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(name *pool) {                    \
+    name##_guard objpool__g = {name##_objpool_acquire(pool, OBJPOOL__ACQUIRE, 0, OBJPOOL__SITE(name)), pool};         \
+    return objpool__g;                                                                                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire_for(name *pool,                  \
+                                                                                         int64_t timeout_ns) {        \
+    name##_guard objpool__g = {name##_objpool_acquire(pool, OBJPOOL__WAIT, timeout_ns, OBJPOOL__SITE(name)), pool};   \
+    return objpool__g;                                                                                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_take(name##_guard *guard) {                       \
+    name##_objpool_value *objpool__o = guard->object;                                                                 \
+    guard->object = OBJPOOL__NULL;                                                                                    \
+    return objpool__o;                                                                                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *guard) {                                     \
+    if (guard->object) name##_release(guard->pool, name##_guard_take(guard));                                         \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_discard(name##_guard *guard) {                                     \
+    if (guard->object) name##_discard(guard->pool, name##_guard_take(guard));                                         \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *guard) {              \
+    name##_guard objpool__m = *guard;                                                                                 \
+    guard->object = OBJPOOL__NULL;                                                                                    \
+    return objpool__m;                                                                                                \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value const *name##_guard_ref(const name##_guard *guard) {            \
+    if (OBJPOOL__UNLIKELY(!guard->object))                                                                            \
+      objpool__empty_guard(guard->pool ? &guard->pool->base : OBJPOOL__NULL, name##_objpool_describe);                \
+    return guard->object;                                                                                             \
+  }                                                                                                                   \
+  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_mut(name##_guard *guard) {                        \
+    if (OBJPOOL__UNLIKELY(!guard->object))                                                                            \
+      objpool__empty_guard(guard->pool ? &guard->pool->base : OBJPOOL__NULL, name##_objpool_describe);                \
+    return guard->object;                                                                                             \
+  }                                                                                                                   \
+  OBJPOOL__MAKE_BY(name)                                                                                              \
+  OBJPOOL__EXTRACT(name)                                                                                              \
+  OBJPOOL__CXX_MEMBERS(name)                                                                                          \
+  OBJPOOL__OPTIONS_END                                                                                                \
+  OBJPOOL__CXX_ENDS                                                                                                   \
   OBJPOOL__STATIC_ASSERT(sizeof(name##_objpool_pool) == sizeof(objpool), "OBJPOOL_DEFINE(...) ends with a semicolon")
 
 #define OBJPOOL__JOIN2(a, b) a##b
