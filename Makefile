@@ -28,7 +28,7 @@ version   = $(shell awk '/define OBJPOOL_VERSION_(MAJOR|MINOR|PATCH) / { printf 
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
-	@echo 'What a target lacks on Debian it installs, as root or by sudo that asks nothing; else it unpacks it below build/packages.'
+	@echo 'What a target lacks on Debian it installs from the network, as root or by sudo that asks nothing; else it unpacks it below build/packages.'
 	@echo 'Times are for two processors; sizes on disk, on a machine with gcc, make and git alone.'
 
 compiler:
@@ -39,13 +39,13 @@ compiler:
 demo: compiler $(BUILD)/examples/word_count ## count the words of FILES="..." (or of this repository) with pools and with malloc: 10 s, nothing to install
 	@$(BUILD)/examples/word_count --compare $(if $(FILES),$(FILES),--seconds 2 $(filter %.c %.h %.md %.sh Makefile,$(own_text)))
 
-test: compiler ## the library's own tests: under 5 minutes; installs cmocka, valgrind, python3 (under 200 MB)
+test: compiler ## the library's own tests: under 5 minutes; installs cmocka, valgrind, pkg-config, python3 (28 MB to fetch, 116 MB on disk)
 	@tests/run
 
 test-all: compiler ## all other tests, with PostgreSQL, nginx, Prometheus, Chromium, clang, spin...: 10 minutes; 2 GB
 	@tests/run --rest
 
-sanitize: ## the tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: 4 minutes; gcc, g++, clang
+sanitize: ## the tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: half an hour; gcc, g++, clang
 	@tests/run --sanitize
 
 examples: compiler ## build all examples into build/examples: half a minute; installs the libraries they use (100 MB)
