@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# What gdb shows with examples/objpool-gdb.py: pools of each engine as their users think of them, also of a core file's kind (nothing is
+# called), and steps that go over what OBJPOOL_DEFINE generated.
+# test-all: gdb
+# needs: gdb
+# shellcheck disable=SC2016 # gdb's own $
+set -eu
+: "${CC:=cc}"
+command -v gdb >/dev/null || { echo "no gdb here (Debian: gdb)"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cat >"$work/desk.c" <<'C'
+#include <pthread.h>
+#include <stdio.h>
+#define OBJPOOL_IMPLEMENTATION
+#include "objpool.h"
+
+struct conn {
+  int queries;
+};
+OBJPOOL_DEFINE(conn_pool, struct conn);
+OBJPOOL_DEFINE(local_pool, struct conn, opt.local = true);
+
+static conn_pool cached, limited, bare, unused;
+static local_pool own;
+
+static void *other(void *user) {
+  struct conn *conns[5];
+  (void)user;
+  if (conn_pool_acquire_many(&cached, conns, 5) != 5) return NULL;
+  conn_pool_release_many(&cached, (struct conn *const *)conns, 4);
+  return conns[4];
+}
+
+static void here(void) { puts("here"); }
+
+int main(void) {
+  pthread_t thread;
+  objpool_config four = {.name = "four", .max_objects = 4};
+  objpool_config no_cache = {.name = "bare", .cache_size = OBJPOOL_NO_CACHE, .warmup = 3};
+  if (!conn_pool_init(&limited, &four) || !conn_pool_init(&bare, &no_cache)) return 1;
+  pthread_create(&thread, NULL, other, NULL);
+  pthread_join(thread, NULL);
+  struct conn *conn = conn_pool_acquire(&cached);
+  struct conn *second = conn_pool_acquire(&limited);
+  struct conn *third = local_pool_acquire(&own);
+  struct conn *fourth = conn_pool_acquire(&bare);
+  here();
+  conn_pool_release(&cached, conn); /* step from here */
+  conn = conn_pool_acquire(&cached);
+  conn_pool_release(&limited, second);
+  local_pool_release(&own, third);
+  conn_pool_release(&bare, fourth);
+  conn_pool_destroy(&unused);
+  return conn == NULL;
+}
+C
+"$CC" -std=c11 -g -O0 -pthread -I. "$work/desk.c" -o "$work/desk"
+
+at() { grep -n "$1" "$work/desk.c" | head -n 1 | cut -d: -f1; }
+timeout 300 gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex "source examples/objpool-gdb.py" -ex "break here" -ex run -ex up \
+  -ex "print cached" -ex "print limited" -ex "print bare" -ex "print own" -ex "print unused" -ex "objpool &cached" -ex "objpool cached" \
+  "$work/desk" >"$work/shown" 2>&1 </dev/null || true
+grep -q 'Breakpoint 1, here' "$work/shown" || { cat "$work/shown"; echo "skipped: gdb runs no program here"; exit 77; }
+says() { grep -qF -- "$1" "$work/shown" || { cat "$work/shown"; echo "FAILED: gdb does not show: $1"; exit 1; }; }
+says '$1 = objpool "conn_pool", cached: 2 in use, 3 idle, max_objects no limit, max_idle no limit, 0 waiting, objects of 4 bytes'
+says '$2 = objpool "four", bounded: 1 in use, 0 idle, max_objects 4,'
+says '$3 = objpool "bare", uncached: 1 in use, 2 idle,'
+says '$4 = objpool "local_pool", local: 1 in use, 0 idle,'
+says '$5 = objpool, not used yet'
+says '0 idle in its cache, 1 acquires, 0 releases'
+says '0 idle in its cache, 5 acquires, 4 releases'
+says '3 idle in a magazine under the lock;'
+says 'objpool wants the address of a pool: objpool &pool'
+echo "ok: pools of every engine, by thread too"
+
+timeout 300 gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex "source examples/objpool-gdb.py" -ex "break $(at 'step from here')" \
+  -ex run -ex step -ex step -ex step -ex step "$work/desk" >"$work/shown" 2>&1 </dev/null || true
+for line in 'conn = conn_pool_acquire(&cached);' 'conn_pool_release(&limited, second);' 'local_pool_release(&own, third);' \
+  'conn_pool_release(&bare, fourth);'; do
+  says "$(at "^  $line")"$'\t'"  $line"
+done
+if grep -q 'objpool.h' "$work/shown"; then cat "$work/shown"; echo "FAILED: a step went into objpool.h"; exit 1; fi
+echo "ok: steps go from line to line"
