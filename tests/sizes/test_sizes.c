@@ -9,6 +9,11 @@ OBJPOOL_SIZES(buffers, 64, 256, 1024, 4096, 65536);
 OBJPOOL_SIZES(one_size, 100);
 OBJPOOL_SIZES(most_sizes, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
 
+OBJPOOL_SIZES(whole_steps, 8, 24, 40, 1016, 1024, 1032, 5000); /* those up to 1024 are looked up in a table */
+OBJPOOL_SIZES(broken_steps, 8, 24, 41, 1016, 1024, 1032);      /* all are compared */
+OBJPOOL_SIZES(small_steps, 16, 64);                            /* what is in the table, and none of the set */
+OBJPOOL_SIZES(large_steps, 1025, 3000);                        /* none is in the table */
+
 OBJPOOL_SIZES(web_buffers, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 16384);
 
 static const size_t classes[] = {64, 256, 1024, 4096, 65536};
@@ -41,6 +46,34 @@ static void buffer_is_of_the_smallest_class_that_holds_it(void **state) {
   assert_int_equal(stats.idle, 5);
   buffers_destroy(&set);
   assert_true(all_zero(&set, sizeof set));
+}
+
+/* Each size up to `most`: the smallest of `sizes` that holds it. */
+#define FINDS(name, most, ...)                                                                                         \
+  do {                                                                                                                 \
+    const size_t sizes[] = {__VA_ARGS__};                                                                              \
+    static name any;                                                                                                   \
+    for (size_t size = 0; size <= (most); size++) {                                                                    \
+      size_t place = 0;                                                                                                \
+      while (place < COUNT_OF(sizes) && sizes[place] < size) place++;                                                  \
+      objpool_buffer buffer = name##_acquire(&any, size);                                                              \
+      assert_int_equal(buffer.capacity, place < COUNT_OF(sizes) ? sizes[place] : size);                                \
+      objpool *class_ = name##_class(&any, size);                                                                      \
+      assert_int_equal(class_ ? objpool_snapshot(class_).object_size : 0, place < COUNT_OF(sizes) ? sizes[place] : 0); \
+      if (class_) assert_int_equal(objpool_snapshot(class_).in_use, 1);                                                \
+      name##_release(&any, buffer);                                                                                    \
+    }                                                                                                                  \
+    assert_int_equal(name##_stats(&any).in_use, 0);                                                                    \
+    name##_destroy(&any);                                                                                              \
+  } while (0)
+
+static void any_size_finds_its_class(void **state) {
+  (void)state;
+  FINDS(whole_steps, 5100, 8, 24, 40, 1016, 1024, 1032, 5000);
+  FINDS(broken_steps, 1100, 8, 24, 41, 1016, 1024, 1032);
+  FINDS(small_steps, 1100, 16, 64);
+  FINDS(large_steps, 3100, 1025, 3000);
+  FINDS(most_sizes, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
 }
 
 static void larger_than_all_is_just_that_size_and_not_kept(void **state) {
@@ -176,6 +209,54 @@ static void trim_takes_the_largest_first_and_is_exact(void **state) {
   assert_true(all_zero(&unused, sizeof unused));
 }
 
+enum { PARKED = 6 };
+static pthread_barrier_t all_have_given, may_leave;
+
+static void *give_and_stay(void *unused) {
+  objpool_buffer held[3 * 20];
+  (void)unused;
+  for (size_t i = 0; i < COUNT_OF(held); i++) held[i] = buffers_acquire(&set, classes[i % 3]);
+  for (size_t i = 0; i < COUNT_OF(held); i++) CHECK(held[i].bytes);
+  for (size_t i = 0; i < COUNT_OF(held); i++) buffers_release(&set, held[i]);
+  pthread_barrier_wait(&all_have_given);
+  pthread_barrier_wait(&may_leave);
+  objpool_buffer again = buffers_acquire(&set, 1000); /* its cache opens again */
+  CHECK(again.bytes);
+  buffers_release(&set, again);
+  return NULL;
+}
+
+static size_t idle_bytes(void) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < COUNT_OF(classes); i++)
+    bytes += (size_t)objpool_snapshot(buffers_class(&set, classes[i])).idle * classes[i];
+  return bytes;
+}
+
+/* Threads that still run have idle buffers of each class in their caches. */
+static void trim_is_exact_whichever_threads_have_them(void **state) {
+  (void)state;
+  pthread_t threads[PARKED];
+  assert_int_equal(pthread_barrier_init(&all_have_given, NULL, PARKED + 1), 0);
+  assert_int_equal(pthread_barrier_init(&may_leave, NULL, PARKED + 1), 0);
+  for (uintptr_t i = 0; i < PARKED; i++) threads[i] = start_thread(give_and_stay, NULL);
+  pthread_barrier_wait(&all_have_given);
+  size_t before = idle_bytes(), smaller = 0;
+  for (size_t i = 0; i < 2; i++) smaller += (size_t)objpool_snapshot(buffers_class(&set, classes[i])).idle * classes[i];
+  assert_true(objpool_snapshot(buffers_class(&set, 1024)).idle >= 20);
+  size_t keep = smaller + 7 * 1024 + 1000, gone = buffers_trim(&set, keep);
+  assert_int_equal(idle_bytes(), smaller + 7 * 1024); /* an eighth would be above what was to be kept */
+  assert_int_equal(gone, before - idle_bytes());
+  assert_int_equal(buffers_trim(&set, keep), 0);
+  assert_int_equal(buffers_trim(&set, 64), smaller + 7 * 1024 - 64);
+  assert_int_equal(idle_bytes(), 64); /* the smallest classes are what stays */
+  assert_int_equal(buffers_trim(&set, 0), 64);
+  assert_int_equal(idle_bytes(), 0);
+  pthread_barrier_wait(&may_leave);
+  for (uintptr_t i = 0; i < PARKED; i++) join_thread(threads[i]);
+  buffers_destroy(&set);
+}
+
 static void give_back(void *to, void *buffer) { buffers_release((buffers *)to, *(objpool_buffer *)buffer); }
 
 static void changed_capacity_or_foreign_buffer_panics(void **state) {
@@ -204,6 +285,80 @@ static void changed_capacity_or_foreign_buffer_panics(void **state) {
   assert_int_equal(buffers_stats(&set).in_use, 0);
   buffers_destroy(&set);
   buffers_destroy(&other);
+}
+
+static void give_many_back(void *to, void *buffer) { most_sizes_release((most_sizes *)to, *(objpool_buffer *)buffer); }
+
+/* A set and its classes are called by what was given to OBJPOOL_SIZES, where they have no name. */
+static void names_tell_the_set_and_the_class(void **state) {
+  (void)state;
+  static most_sizes named;
+  static buffers untouched;
+  char text[2048];
+  assert_string_equal(objpool_name(buffers_class(&set, 1)), "buffers/64");
+  assert_string_equal(objpool_name(buffers_class(&set, 65536)), "buffers/65536");
+  assert_null(objpool_registry_find("buffers/64")); /* which is no name */
+  assert_true(objpool_format(buffers_class(&set, 5000), OBJPOOL_TEXT, text, sizeof text) > 0);
+  assert_non_null(strstr(text, "buffers/65536: "));
+  assert_true(objpool_report(buffers_class(&set, 5000), text, sizeof text) > 0);
+  assert_non_null(strstr(text, "pool buffers/65536\n"));
+  objpool_buffer buffer = buffers_acquire(&set, 64), changed = buffer;
+  changed.capacity = 65;
+  assert_true(panics(give_back, &set, &changed));
+  assert_non_null(strstr(panic_message, "pool 'buffers': "));
+  buffers_release(&set, buffer);
+  assert_true(panics(give_back, &set, &buffer));
+  assert_non_null(strstr(panic_message, "pool 'buffers/64': "));
+  changed.capacity = 1000000; /* to a set that nobody has used */
+  char bytes[2 * 64] = {0};
+  changed.bytes = bytes + 64;
+  assert_true(panics(give_back, &untouched, &changed));
+  assert_non_null(strstr(panic_message, "pool 'buffers': "));
+  objpool_config config = defaults();
+  config.name = "a/name";
+  assert_true(most_sizes_init(&named, &config));
+  assert_string_equal(objpool_name(most_sizes_class(&named, 3)), "a/name/3");
+  assert_true(panics(give_many_back, &named, &changed));
+  assert_non_null(strstr(panic_message, "pool 'a/name': "));
+  most_sizes_destroy(&named);
+  buffers_destroy(&set);
+}
+
+static void report_and_formats_name_the_slack(void **state) {
+  (void)state;
+  char text[8192], line[200];
+  objpool_buffer a = buffers_acquire(&set, 1000), b = buffers_acquire(&set, 1000), c = buffers_acquire(&set, 1000);
+  buffers_release(&set, c);
+  objpool *class_ = buffers_class(&set, 1000);
+  unsigned long long held = objpool_snapshot(class_).memory_bytes, slack = held - 2 * 1024;
+  assert_true(slack > 1024 && slack < held);
+  assert_true(objpool_report(class_, text, sizeof text) > 0);
+  snprintf(line, sizeof line, "%llu bytes held, %llu of them slack (idle objects 1024; ", held, slack);
+  assert_non_null(strstr(text, line));
+  assert_true(objpool_format(class_, OBJPOOL_JSON, text, sizeof text) > 0);
+  snprintf(line, sizeof line, ",\"slack_bytes\":%llu,", slack);
+  assert_non_null(strstr(text, line));
+  assert_true(objpool_format(class_, OBJPOOL_PROMETHEUS, text, sizeof text) > 0);
+  snprintf(line, sizeof line, "\nobjpool_slack_bytes{pool=\"buffers/1024\"} %llu\n", slack);
+  assert_non_null(strstr(text, line));
+  buffers_release(&set, a);
+  buffers_release(&set, b);
+  buffers_destroy(&set);
+}
+
+/* The process lock is held meanwhile: a call that asked for it would not come back. */
+static void no_buffer_takes_the_process_lock(void **state) {
+  (void)state;
+  buffers_release(&set, buffers_acquire(&set, 64)); /* the first use of a class does */
+  objpool__lock(&objpool__process.lock);
+  objpool_buffer large = buffers_acquire(&set, 100000), larger = buffers_grow(&set, large, 200000);
+  objpool_buffer small = buffers_acquire(&set, 64);
+  assert_int_equal(buffers_stats(&set).in_use, 2);
+  buffers_release(&set, larger);
+  buffers_release(&set, small);
+  assert_int_equal(buffers_stats(&set).in_use, 0);
+  objpool__unlock(&objpool__process.lock);
+  buffers_destroy(&set);
 }
 
 static void guard_gives_back_at_the_end_of_its_scope(void **state) {
@@ -313,6 +468,26 @@ static void what_the_allocator_refuses_changes_nothing(void **state) {
   }
 }
 
+/* A reserve is for the buffers of its class: what is larger than all comes from the allocator itself. */
+static void large_buffers_leave_the_reserve_alone(void **state) {
+  (void)state;
+  static one_size one;
+  objpool_config config = defaults();
+  config.allocator.allocate = allocate;
+  config.allocator.deallocate = deallocate;
+  config.reserve = config.max_objects = 10000; /* a megabyte, taken by init */
+  fail_at = 0;
+  assert_true(one_size_init(&one, &config));
+  long before = allocations;
+  objpool_buffer buffer = one_size_acquire(&one, 101);
+  assert_int_equal(allocations, before + 1);
+  for (size_t i = 0; i < buffer.capacity; i++) assert_int_equal((unsigned char)buffer.bytes[i], 0xa5); /* not cleared */
+  one_size_release(&one, buffer);
+  assert_int_equal(allocations, before);
+  one_size_destroy(&one);
+  assert_int_equal(allocations, 0);
+}
+
 /* Sizes as a web server has them, from 50 bytes to 16 KiB: what is held over what was asked for. */
 static void little_is_held_beyond_what_is_asked_for(void **state) {
   (void)state;
@@ -340,14 +515,20 @@ static void little_is_held_beyond_what_is_asked_for(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(buffer_is_of_the_smallest_class_that_holds_it),
+      cmocka_unit_test(any_size_finds_its_class),
       cmocka_unit_test(larger_than_all_is_just_that_size_and_not_kept),
       cmocka_unit_test(grow_keeps_the_bytes_or_the_buffer),
       cmocka_unit_test(class_has_limits_of_its_own),
       cmocka_unit_test(trim_takes_the_largest_first_and_is_exact),
+      cmocka_unit_test(trim_is_exact_whichever_threads_have_them),
       cmocka_unit_test(changed_capacity_or_foreign_buffer_panics),
+      cmocka_unit_test(names_tell_the_set_and_the_class),
+      cmocka_unit_test(report_and_formats_name_the_slack),
+      cmocka_unit_test(no_buffer_takes_the_process_lock),
       cmocka_unit_test(guard_gives_back_at_the_end_of_its_scope),
       cmocka_unit_test(threads_may_share_a_set_that_was_never_used),
       cmocka_unit_test(what_the_allocator_refuses_changes_nothing),
+      cmocka_unit_test(large_buffers_leave_the_reserve_alone),
       cmocka_unit_test(little_is_held_beyond_what_is_asked_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

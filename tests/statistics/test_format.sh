@@ -61,7 +61,7 @@ for pool in pools:
         assert isinstance(pool[field], int) and pool[field] >= 0, (field, pool)
     assert pool['acquires'] == pool['misses'] == 3 and pool['hits'] == 0 and pool['exhausted'] == 1 and pool['invalid'] == 1
     assert pool['in_use'] == 1 and pool['idle'] == 1 and pool['object_size'] == 40 and pool['max_objects'] == 3
-    assert pool['memory_bytes'] >= 80 and pool['now_ns'] >= pool['since_ns'] > 0
+    assert pool['slack_bytes'] == pool['memory_bytes'] - 40 and pool['memory_bytes'] >= 80 and pool['now_ns'] >= pool['since_ns'] > 0
     assert pool['hit_rate'] == 0 and pool['miss_rate'] == 1
 PY
 echo "ok: Python's json reads every field of the statistics"
@@ -91,12 +91,13 @@ objpool_objects gauge
 objpool_objects_max gauge
 objpool_objects_peak gauge
 objpool_releases_total counter
+objpool_slack_bytes gauge
 objpool_wait_seconds histogram
 objpool_waiting gauge
 LIST
 sed -n 's/^# TYPE //p' "$work/all.prom" | LC_ALL=C sort | diff "$work/families" - || bad "other families than promised"
-[ "$(grep -c '^# HELP ' "$work/all.prom")" = 12 ] || bad "HELP once per family"
-echo "ok: the twelve families, each with its help and type once"
+[ "$(grep -c '^# HELP ' "$work/all.prom")" = 13 ] || bad "HELP once per family"
+echo "ok: the thirteen families, each with its help and type once"
 "$work/formats" 2 $'caf\xe9' | promtool check metrics || bad "promtool refuses a name that was invalid UTF-8"
 "$work/formats" 2 | promtool check metrics || bad "promtool refuses an empty registry"
 echo "ok: promtool takes a name that was invalid UTF-8, and an empty registry"

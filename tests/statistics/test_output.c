@@ -213,7 +213,7 @@ static void prometheus_families_are_grouped_over_pools(void **state) {
       samples++;
   }
   assert_int_equal(finished_count + 1,
-                   11); /* limits that are none, and the times of hooks that are none, have no family */
+                   12); /* limits that are none, and the times of hooks that are none, have no family */
   free(text);
   for (i = 0; i < 3; i++) thing_pool_destroy(&pools[i]);
 }

@@ -99,3 +99,27 @@ int64_t use_times(int number, size_t large, int64_t exact, double share) {
   return second + OBJPOOL_MS(number) + OBJPOOL_MS(large) + OBJPOOL_SECONDS(exact) + OBJPOOL_SECONDS(share) +
          OBJPOOL_MS(number + 1);
 }
+
+/* Sizes as they are written: numbers, shifts, sums of both signs. */
+OBJPOOL_SIZES(buffers, 64, sizeof(struct thing) + 120, 1 << 10, (size_t)4 << 10, 65536UL);
+OBJPOOL_SIZES(odd_buffers, 5);
+
+size_t use_buffers(buffers *set, odd_buffers *odd, const objpool_config *defaults);
+size_t use_buffers(buffers *set, odd_buffers *odd, const objpool_config *defaults) {
+  size_t held = 0;
+  objpool_buffer buffer = buffers_acquire(set, 100), small = odd_buffers_acquire(odd, held);
+  objpool_buffer grown = buffers_grow(set, buffer, 5000);
+  if (buffers_init(set, defaults)) held += buffers_trim(set, 1);
+  if (buffers_class(set, 300) && !odd_buffers_class(odd, 6)) held += (size_t)buffers_stats(set).in_use;
+  buffers_release(set, grown);
+  odd_buffers_release(odd, small);
+  {
+    OBJPOOL_SCOPED(buffers) guard = buffers_guard_acquire(set, 300);
+    OBJPOOL_SCOPED(buffers) moved = buffers_guard_move(&guard);
+    buffer = buffers_guard_take(&moved);
+    buffers_guard_release(&moved);
+  }
+  buffers_release(set, buffer);
+  buffers_destroy(set);
+  return held;
+}
