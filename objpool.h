@@ -2268,182 +2268,180 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
 #define OBJPOOL__SET_MEMBERS(name)
 #endif
 
-#define OBJPOOL_SIZES(name, ...)                                                                                     \
-  OBJPOOL__CXX_BEGINS                                                                                                \
-  OBJPOOL__SIZES_CHECK(__VA_ARGS__, OBJPOOL__NO_SIZES)                                                               \
-  enum {                                                                                                             \
-    name##_objpool_count =                                                                                           \
-        OBJPOOL__SIZES_COUNT(__VA_ARGS__, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)              \
-  };                                                                                                                 \
-  OBJPOOL__SET(name)                                                                                                 \
-  typedef struct name##_guard {                                                                                      \
-    objpool_buffer buffer;                                                                                           \
-    name##_objpool_set *set;                                                                                         \
-  } name##_guard;                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED const size_t *name##_objpool_capacities(void) {                                     \
-    static const size_t objpool__c[name##_objpool_count] = {__VA_ARGS__};                                            \
-    return objpool__c;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_objpool_class_of(size_t objpool__n) {                                 \
-    static const size_t objpool__c[name##_objpool_count] = {__VA_ARGS__};                                            \
-    static const unsigned char objpool__t[OBJPOOL__STEPS + 1] = {OBJPOOL__STEPS_OF(__VA_ARGS__, OBJPOOL__NO_SIZES)}; \
-    return objpool__class_of(objpool__c, name##_objpool_count,                                                       \
-                             OBJPOOL__ARE_STEPPED(__VA_ARGS__, OBJPOOL__NO_SIZES) ? objpool__t : OBJPOOL__NULL,      \
-                             objpool__n);                                                                            \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(size_t objpool__i) {                         \
-    objpool__description objpool__d = OBJPOOL__ZERO;                                                                 \
-    objpool__d.called = #name;                                                                                       \
-    objpool__d.bytes = true;                                                                                         \
-    objpool__d.type.size = name##_objpool_capacities()[objpool__i];                                                  \
-    objpool__d.type.alignment = objpool__largest_alignment();                                                        \
-    objpool__d.type.validate_on = OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);                  \
-    return objpool__d;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_0(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(0 < name##_objpool_count ? 0 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_1(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(1 < name##_objpool_count ? 1 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_2(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(2 < name##_objpool_count ? 2 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_3(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(3 < name##_objpool_count ? 3 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_4(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(4 < name##_objpool_count ? 4 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_5(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(5 < name##_objpool_count ? 5 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_6(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(6 < name##_objpool_count ? 6 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_7(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(7 < name##_objpool_count ? 7 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_8(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(8 < name##_objpool_count ? 8 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_9(objpool__description *objpool__d) {       \
-    *objpool__d = name##_objpool_is(9 < name##_objpool_count ? 9 : 0);                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_10(objpool__description *objpool__d) {      \
-    *objpool__d = name##_objpool_is(10 < name##_objpool_count ? 10 : 0);                                             \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_11(objpool__description *objpool__d) {      \
-    *objpool__d = name##_objpool_is(11 < name##_objpool_count ? 11 : 0);                                             \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_12(objpool__description *objpool__d) {      \
-    *objpool__d = name##_objpool_is(12 < name##_objpool_count ? 12 : 0);                                             \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_13(objpool__description *objpool__d) {      \
-    *objpool__d = name##_objpool_is(13 < name##_objpool_count ? 13 : 0);                                             \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_14(objpool__description *objpool__d) {      \
-    *objpool__d = name##_objpool_is(14 < name##_objpool_count ? 14 : 0);                                             \
-  }                                                                                                                  \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_15(objpool__description *objpool__d) {      \
-    *objpool__d = name##_objpool_is(15 < name##_objpool_count ? 15 : 0);                                             \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool__describe *const *name##_objpool_describes(void) {                          \
-    static objpool__describe *const objpool__f[16] = {name##_objpool_describe_0,  name##_objpool_describe_1,         \
-                                                      name##_objpool_describe_2,  name##_objpool_describe_3,         \
-                                                      name##_objpool_describe_4,  name##_objpool_describe_5,         \
-                                                      name##_objpool_describe_6,  name##_objpool_describe_7,         \
-                                                      name##_objpool_describe_8,  name##_objpool_describe_9,         \
-                                                      name##_objpool_describe_10, name##_objpool_describe_11,        \
-                                                      name##_objpool_describe_12, name##_objpool_describe_13,        \
-                                                      name##_objpool_describe_14, name##_objpool_describe_15};       \
-    return objpool__f;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name##_objpool_set *objpool__s,                  \
-                                                                    const objpool_config *objpool__c) {              \
-    return objpool__sizes_init(&objpool__s->sizes, objpool__s->classes, name##_objpool_capacities(),                 \
-                               name##_objpool_count, name##_objpool_describes(), objpool__c);                        \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name##_objpool_set *objpool__s) {                               \
-    objpool__sizes_destroy(&objpool__s->sizes, objpool__s->classes, name##_objpool_count);                           \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_acquire(name##_objpool_set *objpool__s,     \
-                                                                                 size_t objpool__n) {                \
-    size_t objpool__i = name##_objpool_class_of(objpool__n);                                                         \
-    objpool_buffer objpool__b = OBJPOOL__ZERO;                                                                       \
-    if (OBJPOOL__LIKELY(objpool__i < name##_objpool_count)) {                                                        \
-      objpool__b.bytes =                                                                                             \
-          OBJPOOL__CAST(char *, objpool__acquire_as(&objpool__s->classes[objpool__i], name##_objpool_is(objpool__i), \
-                                                    name##_objpool_describes()[objpool__i], OBJPOOL__ACQUIRE, 0,     \
-                                                    OBJPOOL__NULL));                                                 \
-      if (OBJPOOL__LIKELY(objpool__b.bytes)) objpool__b.capacity = name##_objpool_capacities()[objpool__i];          \
-      return objpool__b;                                                                                             \
-    }                                                                                                                \
-    objpool__b.bytes = OBJPOOL__CAST(char *, objpool__large_acquire(&objpool__s->sizes, objpool__s->classes,         \
-                                                                    name##_objpool_describes()[0], objpool__n));     \
-    if (objpool__b.bytes) objpool__b.capacity = objpool__n;                                                          \
-    return objpool__b;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name##_objpool_set *objpool__s, objpool_buffer objpool__b) {    \
-    size_t objpool__i = name##_objpool_class_of(objpool__b.capacity);                                                \
-    if (!objpool__b.bytes) return;                                                                                   \
-    if (OBJPOOL__UNLIKELY(objpool__i >= name##_objpool_count))                                                       \
-      objpool__large_release(&objpool__s->sizes, objpool__s->classes, name##_objpool_describes()[0], objpool__b);    \
-    else if (OBJPOOL__UNLIKELY(name##_objpool_capacities()[objpool__i] != objpool__b.capacity))                      \
-      objpool__buffer_rejected(objpool__s->classes, name##_objpool_describes()[0], objpool__b);                      \
-    else                                                                                                             \
-      objpool__release_as(&objpool__s->classes[objpool__i], objpool__b.bytes, name##_objpool_is(objpool__i),         \
-                          name##_objpool_describes()[objpool__i]);                                                   \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_grow(name##_objpool_set *objpool__s,        \
-                                                                              objpool_buffer objpool__b,             \
-                                                                              size_t objpool__n) {                   \
-    objpool_buffer objpool__w = objpool__b;                                                                          \
-    if (objpool__b.bytes && objpool__n <= objpool__b.capacity) return objpool__w;                                    \
-    objpool__w = name##_acquire(objpool__s, objpool__n);                                                             \
-    if (objpool__w.bytes && objpool__b.bytes) {                                                                      \
-      __builtin_memcpy(objpool__w.bytes, objpool__b.bytes, objpool__b.capacity);                                     \
-      name##_release(objpool__s, objpool__b);                                                                        \
-    }                                                                                                                \
-    return objpool__w;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name##_objpool_set *objpool__s, size_t objpool__n) {             \
-    return objpool__sizes_trim(objpool__s->classes, name##_objpool_capacities(), name##_objpool_count, objpool__n);  \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name##_objpool_set *objpool__s) {                  \
-    return objpool__sizes_stats(&objpool__s->sizes, objpool__s->classes, name##_objpool_count);                      \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool *name##_class(name##_objpool_set *objpool__s, size_t objpool__n) {          \
-    size_t objpool__i = name##_objpool_class_of(objpool__n);                                                         \
-    if (objpool__i >= name##_objpool_count ||                                                                        \
-        !objpool__bind(&objpool__s->classes[objpool__i], name##_objpool_describes()[objpool__i]))                    \
-      return OBJPOOL__NULL;                                                                                          \
-    return &objpool__s->classes[objpool__i];                                                                         \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(name##_objpool_set *objpool__s, \
-                                                                                     size_t objpool__n) {            \
-    name##_guard objpool__g = OBJPOOL__ZERO;                                                                         \
-    objpool__g.buffer = name##_acquire(objpool__s, objpool__n);                                                      \
-    objpool__g.set = objpool__s;                                                                                     \
-    return objpool__g;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool_buffer name##_guard_take(name##_guard *objpool__g) {                        \
-    objpool_buffer objpool__b = objpool__g->buffer;                                                                  \
-    objpool__g->buffer.bytes = OBJPOOL__NULL;                                                                        \
-    objpool__g->buffer.capacity = 0;                                                                                 \
-    return objpool__b;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *objpool__g) {                               \
-    if (objpool__g->buffer.bytes) name##_release(objpool__g->set, name##_guard_take(objpool__g));                    \
-  }                                                                                                                  \
-  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *objpool__g) {        \
-    name##_guard objpool__m = *objpool__g;                                                                           \
-    (void)name##_guard_take(objpool__g);                                                                             \
-    return objpool__m;                                                                                               \
-  }                                                                                                                  \
-  OBJPOOL__SET_MEMBERS(name)                                                                                         \
-  OBJPOOL__CXX_ENDS                                                                                                  \
-  OBJPOOL__STATIC_ASSERT(name##_objpool_count <= 16,                                                                 \
+#define OBJPOOL_SIZES(name, ...)                                                                                       \
+  OBJPOOL__CXX_BEGINS                                                                                                  \
+  OBJPOOL__SIZES_CHECK(__VA_ARGS__, OBJPOOL__NO_SIZES)                                                                 \
+  enum {                                                                                                               \
+    name##_objpool_count =                                                                                             \
+        OBJPOOL__SIZES_COUNT(__VA_ARGS__, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)                \
+  };                                                                                                                   \
+  OBJPOOL__SET(name)                                                                                                   \
+  typedef struct name##_guard {                                                                                        \
+    objpool_buffer buffer;                                                                                             \
+    name##_objpool_set *set;                                                                                           \
+  } name##_guard;                                                                                                      \
+  OBJPOOL__MADE OBJPOOL__INLINED const size_t *name##_objpool_capacities(void) {                                       \
+    static const size_t objpool__c[name##_objpool_count] = {__VA_ARGS__};                                              \
+    return objpool__c;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_objpool_class_of(size_t objpool__n) {                                   \
+    static const size_t objpool__c[name##_objpool_count] = {__VA_ARGS__};                                              \
+    static const unsigned char objpool__t[OBJPOOL__STEPS + 1] = {OBJPOOL__STEPS_OF(__VA_ARGS__, OBJPOOL__NO_SIZES)};   \
+    return objpool__class_of(objpool__c, name##_objpool_count,                                                         \
+                             OBJPOOL__ARE_STEPPED(__VA_ARGS__, OBJPOOL__NO_SIZES) ? objpool__t : OBJPOOL__NULL,        \
+                             objpool__n);                                                                              \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(size_t objpool__i) {                           \
+    objpool__description objpool__d = OBJPOOL__ZERO;                                                                   \
+    objpool__d.called = #name;                                                                                         \
+    objpool__d.bytes = true;                                                                                           \
+    objpool__d.type.size = name##_objpool_capacities()[objpool__i];                                                    \
+    objpool__d.type.alignment = objpool__largest_alignment();                                                          \
+    objpool__d.type.validate_on = OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);                    \
+    return objpool__d;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_0(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(0 < name##_objpool_count ? 0 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_1(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(1 < name##_objpool_count ? 1 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_2(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(2 < name##_objpool_count ? 2 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_3(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(3 < name##_objpool_count ? 3 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_4(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(4 < name##_objpool_count ? 4 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_5(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(5 < name##_objpool_count ? 5 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_6(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(6 < name##_objpool_count ? 6 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_7(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(7 < name##_objpool_count ? 7 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_8(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(8 < name##_objpool_count ? 8 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_9(objpool__description *objpool__d) {         \
+    *objpool__d = name##_objpool_is(9 < name##_objpool_count ? 9 : 0);                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_10(objpool__description *objpool__d) {        \
+    *objpool__d = name##_objpool_is(10 < name##_objpool_count ? 10 : 0);                                               \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_11(objpool__description *objpool__d) {        \
+    *objpool__d = name##_objpool_is(11 < name##_objpool_count ? 11 : 0);                                               \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_12(objpool__description *objpool__d) {        \
+    *objpool__d = name##_objpool_is(12 < name##_objpool_count ? 12 : 0);                                               \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_13(objpool__description *objpool__d) {        \
+    *objpool__d = name##_objpool_is(13 < name##_objpool_count ? 13 : 0);                                               \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_14(objpool__description *objpool__d) {        \
+    *objpool__d = name##_objpool_is(14 < name##_objpool_count ? 14 : 0);                                               \
+  }                                                                                                                    \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_15(objpool__description *objpool__d) {        \
+    *objpool__d = name##_objpool_is(15 < name##_objpool_count ? 15 : 0);                                               \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__describe *const *name##_objpool_describes(void) {                            \
+    static objpool__describe *const objpool__f[16] = {name##_objpool_describe_0,  name##_objpool_describe_1,           \
+                                                      name##_objpool_describe_2,  name##_objpool_describe_3,           \
+                                                      name##_objpool_describe_4,  name##_objpool_describe_5,           \
+                                                      name##_objpool_describe_6,  name##_objpool_describe_7,           \
+                                                      name##_objpool_describe_8,  name##_objpool_describe_9,           \
+                                                      name##_objpool_describe_10, name##_objpool_describe_11,          \
+                                                      name##_objpool_describe_12, name##_objpool_describe_13,          \
+                                                      name##_objpool_describe_14, name##_objpool_describe_15};         \
+    return objpool__f;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__OPTIONS_BEGIN                                                                                               \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name *set, const objpool_config *config) {         \
+    return objpool__sizes_init(&set->sizes, set->classes, name##_objpool_capacities(), name##_objpool_count,           \
+                               name##_objpool_describes(), config);                                                    \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name *set) {                                                      \
+    objpool__sizes_destroy(&set->sizes, set->classes, name##_objpool_count);                                           \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_acquire(name *set, size_t size) {             \
+    size_t objpool__i = name##_objpool_class_of(size);                                                                 \
+    objpool_buffer objpool__b = OBJPOOL__ZERO;                                                                         \
+    if (OBJPOOL__LIKELY(objpool__i < name##_objpool_count)) {                                                          \
+      objpool__b.bytes =                                                                                               \
+          OBJPOOL__CAST(char *, objpool__acquire_as(&set->classes[objpool__i], name##_objpool_is(objpool__i),          \
+                                                    name##_objpool_describes()[objpool__i], OBJPOOL__ACQUIRE, 0,       \
+                                                    OBJPOOL__NULL));                                                   \
+      if (OBJPOOL__LIKELY(objpool__b.bytes)) objpool__b.capacity = name##_objpool_capacities()[objpool__i];            \
+      return objpool__b;                                                                                               \
+    }                                                                                                                  \
+    objpool__b.bytes =                                                                                                 \
+        OBJPOOL__CAST(char *, objpool__large_acquire(&set->sizes, set->classes, name##_objpool_describes()[0], size)); \
+    if (objpool__b.bytes) objpool__b.capacity = size;                                                                  \
+    return objpool__b;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name *set, objpool_buffer buffer) {                               \
+    size_t objpool__i = name##_objpool_class_of(buffer.capacity);                                                      \
+    if (!buffer.bytes) return;                                                                                         \
+    if (OBJPOOL__UNLIKELY(objpool__i >= name##_objpool_count))                                                         \
+      objpool__large_release(&set->sizes, set->classes, name##_objpool_describes()[0], buffer);                        \
+    else if (OBJPOOL__UNLIKELY(name##_objpool_capacities()[objpool__i] != buffer.capacity))                            \
+      objpool__buffer_rejected(set->classes, name##_objpool_describes()[0], buffer);                                   \
+    else                                                                                                               \
+      objpool__release_as(&set->classes[objpool__i], buffer.bytes, name##_objpool_is(objpool__i),                      \
+                          name##_objpool_describes()[objpool__i]);                                                     \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_grow(name *set, objpool_buffer buffer,        \
+                                                                              size_t size) {                           \
+    objpool_buffer objpool__w = buffer;                                                                                \
+    if (buffer.bytes && size <= buffer.capacity) return objpool__w;                                                    \
+    objpool__w = name##_acquire(set, size);                                                                            \
+    if (objpool__w.bytes && buffer.bytes) {                                                                            \
+      __builtin_memcpy(objpool__w.bytes, buffer.bytes, buffer.capacity);                                               \
+      name##_release(set, buffer);                                                                                     \
+    }                                                                                                                  \
+    return objpool__w;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_trim(name *set, size_t keep_bytes) {                                    \
+    return objpool__sizes_trim(set->classes, name##_objpool_capacities(), name##_objpool_count, keep_bytes);           \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name *set) {                                         \
+    return objpool__sizes_stats(&set->sizes, set->classes, name##_objpool_count);                                      \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool *name##_class(name *set, size_t size) {                                       \
+    size_t objpool__i = name##_objpool_class_of(size);                                                                 \
+    if (objpool__i >= name##_objpool_count ||                                                                          \
+        !objpool__bind(&set->classes[objpool__i], name##_objpool_describes()[objpool__i]))                             \
+      return OBJPOOL__NULL;                                                                                            \
+    return &set->classes[objpool__i];                                                                                  \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(name *set, size_t size) {         \
+    name##_guard objpool__g = OBJPOOL__ZERO;                                                                           \
+    objpool__g.buffer = name##_acquire(set, size);                                                                     \
+    objpool__g.set = set;                                                                                              \
+    return objpool__g;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool_buffer name##_guard_take(name##_guard *guard) {                               \
+    objpool_buffer objpool__b = guard->buffer;                                                                         \
+    guard->buffer.bytes = OBJPOOL__NULL;                                                                               \
+    guard->buffer.capacity = 0;                                                                                        \
+    return objpool__b;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *guard) {                                      \
+    if (guard->buffer.bytes) name##_release(guard->set, name##_guard_take(guard));                                     \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_move(name##_guard *guard) {               \
+    name##_guard objpool__m = *guard;                                                                                  \
+    (void)name##_guard_take(guard);                                                                                    \
+    return objpool__m;                                                                                                 \
+  }                                                                                                                    \
+  OBJPOOL__OPTIONS_END                                                                                                 \
+  OBJPOOL__SET_MEMBERS(name)                                                                                           \
+  OBJPOOL__CXX_ENDS                                                                                                    \
+  OBJPOOL__STATIC_ASSERT(name##_objpool_count <= 16,                                                                   \
                          "OBJPOOL_SIZES(...) takes at most 16 sizes and ends with a semicolon")
 
 OBJPOOL__OURS_ENDS
