@@ -268,9 +268,10 @@
    whether anything is idle is a load. More objects, or no cap: thread caches as above; with OBJPOOL_NO_CACHE one stack.
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
-   tells an object in use from an idle one. A release checks it. With opt.handles another word before it names the object's
-   place, which holds its generation and outlives it; with opt.timed three more tell its age, and with
-   opt.tracked five its use: since when, from where, by which thread.
+   tells an object in use from an idle one. A release checks it. With opt.handles another word before it says where the object's
+   generation is, four bytes that outlive it; with opt.timed three more tell its age, and with
+   opt.tracked five its use: since when, from where, by which thread. With opt.handles a block has whole ranges of 32 cells, of
+   fewer where objects have more than 128 bytes.
 
    Holders. In pools with opt.tracked an acquire notes the time, the thread and the place of its call, and the end of a use
    counts how long that was (OBJPOOL_TIME_USE): two reads of a clock a pair. The place is an address within the call: with gcc and clang,
@@ -596,7 +597,7 @@ typedef struct objpool_stats {
   uint64_t in_use, idle;                         /* now */
   uint64_t peak_in_use, peak_idle;               /* since the last reset */
   uint64_t refills, flushes, revocations;        /* traffic between thread caches and the shared part */
-  uint64_t retired;                              /* places whose generations are used up */
+  uint64_t retired;                              /* cells whose generations are used up */
   uint64_t object_size, memory_bytes;            /* bytes of a T; bytes held from the allocator */
   uint64_t max_idle, max_objects;                /* the limits, 0: none */
   uint64_t since_ns, now_ns;                     /* monotonic time of the last reset, and of the snapshot */
@@ -665,26 +666,34 @@ typedef struct objpool__slot {
 /* Whether nothing but the inline checks stands between an object and whoever acquires or releases it: no hook, no event. */
 typedef enum objpool__plainness { OBJPOOL__NOT_PLAIN, OBJPOOL__PLAIN_SHARED, OBJPOOL__PLAIN_ALONE } objpool__plainness;
 
-/* In pools with handles each object has a place, which outlives it; the word before its tag says which. The generation is odd
-   while the object is in use; it grows with each use and each end of one, and when it is 0 again the place is retired. */
-typedef struct objpool__place {
-  void *object; /* whose place it is; written under the memory lock */
-  uint32_t generation, index;
-} objpool__place;
+/* In pools with handles each cell has an index, whose generation outlives it; the word before its tag says where that is. The
+   generation is odd while the object is in use; it grows with each use and each end of one, and when it is 0 again the cell is
+   retired, and its index with it. A range of indices is that of as many cells in a row, of one block at a time. */
+typedef struct objpool__range {
+  uintptr_t cells; /* the address of its first cell, less that cell's index times the stride; or OBJPOOL__NO_CELLS, */
+                   /* which is none. Written under the memory lock */
+  uintptr_t generations; /* the address of its first generation, less as many as come before */
+} objpool__range;
 
-/* All places, in chunks that never move, each of 1 << OBJPOOL__PLACE_BITS: the address of each chunk, less that of its first
-   place if it were one of an array of all. */
+#define OBJPOOL__NO_CELLS ((uintptr_t)1)
+
+/* All ranges. A table that was outgrown is kept: others may be reading it. */
 typedef struct objpool__places {
-  uintptr_t chunk[1]; /* as many as there are chunks */
+  size_t stride;           /* of a cell */
+  objpool__range range[1]; /* as many as there is memory for */
 } objpool__places;
 
-enum { OBJPOOL__PLACE_BITS = 8 };
+/* Generations lie in pages that never move. Before them stands what an index is more than the number of a generation's word in
+   its page, in as much room as a range takes. */
+enum { OBJPOOL__PAGE_BYTES = 1024, OBJPOOL__PAGE_WORDS = OBJPOOL__PAGE_BYTES / sizeof(uint32_t) };
 
-/* Cells, or places, of one block or chunk. Loops have a copy that nobody else knows of: it stays in registers. */
+/* Cells of one block, or with handles the generations of such. Loops have a copy that nobody else knows of: it stays in
+   registers. */
 typedef struct objpool__stretch {
   char *at, *end;
-  size_t step;
+  size_t step;            /* from cell to cell */
   uintptr_t key, ignored; /* of the pool's tags, and which bits of those tell something else */
+  uintptr_t cell;         /* with handles: whose generation `at` is */
   bool over;              /* OBJPOOL_EACH has a loop only for the declaration of this */
 } objpool__stretch;
 
@@ -701,7 +710,7 @@ typedef enum objpool__age { OBJPOOL__RECENT, OBJPOOL__RESTED, OBJPOOL__OUTDATED 
 /* What lies before an object, downward, each where its option is set. All are zero in a cell that was never used. */
 typedef enum objpool__words {
   OBJPOOL__TAG_WORD,      /* always */
-  OBJPOOL__PLACE_WORD,    /* opt.handles: an objpool__place * */
+  OBJPOOL__PLACE_WORD,    /* opt.handles: a uint32_t *, its generation */
   OBJPOOL__TIMED_WORDS,   /* opt.timed: an objpool__stamps */
   OBJPOOL__TRACKED_WORDS, /* opt.tracked: an objpool__use */
   OBJPOOL__ALL_WORDS
@@ -714,7 +723,7 @@ typedef struct objpool__walk {
   objpool *pool;
   objpool__stretch stretch; /* the one it is in; over: as there */
   const void *block, *last; /* the block that it is in, and the last that there was when it began */
-  size_t chunk, places;     /* the next chunk, and how many places there were */
+  size_t range, ranges;     /* the next range, and how many there were */
 } objpool__walk;
 
 /* Whoever waits stands in a pool's queue with one of these: a thread, or an event loop's waiter. Under the pool's lock. */
@@ -765,7 +774,7 @@ struct objpool {
   uintptr_t plain_key;          /* for the functions without the type: see objpool__make_plain */
   objpool__slot own;            /* the cache of a local pool */
   objpool__places *places;      /* of a pool with handles */
-  uint32_t place_count; /* how many are there; beside their table, so that a look at it need not wait for that */
+  uint32_t place_count; /* how many indices it has; beside the table, so that a look at it need not wait for that */
 };
 
 /* What the typed layer tells the core of a pool, once. */
@@ -1252,54 +1261,67 @@ OBJPOOL__INLINE bool objpool__take_back_once(uintptr_t key, void *object) {
   return !OBJPOOL__CHECKED || objpool__mark_once(object);
 }
 
-/* The place of an object in a pool with handles; written when the cell was first used. */
-OBJPOOL__INLINE objpool__place *objpool__place_of(const void *object) { return ((objpool__place *const *)object)[-2]; }
+/* Of an object in a pool with handles; written when the cell was first used. */
+OBJPOOL__INLINE uint32_t *objpool__generation_of(const void *object) { return ((uint32_t *const *)object)[-2]; }
+
+/* Its index: see OBJPOOL__PAGE_BYTES. */
+OBJPOOL__INLINE uint32_t objpool__index_of(const void *object) {
+  const uintptr_t generation = (uintptr_t)objpool__generation_of(object), within = generation % OBJPOOL__PAGE_BYTES;
+  return *(const uint32_t *)(generation - within) + (uint32_t)(within / sizeof(uint32_t));
+}
+
+/* A range of such objects: 1 << so many cells, of not much more than 4 KiB. */
+OBJPOOL__INLINE unsigned objpool__range_bits(size_t size) {
+  return size <= 128 ? 5 : size <= 256 ? 4 : size <= 512 ? 3 : size <= 1024 ? 2 : size <= 2048 ? 1 : 0;
+}
 
 /* The end of a use in a pool with handles: as objpool__take_back, but the generation decides, so that of a release and a
-   release by handle in two threads one wins. *used_up: the place is. */
+   release by handle in two threads one wins. *used_up: the generation is. */
 OBJPOOL__INLINE bool objpool__use_ends(uintptr_t key, void *object, bool local, bool *used_up) {
   if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object))))
     return false;
-  objpool__place *place = objpool__place_of(object);
+  uint32_t *word = objpool__generation_of(object);
   if (local || !OBJPOOL__THREADED) {
     objpool__flip(object);
-    *used_up = objpool__increment_use(&place->generation); /* last: its flag is what the caller looks at */
+    *used_up = objpool__increment_use(word); /* last: its flag is what the caller looks at */
     return true;
   }
-  uint32_t generation = OBJPOOL__LOAD(place->generation); /* the compare-and-swap decides, and publishes nothing */
+  uint32_t generation = OBJPOOL__LOAD(*word); /* the compare-and-swap decides, and publishes nothing */
   *used_up = generation == UINT32_MAX;
-  if (!(generation & 1) || !__atomic_compare_exchange_n(&place->generation, &generation, generation + 1, false,
-                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+  if (!(generation & 1) ||
+      !__atomic_compare_exchange_n(word, &generation, generation + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
     return false;
   objpool__flip(object);
   return true;
 }
 
-/* Whether there is a place of that index. acquire: pairs with objpool__places_widen, of which the table is seen then. */
+/* Whether there is a generation of that index. acquire: pairs with objpool__places_widen, of which the table is seen then. */
 OBJPOOL__INLINE bool objpool__has_place(const objpool *pool, uint32_t index) {
   return index < __atomic_load_n(&pool->place_count, __ATOMIC_ACQUIRE);
 }
 
-/* That place. */
-OBJPOOL__INLINE objpool__place *objpool__place_at(const objpool *pool, uint32_t index) {
-  const objpool__places *places = __atomic_load_n(&pool->places, __ATOMIC_ACQUIRE); /* as above: perhaps a later one */
-  uintptr_t place = places->chunk[index >> OBJPOOL__PLACE_BITS] + index * sizeof(objpool__place);
-  return (objpool__place *)place;
+/* Its generation, and the cell that has the index now: read first, so that if the generation is still a handle's, so was the
+   cell. acquire: of the table pairs with objpool__places_widen, and is perhaps of a later one; of the cells pairs with
+   objpool__range_begins, since whoever sees those of another block then sees that all uses in the one before have ended. */
+OBJPOOL__INLINE uint32_t *objpool__look_up(const objpool *pool, uint32_t index, unsigned bits, void **cell) {
+  const objpool__places *places = __atomic_load_n(&pool->places, __ATOMIC_ACQUIRE);
+  const objpool__range *range = &places->range[index >> bits];
+  uintptr_t cells = __atomic_load_n(&range->cells, __ATOMIC_ACQUIRE);
+  *cell = (void *)(cells + (uintptr_t)index * places->stride);
+  return (uint32_t *)(range->generations + (uintptr_t)index * sizeof(uint32_t));
 }
 
-/* The object while that use lasts, or NULL. The object is read before the generation: if that is still the handle's, so
-   was the object. The handle is read as one word: how many gets a processor has under way depends on how many words each
-   reads (2.7 ns with two of the handle, 2.1 with one; random order, 20,000 objects). */
-OBJPOOL__INLINE void *objpool__get(const objpool *pool, const void *handle) {
+/* The object while that use lasts, or NULL. The handle is read as one word: how many gets a processor has under way depends
+   on how many words each reads (2.7 ns with two of the handle, 2.1 with one; random order, 20,000 objects). */
+OBJPOOL__INLINE void *objpool__get(const objpool *pool, const void *handle, unsigned bits) {
   uint64_t word;
   __builtin_memcpy(&word, handle, sizeof word);
   const bool index_first = __BYTE_ORDER__ != __ORDER_BIG_ENDIAN__;
   uint32_t index = (uint32_t)(index_first ? word : word >> 32),
            generation = (uint32_t)(index_first ? word >> 32 : word);
   if (!(generation & 1) || !objpool__has_place(pool, index)) return OBJPOOL__NULL;
-  const objpool__place *place = objpool__place_at(pool, index);
-  void *object = __atomic_load_n(&place->object, __ATOMIC_ACQUIRE); /* before the look at the generation */
-  if (OBJPOOL__LOAD(place->generation) != generation) return OBJPOOL__NULL;
+  void *object;
+  if (OBJPOOL__LOAD(*objpool__look_up(pool, index, bits, &object)) != generation) return OBJPOOL__NULL;
   if (!object) __builtin_unreachable(); /* the caller need not ask again */
   return object;
 }
@@ -1369,7 +1391,7 @@ OBJPOOL__INLINE void *objpool__acquire_by(objpool *pool, const objpool__descript
                                           objpool__how how, int64_t timeout_ns) {
   void *object = objpool__take(pool, as->type.local);
   if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, describe, how, timeout_ns);
-  if (as->type.handles) (void)objpool__increment_use(&objpool__place_of(object)->generation);
+  if (as->type.handles) (void)objpool__increment_use(objpool__generation_of(object));
   OBJPOOL__SHOW(object, as->type.size);
   objpool__age age = as->type.timed ? objpool__age_of(pool, object) : OBJPOOL__RESTED;
   if (OBJPOOL__UNLIKELY(age == OBJPOOL__OUTDATED))
@@ -1449,12 +1471,12 @@ OBJPOOL__INLINE void objpool__release_as(objpool *pool, void *object, objpool__d
 OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, uint32_t index, uint32_t generation,
                                                 objpool__description as, objpool__describe *describe) {
   if (!(generation & 1) || !objpool__has_place(pool, index)) return false;
-  objpool__place *place = objpool__place_at(pool, index);
-  void *object = __atomic_load_n(&place->object, __ATOMIC_ACQUIRE); /* as in objpool__get */
+  void *object;
+  uint32_t *word = objpool__look_up(pool, index, objpool__range_bits(as.type.size), &object);
   if (as.type.local || !OBJPOOL__THREADED) {
-    if (place->generation != generation) return false;
-    (void)objpool__increment_use(&place->generation);
-  } else if (!__atomic_compare_exchange_n(&place->generation, &generation, generation + 1, false, __ATOMIC_RELAXED,
+    if (*word != generation) return false;
+    (void)objpool__increment_use(word);
+  } else if (!__atomic_compare_exchange_n(word, &generation, generation + 1, false, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED)) { /* as in objpool__use_ends */
     return false;
   }
@@ -1464,18 +1486,17 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, uint32_t index, u
   return true;
 }
 
-/* The next object in use in the stretch, or NULL. With handles it is the place that says so: acquire, which pairs with
-   objpool__increment_use, since another thread may just have given the place an object; marks are relaxed. */
+/* The next object in use in the stretch, or NULL. With handles it is the generation that says so: acquire, which pairs with
+   objpool__increment_use, since another thread may just have built the object; marks are relaxed. */
 OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool handles, bool local) {
   for (char *at; (at = stretch->at) != stretch->end;) {
     void *object = at;
     if (handles) {
-      const objpool__place *place = (const objpool__place *)object;
-      stretch->at = at + sizeof *place;
-      uint32_t generation =
-          local ? OBJPOOL__LOAD(place->generation) : __atomic_load_n(&place->generation, __ATOMIC_ACQUIRE);
-      if (!(generation & 1)) continue;
-      object = OBJPOOL__LOAD(place->object);
+      const uint32_t *word = (const uint32_t *)object;
+      object = (void *)stretch->cell;
+      stretch->at = at + sizeof *word;
+      stretch->cell += stretch->step;
+      if (!((local ? OBJPOOL__LOAD(*word) : __atomic_load_n(word, __ATOMIC_ACQUIRE)) & 1)) continue;
     } else {
       stretch->at = at + stretch->step;
       if ((OBJPOOL__LOAD(*objpool__tag(object)) ^ objpool__tag_of(stretch->key, object)) & ~stretch->ignored) continue;
@@ -2058,13 +2079,14 @@ template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range
              !objpool__differs(objpool__tag_of(pool->base.key, object),                                               \
                                OBJPOOL__CAST(const uintptr_t *, OBJPOOL__CAST(const void *, object)) - 1)) ||         \
          objpool__handle_checked(&pool->base, name##_objpool_describe, object))) {                                    \
-      objpool__h.index = objpool__place_of(object)->index;                                                            \
-      objpool__h.generation = OBJPOOL__LOAD(objpool__place_of(object)->generation);                                   \
+      objpool__h.index = objpool__index_of(object);                                                                   \
+      objpool__h.generation = OBJPOOL__LOAD(*objpool__generation_of(object));                                         \
     }                                                                                                                 \
     return objpool__h;                                                                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_get(const name *pool, name##_handle handle) {           \
-    return OBJPOOL__VALUE(name, objpool__get(&pool->base, &handle));                                                  \
+    return OBJPOOL__VALUE(name,                                                                                       \
+                          objpool__get(&pool->base, &handle, objpool__range_bits(sizeof(name##_objpool_value))));     \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED bool name##_release_handle(name *pool, name##_handle handle) {                       \
     return objpool__release_handle_as(&pool->base, handle.index, handle.generation, name##_objpool_is(),              \
@@ -3263,7 +3285,8 @@ typedef struct objpool__depot {
 
 typedef struct objpool__block {           /* memory of `cells` cells, the first at `first` */
   size_t bytes, cells, fresh, used, idle; /* fresh: cells never used; used: cells that hold an object, or
-                                           will at once; idle: the trimmer's scratch */
+                                           will at once, or are retired; idle: the trimmer's scratch */
+  size_t named, retired; /* with handles: cells that have an index, the first so many; that are retired */
   struct objpool__block *later, *earlier; /* in the order in which they were made */
   struct objpool__block *next;            /* of those to be freed */
   char *first;
@@ -3283,6 +3306,7 @@ typedef struct objpool__blocks {
   size_t stride, offset, object_bytes; /* of a cell; of the first object in a block; a T, rounded up to 8: fixed */
   size_t header;                       /* bytes before each object: fixed */
   size_t alignment;                    /* of a block: fixed */
+  unsigned range_bits;                 /* a block has a multiple of 1 << this cells: 0, but with handles. fixed */
   double growth_factor;                /* fixed */
   objpool__block **sorted, *filling;   /* by address; new objects go to `filling` while it has free cells */
   size_t count, capacity;
@@ -3295,8 +3319,10 @@ typedef struct objpool__blocks {
 
 /* Owner: the pool; guarded by the memory lock. What pool->places leads to is read without. */
 typedef struct objpool__placing {
-  size_t given, capacity, retired; /* places that were ever given; that there is memory for; that are used up */
-  objpool__place *free;            /* those whose cells are gone, linked through `object` */
+  size_t given, capacity; /* ranges that were ever given; that there is memory for */
+  size_t lowest;          /* none before it is free */
+  size_t lost, retired;   /* ranges that are nobody's any more, for a cell was retired; all such cells */
+  size_t pages;           /* of generations */
 } objpool__placing;
 
 /* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. */
@@ -3569,18 +3595,17 @@ static uintptr_t objpool__tag_for(const objpool__state *state, void *object) {
 }
 
 /* In a pool with handles: a use begins or ends, unless it has already. By whoever has the object alone; relaxed: see
-   objpool__increment_use. True: its place is used up. */
+   objpool__increment_use. True: its generation is used up. */
 static bool objpool__mark_use(const objpool__state *state, void *object, bool in_use) {
   if (!state->as.type.handles) return false;
-  objpool__place *place = objpool__place_of(object);
-  if (!place) return false; /* it was used up, and no other was at hand: the object goes */
-  return (OBJPOOL__LOAD(place->generation) & 1) != in_use && objpool__increment_use(&place->generation);
+  uint32_t *generation = objpool__generation_of(object);
+  return (OBJPOOL__LOAD(*generation) & 1) != in_use && objpool__increment_use(generation);
 }
 
 /* A beginning or an end of a use did not happen, and nobody was told of it. */
 static void objpool__use_undone(void *object) {
-  objpool__place *place = objpool__place_of(object);
-  OBJPOOL__STORE(place->generation, place->generation - 1);
+  uint32_t *generation = objpool__generation_of(object);
+  OBJPOOL__STORE(*generation, *generation - 1);
 }
 
 static void objpool__tag_idle(const objpool__state *state, void *object) {
@@ -3974,63 +3999,73 @@ static void objpool__depot_plan(objpool__depot *depot, size_t rounds) {
 }
 
 /* ---- room: places >>places
-   In pools with handles each cell that was ever used has a place, which other cells get when its block goes back. Places are
-   never freed: who has a handle may read the place at any time. Their indices are those of EACH's order. */
+   In pools with handles an index names a cell: a range of them as many cells in a row, until their block goes back. Then other
+   cells get the range, and go on with its generations. Those are never freed: who has a handle may read them at any time. The
+   order of EACH is that of indices.
+   1. What get returns was the handle's object while that use lasted. It reads the range's cells before the generation. The range
+      had these cells when the use began, and whoever has the handle sees that. It has others only after all uses in the old ones have
+      ended: so whoever reads those sees another generation.
+   2. A cell whose generation is used up is not handed out again, and stays counted as used until its block goes. Its range
+      is given to nobody then: so no generation comes twice. */
 
-/* Memory for more places: chunks, and a table of them in place of the old one, which others may be reading. Under growth_lock
+static size_t objpool__ranges_a_page(unsigned bits) { return ((size_t)OBJPOOL__PAGE_WORDS >> bits) - 1; }
+
+/* Memory for more generations: pages, and a table in place of the old one, which others may be reading. Under growth_lock
    and the memory lock. */
-static bool objpool__places_widen(objpool *pool, objpool__placing *placing, objpool__memory *memory) {
-  objpool__places *before = pool->places;
-  size_t chunks = placing->capacity >> OBJPOOL__PLACE_BITS, more = chunks ? chunks : 1,
-         each = sizeof(objpool__place) << OBJPOOL__PLACE_BITS;
-  char *chunk = NULL;
-  for (; more > 0 && !(chunk = (char *)objpool__keep(memory, more * each, more == 1)); more /= 2) {}
+static bool objpool__places_widen(objpool *pool, objpool__placing *placing, objpool__memory *memory,
+                                  const objpool__blocks *blocks) {
+  const objpool__places *before = pool->places;
+  size_t pages = placing->pages, more = pages ? pages : 1, each = objpool__ranges_a_page(blocks->range_bits);
+  char *memory_of = NULL;
+  for (; more > 0; more /= 2) {
+    memory_of = (char *)objpool__keep(memory, (more + 1) * OBJPOOL__PAGE_BYTES, more == 1);
+    if (memory_of) break;
+  }
+  size_t capacity = (pages + more) * each;
   objpool__places *wider =
-      chunk ? (objpool__places *)objpool__keep(memory, sizeof *wider + (chunks + more) * sizeof wider->chunk[0], true)
-            : NULL;
+      memory_of ? (objpool__places *)objpool__keep(memory, sizeof *wider + capacity * sizeof *wider->range, true)
+                : NULL;
   if (!wider) return false;
   if (pool->places != before) return true; /* a fork's handler was first; the memory lies unused until the pool ends */
-  for (size_t i = 0; i < chunks; i++) wider->chunk[i] = before->chunk[i];
-  for (size_t i = 0; i < more; i++) wider->chunk[chunks + i] = (uintptr_t)chunk - chunks * each;
-  placing->capacity = (chunks + more) << OBJPOOL__PLACE_BITS;
-  /* pair with objpool__place_at and, that they are there for the new indices, with objpool__has_place: chunks are clear */
+  wider->stride = blocks->stride;
+  for (size_t i = 0; i < placing->capacity; i++) wider->range[i] = before->range[i];
+  char *page = memory_of + (0 - (uintptr_t)memory_of) % OBJPOOL__PAGE_BYTES;
+  for (size_t i = placing->capacity; i < capacity; page += OBJPOOL__PAGE_BYTES) {
+    size_t first = i << blocks->range_bits, before_it = (size_t)1 << blocks->range_bits;
+    *(uint32_t *)(void *)page = (uint32_t)(first - before_it);
+    for (size_t last = i + each; i < last; i++) {
+      wider->range[i].cells = OBJPOOL__NO_CELLS;
+      wider->range[i].generations = (uintptr_t)page - (first - before_it) * sizeof(uint32_t);
+    }
+  }
+  placing->capacity = capacity;
+  placing->pages = pages + more;
+  /* pair with objpool__look_up and, that they are there for the new indices, with objpool__has_place: pages are clear */
   __atomic_store_n(&pool->places, wider, __ATOMIC_RELEASE);
-  size_t count = placing->capacity < UINT32_MAX ? placing->capacity : UINT32_MAX;
-  __atomic_store_n(&pool->place_count, (uint32_t)count, __ATOMIC_RELEASE);
+  size_t count = capacity << blocks->range_bits;
+  __atomic_store_n(&pool->place_count, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX, __ATOMIC_RELEASE);
   return true;
 }
 
-/* Whether so many cells can have places: an index is 32 bits. */
-static bool objpool__has_indices(const objpool__placing *placing, size_t cells) {
-  return cells + placing->retired < UINT32_MAX;
+/* How many ranges so many cells take. */
+static size_t objpool__ranges_for(const objpool__placing *placing, const objpool__blocks *blocks, size_t cells) {
+  return (cells >> blocks->range_bits) + placing->lost;
 }
 
-static bool objpool__places_suffice(const objpool__placing *placing, size_t cells) {
-  return placing->capacity > cells + placing->retired; /* one more than there are cells: see objpool__reseat */
+/* The lowest range that is free. Under the memory lock. */
+static size_t objpool__range_take(const objpool *pool, objpool__placing *placing) {
+  while (placing->lowest < placing->given && pool->places->range[placing->lowest].cells != OBJPOOL__NO_CELLS)
+    placing->lowest++;
+  size_t taken = placing->lowest++;
+  OBJPOOL_ASSERT(taken < placing->capacity);
+  if (taken == placing->given) placing->given++;
+  return taken;
 }
 
-/* Gives the cell a place; NULL: there is none. Under the memory lock. */
-static objpool__place *objpool__place_give(const objpool *pool, objpool__placing *placing, void *cell) {
-  objpool__place *place = placing->free;
-  if (place) {
-    placing->free = (objpool__place *)place->object;
-  } else {
-    if (placing->given == placing->capacity) return NULL;
-    uint32_t index = (uint32_t)placing->given;
-    placing->given++;
-    place = objpool__place_at(pool, index);
-    place->index = index;
-  }
-  __atomic_store_n(&place->object, cell, __ATOMIC_RELEASE); /* pairs with objpool__get */
-  ((objpool__place **)cell)[-2] = place;
-  return place;
-}
-
-/* The cell's place is another's from now on. Under the memory lock. */
-static void objpool__place_free(objpool__placing *placing, objpool__place *place) {
-  /* release: pairs with objpool__get, which by an old handle then sees that its use has ended */
-  __atomic_store_n(&place->object, (void *)placing->free, __ATOMIC_RELEASE);
-  placing->free = place;
+/* The range has other cells from now on, or none. Under the memory lock. release: pairs with objpool__look_up, which by an old handle
+   then sees that its use has ended. */
+static void objpool__range_begins(const objpool *pool, size_t range, uintptr_t cells) {
+  __atomic_store_n(&pool->places->range[range].cells, cells, __ATOMIC_RELEASE);
 }
 
 /* ---- room: blocks >>blocks
@@ -4087,9 +4122,11 @@ static bool objpool__make_places(objpool__state *state, size_t more) {
   for (;;) {
     if (blocks->count == blocks->capacity) {
       if (!objpool__blocks_widen(blocks, &state->memory)) return false;
-    } else if (state->as.type.handles && !objpool__places_suffice(&state->placing, blocks->cells + more)) {
-      if (!objpool__has_indices(&state->placing, blocks->cells + more) ||
-          !objpool__places_widen(state->pool, &state->placing, &state->memory))
+    } else if (state->as.type.handles &&
+               state->placing.capacity < objpool__ranges_for(&state->placing, blocks, blocks->cells + more)) {
+      size_t ranges = objpool__ranges_for(&state->placing, blocks, blocks->cells + more);
+      if (ranges > UINT32_MAX >> blocks->range_bits || /* an index is 32 bits */
+          !objpool__places_widen(state->pool, &state->placing, &state->memory, blocks))
         return false;
     } else if (!engine->has_places(state, blocks->cells + more)) {
       if (!engine->make_places(state, blocks->cells + more)) return false;
@@ -4135,6 +4172,12 @@ static objpool__block *objpool__block_add(objpool__state *state, size_t cells) {
   return block;
 }
 
+/* So many cells or more, that are whole ranges. */
+static size_t objpool__whole_ranges(const objpool__blocks *blocks, size_t cells) {
+  size_t most = ((size_t)1 << blocks->range_bits) - 1;
+  return cells > SIZE_MAX - most ? cells : (cells + most) & ~most;
+}
+
 static size_t objpool__cells_after(const objpool__blocks *blocks, size_t cells) {
   double next = (double)cells * blocks->growth_factor;
   return next < (double)(SIZE_MAX / 2) ? (size_t)(next + 0.999999) : cells;
@@ -4154,7 +4197,9 @@ static bool objpool__grow(objpool__state *state, size_t *grown) {
     if (cap && cells > cap - (blocks->cells < cap ? blocks->cells : cap - 1))
       cells = cap > blocks->cells ? cap - blocks->cells : 1;
     objpool__block *block;
-    while (!(block = objpool__block_add(state, cells)) && cells > 1) cells /= 2;
+    while (!(block = objpool__block_add(state, cells = objpool__whole_ranges(blocks, cells))) &&
+           cells >> blocks->range_bits > 1)
+      cells /= 2;
     if (block) {
       *grown = cells;
       blocks->filling = block;
@@ -4191,13 +4236,28 @@ static objpool__block *objpool__block_to_fill(objpool__blocks *blocks) {
   return best;
 }
 
-/* Cells that were never used: the words before them are no tag and no place. */
+/* Cells that were never used: the words before them are no tag. */
 static void objpool__cells_begin(const objpool__blocks *blocks, const objpool__block *block, char *cell, size_t count) {
   for (; !block->clear && count > 0; count--, cell += blocks->stride) memset(cell - blocks->header, 0, blocks->header);
 }
 
+/* With handles: the block's next range of cells gets indices. Under the memory lock. */
+static void objpool__cells_name(objpool__state *state, objpool__block *block) {
+  const objpool__blocks *blocks = &state->blocks;
+  size_t range = objpool__range_take(state->pool, &state->placing), count = (size_t)1 << blocks->range_bits,
+         first = range << blocks->range_bits;
+  char *cell = block->first + block->named * blocks->stride;
+  uint32_t *generation =
+      (uint32_t *)(state->pool->places->range[range].generations + (uintptr_t)first * sizeof *generation);
+  objpool__cells_begin(blocks, block, cell, count);
+  for (size_t i = 0; i < count; i++) ((uint32_t **)(void *)(cell + i * blocks->stride))[-2] = generation + i;
+  objpool__range_begins(state->pool, range, (uintptr_t)cell - first * blocks->stride);
+  block->named += count;
+}
+
 /* A free cell of the block. Under the memory lock. */
-static char *objpool__cell_of(objpool__blocks *blocks, objpool__block *block, bool *clear) {
+static char *objpool__cell_of(objpool__state *state, objpool__block *block, bool *clear) {
+  objpool__blocks *blocks = &state->blocks;
   char *cell = (char *)block->free;
   *clear = false;
   if (cell) {
@@ -4205,7 +4265,10 @@ static char *objpool__cell_of(objpool__blocks *blocks, objpool__block *block, bo
   } else {
     OBJPOOL_ASSERT(block->fresh > 0);
     cell = objpool__block_fresh(blocks, block);
-    objpool__cells_begin(blocks, block, cell, 1);
+    if (!state->as.type.handles)
+      objpool__cells_begin(blocks, block, cell, 1);
+    else if (block->named == block->cells - block->fresh)
+      objpool__cells_name(state, block);
     block->fresh--;
     *clear = block->clear;
   }
@@ -4270,38 +4333,32 @@ static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__s
     objpool__block *block = objpool__block_to_fill(blocks);
     if (block) {
       bool reused = block->free != NULL;
-      cell = objpool__cell_of(blocks, block, &clear);
-      /* not of a reserve, where each cell may be the last of those that were promised */
-      if (strip && !reused && !block->reserved) objpool__strip_cut(blocks, block, strip);
+      cell = objpool__cell_of(state, block, &clear);
+      /* not of a reserve, where each cell may be the last of those that were promised; nor with handles, whose indices
+         would lie far apart */
+      if (strip && !reused && !block->reserved && !state->as.type.handles) objpool__strip_cut(blocks, block, strip);
     }
     objpool__unlock(&state->memory.lock);
   } while (!cell && objpool__grow(state, grown));
   return cell ? objpool__cell_ready(blocks, cell, clear) : NULL;
 }
 
-/* In a pool with handles: a cell that has no place gets one; false: there is none. */
-static bool objpool__seat(objpool__state *state, void *cell) {
-  if (!state->as.type.handles || objpool__place_of(cell)) return true;
-  objpool__lock(&state->memory.lock);
-  bool seated = objpool__place_give(state->pool, &state->placing, cell) != NULL;
-  objpool__unlock(&state->memory.lock);
-  return seated;
-}
-
-/* Its place is used up, and never anybody's again; it gets another if one is at hand, which one is unless two or more were used
-   up since the pool grew. */
-static bool objpool__reseat(objpool__state *state, void *cell) {
-  objpool__lock(&state->memory.lock);
-  OBJPOOL__STORE(state->placing.retired, state->placing.retired + 1); /* read without the lock */
-  ((objpool__place **)cell)[-2] = NULL;
-  objpool__unlock(&state->memory.lock);
-  return objpool__seat(state, cell);
-}
-
-/* Whether the place of an object is used up. */
+/* Whether an object's generation is used up. */
 static bool objpool__is_used_up(const objpool__state *state, const void *object) {
-  const objpool__place *place = state->as.type.handles ? objpool__place_of(object) : NULL;
-  return place && !OBJPOOL__LOAD(place->generation);
+  return state->as.type.handles && !OBJPOOL__LOAD(*objpool__generation_of(object));
+}
+
+/* A cell that is never used again, as long as its block is there. Its link leads to itself. */
+static void objpool__cell_retire(objpool__state *state, void *cell) {
+  objpool__blocks *blocks = &state->blocks;
+  OBJPOOL__HIDE(cell, blocks->object_bytes);
+  objpool__lock(&state->memory.lock);
+  objpool__block *block = objpool__block_of(blocks, cell);
+  OBJPOOL__STORE(*objpool__link(cell), cell); /* relaxed: see objpool__flip */
+  block->retired++;
+  blocks->emptied |= block->used == block->retired;
+  OBJPOOL__STORE(state->placing.retired, state->placing.retired + 1); /* read without the lock */
+  objpool__unlock(&state->memory.lock);
 }
 
 /* Gives a cell back; its tag word becomes a link, which is no tag. */
@@ -4315,7 +4372,7 @@ static void objpool__cell_give(objpool__blocks *blocks, objpool__memory *memory,
   block->free = cell;
   block->used--;
   blocks->used--;
-  blocks->emptied |= !block->used;
+  blocks->emptied |= block->used == block->retired;
   objpool__unlock(&memory->lock);
 }
 
@@ -4334,11 +4391,12 @@ static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
   blocks->emptied = false;
   for (size_t i = 0; i < blocks->count; i++) {
     objpool__block *block = blocks->sorted[i];
-    if (block->used || block->reserved) {
+    if (block->used > block->retired || block->reserved) {
       blocks->sorted[kept++] = block;
       if (block->cells > largest) largest = block->cells;
     } else {
       OBJPOOL__STORE(blocks->cells, blocks->cells - block->cells); /* as in objpool__block_add */
+      blocks->used -= block->retired;
       *(block->earlier ? &block->earlier->later : &blocks->oldest) = block->later;
       *(block->later ? &block->later->earlier : &blocks->newest) = block->earlier;
       block->next = doomed;
@@ -4351,13 +4409,22 @@ static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
   return doomed;
 }
 
-/* The places of a block that goes: the last ones first, so that the next cells get them in their order. */
-static void objpool__places_leave(objpool__placing *placing, const objpool__blocks *blocks,
-                                  const objpool__block *block) {
-  for (char *cell = objpool__block_fresh(blocks, block); cell != block->first;) {
-    cell -= blocks->stride;
-    objpool__place *place = objpool__place_of(cell);
-    if (place) objpool__place_free(placing, place);
+/* The ranges of a block that goes are free, but for those with a retired cell. Under the memory lock. */
+static void objpool__places_leave(objpool__state *state, const objpool__block *block) {
+  const objpool__blocks *blocks = &state->blocks;
+  objpool__placing *placing = &state->placing;
+  size_t count = (size_t)1 << blocks->range_bits;
+  char *cell = block->first;
+  for (size_t named = 0; named < block->named; named += count) {
+    size_t range = objpool__index_of(cell) >> blocks->range_bits, retired = 0;
+    for (size_t i = 0; i < count; i++, cell += blocks->stride)
+      retired += block->retired && OBJPOOL__LOAD(*objpool__link(cell)) == cell;
+    if (retired) {
+      placing->lost++; /* it keeps cells that are gone, and no use of which lasts */
+      continue;
+    }
+    objpool__range_begins(state->pool, range, OBJPOOL__NO_CELLS);
+    if (range < placing->lowest) placing->lowest = range;
   }
 }
 
@@ -4368,7 +4435,7 @@ static void objpool__blocks_shrink(objpool__state *state) {
   objpool__lock(&memory->lock);
   objpool__block *doomed = objpool__blocks_unused(blocks);
   for (objpool__block *block = state->as.type.handles ? doomed : NULL; block; block = block->next)
-    objpool__places_leave(&state->placing, blocks, block);
+    objpool__places_leave(state, block);
   if (doomed) memory->refused_bytes = 0;
   for (objpool__block *next; doomed; doomed = next) {
     next = doomed->next;
@@ -6686,7 +6753,6 @@ static __attribute__((__noinline__)) void *objpool__cached_fresh(objpool__state 
   objpool__spin_unlock(cache);
   if (!object) return NULL;
   objpool__cell_ready(&state->blocks, object, clear);
-  (void)objpool__seat(state, object); /* there is a place for every cell */
   objpool__tag_in_use(state, object);
   objpool__add(state, OBJPOOL__CREATED, 1);
   objpool__add(state, OBJPOOL__MISSES, 1);
@@ -6886,20 +6952,22 @@ OBJPOOL__INLINE void objpool__leave_ends(objpool__state *state, bool leaving) {
   if (OBJPOOL__UNLIKELY(leaving)) __atomic_fetch_sub(&state->gate.leaving, 1, __ATOMIC_RELEASE); /* as above */
 }
 
-/* Gives back a cell with nothing built in it. */
-static void objpool__cell_leave(objpool__state *state, void *cell) {
+/* Gives back a cell with nothing built in it; used_up: its generation is. */
+static void objpool__cell_leave(objpool__state *state, void *cell, bool used_up) {
   if (state->as.type.wipe) objpool__wipe(cell, state->blocks.object_bytes);
   if (state->word) objpool__bit_leave(state, cell);
   if (state->engine->unbind) state->engine->unbind(state, cell); /* first: there is a node for every cell */
-  objpool__cell_give(&state->blocks, &state->memory, cell);
+  if (used_up)
+    objpool__cell_retire(state, cell);
+  else
+    objpool__cell_give(&state->blocks, &state->memory, cell);
 }
 
 /* Lets the cell of an object go that nobody can reach. */
 static void objpool__let_go(objpool__state *state, void *object) {
   objpool__use_none(state, object);
   (void)objpool__mark_use(state, object, false);
-  if (objpool__is_used_up(state, object)) (void)objpool__reseat(state, object); /* or when the cell is used again */
-  objpool__cell_leave(state, object);
+  objpool__cell_leave(state, object, objpool__is_used_up(state, object));
 }
 
 /* The hook, and how long it took. */
@@ -6918,15 +6986,12 @@ static void *objpool__build(objpool__state *state, void *cell, const objpool__co
   uintptr_t epoch = objpool__epoch(state);
   void *object = cell ? cell : state->engine->cell(state, &grown);
   if (grown) objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, grown);
-  if (object && !objpool__seat(state, object)) {
-    objpool__cell_leave(state, object);
-    object = NULL;
-  }
   bool built = !object || (construction            ? construction->run(object, construction->arguments)
                            : state->as.type.create ? objpool__run_create(state, object)
                                                    : true);
   if (!built) {
-    objpool__let_go(state, object);
+    objpool__use_none(state, object);
+    objpool__cell_leave(state, object, false); /* it was not in use yet */
     object = NULL;
     error = ECANCELED;
   }
@@ -7008,8 +7073,8 @@ enum { OBJPOOL__SHARES = 64 };
 
 /* Idle objects by how much of their block is in use: the emptiest go first, so that blocks come free. */
 static unsigned objpool__share(const objpool__block *block) {
-  OBJPOOL_ASSERT(block->used >= block->idle);
-  size_t in_use = block->used - block->idle;
+  OBJPOOL_ASSERT(block->used >= block->idle + block->retired);
+  size_t in_use = block->used - block->idle - block->retired;
   return in_use ? 1 + (unsigned)((double)in_use / (double)block->cells * (OBJPOOL__SHARES - 2)) : 0;
 }
 
@@ -7242,15 +7307,20 @@ static void objpool__need_magazines(size_t *bytes, size_t rounds, size_t cells, 
   }
 }
 
-/* The places for so many cells, made as objpool__make_places has them made. */
-static void objpool__need_places(size_t *bytes, size_t cells) {
-  const size_t each = (size_t)1 << OBJPOOL__PLACE_BITS;
-  for (size_t chunks = 0, more = 1; chunks * each <= cells && *bytes != SIZE_MAX; more = chunks) {
-    chunks += more;
-    objpool__need(bytes, sizeof(objpool__kept) + more * each * sizeof(objpool__place), OBJPOOL__NATURAL);
-    objpool__need(bytes, sizeof(objpool__kept) + sizeof(objpool__places) + chunks * sizeof(objpool__place *),
+/* The generations for so many cells, made as objpool__make_places has them made. */
+static void objpool__need_places(size_t *bytes, const objpool__blocks *blocks, size_t cells) {
+  size_t each = objpool__ranges_a_page(blocks->range_bits), ranges = cells >> blocks->range_bits;
+  for (size_t pages = 0, more = 1; pages * each < ranges && *bytes != SIZE_MAX; more = pages) {
+    pages += more;
+    objpool__need(bytes, sizeof(objpool__kept) + (more + 1) * OBJPOOL__PAGE_BYTES, OBJPOOL__NATURAL);
+    objpool__need(bytes, sizeof(objpool__kept) + sizeof(objpool__places) + pages * each * sizeof(objpool__range),
                   OBJPOOL__NATURAL);
   }
+}
+
+/* How many cells a reserve has: with handles one that is retired shall not be missed. */
+static size_t objpool__reserve_cells(const objpool__blocks *blocks, bool handles, size_t objects) {
+  return handles && objects < SIZE_MAX ? objpool__whole_ranges(blocks, objects + 1) : objects;
 }
 
 /* A state, its table, and the word of a bounded pool. */
@@ -7263,6 +7333,7 @@ static size_t objpool__state_bytes(bool alone, bool bounded) {
 /* All that a pool asks for until so many objects are alive and so many threads have used it. rounds 0: a local pool. */
 static size_t objpool__reserve_bytes(const objpool__blocks *blocks, const objpool_type *type, size_t rounds,
                                      size_t objects, size_t threads) {
+  objects = objpool__reserve_cells(blocks, type->handles, objects);
   size_t bytes = 0, cells, array = objects + 2; /* as objpool__reserve_fill makes it */
   objpool__need(&bytes, sizeof(objpool__reserved), OBJPOOL__NATURAL);
   objpool__need(&bytes, objpool__state_bytes(!rounds, rounds == 1 && objects <= OBJPOOL__WORD_BITS),
@@ -7270,7 +7341,7 @@ static size_t objpool__reserve_bytes(const objpool__blocks *blocks, const objpoo
   if (!objpool__multiply(objects, blocks->stride, &cells) || cells > PTRDIFF_MAX - blocks->offset) return SIZE_MAX;
   objpool__need(&bytes, cells + blocks->offset, blocks->alignment);
   objpool__need(&bytes, 8 * sizeof(objpool__block *), OBJPOOL__NATURAL); /* see objpool__blocks_widen */
-  if (type->handles) objpool__need_places(&bytes, objects);
+  if (type->handles) objpool__need_places(&bytes, blocks, objects);
   if (!rounds) {
     objpool__need(&bytes, array * sizeof(void *), OBJPOOL__NATURAL); /* no overflow: a cell is larger than a pointer */
     return bytes;
@@ -7314,9 +7385,10 @@ static size_t objpool__reserve_left(objpool_allocator allocator) {
   return reserved ? reserved->bytes - OBJPOOL__LOAD(reserved->handed) : 0;
 }
 
-/* Makes the one block, a place for each of its objects, and the calling thread's slot. False with ENOMEM. */
+/* Makes the one block, the generations of its objects, and the calling thread's slot. False with ENOMEM. */
 static bool objpool__reserve_fill(objpool__state *state, size_t objects) {
   objpool__blocks *blocks = &state->blocks;
+  objects = objpool__reserve_cells(blocks, state->as.type.handles, objects);
   objpool__lock(&state->memory.growth_lock);
   objpool__lock(&state->memory.lock);
   /* the magazines of two slots: this thread's, and the one in reserve */
@@ -7528,6 +7600,7 @@ static bool objpool__plan(const objpool_type *type, objpool_config *config, objp
   blocks->alignment = alignment;
   if (blocks->alignment < OBJPOOL__NATURAL) blocks->alignment = OBJPOOL__NATURAL;
   blocks->growth_factor = config->growth_factor;
+  blocks->range_bits = type->handles ? objpool__range_bits(type->size) : 0;
   blocks->next_cells = objpool__first_cells(blocks);
   return true;
 }
@@ -8155,9 +8228,10 @@ OBJPOOL_API void *objpool__acquire_instead(objpool *pool, objpool__describe *des
 /* ---- room: releasing >>releasing
    What a release does when the fast path could not do it alone. */
 
-/* An object that comes back for which there is no room. */
+/* An object that comes back for which there is no room, or whose generation is used up. */
 static void objpool__overflow(objpool__state *state, void *object) {
-  objpool__take_down(state, object, OBJPOOL__LOAD(state->limits.surplus) ? OBJPOOL__DESTROYED : OBJPOOL__OVERFLOWED);
+  bool expected = OBJPOOL__LOAD(state->limits.surplus) || objpool__is_used_up(state, object);
+  objpool__take_down(state, object, expected ? OBJPOOL__DESTROYED : OBJPOOL__OVERFLOWED);
   state->engine->settle(state);
 }
 
@@ -8269,7 +8343,7 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
     objpool__drop(pool, describe, object);
   } else if (state->as.type.timed && !objpool__may_rest(pool, object)) {
     objpool__drop_outdated(pool, describe, object);
-  } else if (leaving) { /* closed: it is not built anew */
+  } else if (leaving || objpool__is_used_up(state, object)) { /* closed, or to be retired: it is not built anew */
     state->engine->returned(state, OBJPOOL__RELEASES, 1);
     objpool__overflow(state, object);
   } else if (objpool__renew(state, object)) {
@@ -8307,10 +8381,6 @@ OBJPOOL_API bool objpool__claim(objpool *pool, objpool__describe *describe, void
 
 /* A release of an object that is marked idle already. */
 OBJPOOL__INLINE void objpool__release_claimed(objpool__state *state, objpool__describe *describe, void *object) {
-  if (objpool__is_used_up(state, object) && !objpool__reseat(state, object)) {
-    objpool__drop(state->pool, describe, object);
-    return;
-  }
   if (state->as.type.wipe) {
     objpool__release_wiping(state->pool, describe, object);
     return;
@@ -8325,11 +8395,15 @@ OBJPOOL__INLINE void objpool__release_claimed(objpool__state *state, objpool__de
     objpool__drop_outdated(state->pool, describe, object);
     return;
   }
+  if (OBJPOOL__UNLIKELY(objpool__is_used_up(state, object))) {
+    objpool__drop_as(state->pool, describe, object, OBJPOOL__DESTROYED);
+    return;
+  }
   OBJPOOL__HIDE(object, state->as.type.size);
   objpool__give(state->pool, object, state->as.type.local, describe);
 }
 
-/* A release of an object whose place is used up: the next one takes over. The object is marked idle. */
+/* A release of an object whose generation is used up: it is destroyed, and its cell retired. The object is marked idle. */
 OBJPOOL_API void objpool__release_retiring(objpool *pool, objpool__describe *describe, void *object) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, describe);
@@ -8638,7 +8712,7 @@ OBJPOOL_API void *objpool_acquire_async(objpool *pool, objpool_waiter *waiter, o
 OBJPOOL_API bool objpool_cancel(objpool *pool, objpool_waiter *waiter) { return objpool__cancel(pool, &waiter->base); }
 
 /* ---- room: walking >>walking
-   Loops over what is in use: block after block in the order in which they were made, or place after place. What another
+   Loops over what is in use: block after block in the order in which they were made, or range after range. What another
    thread changes meanwhile is seen or not; blocks stay, since `walks` says that someone reads them. */
 
 /* Over cells, until that is changed. */
@@ -8648,7 +8722,7 @@ static objpool__walk objpool__walk_cells(objpool__state *state) {
   objpool__lock(&state->memory.lock);
   state->blocks.walks++;
   walk.last = state->blocks.newest;
-  walk.places = state->placing.given;
+  walk.ranges = state->placing.given;
   objpool__unlock(&state->memory.lock);
   walk.pool = state->pool;
   walk.stretch.step = state->blocks.stride;
@@ -8667,7 +8741,6 @@ OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
   walk = objpool__walk_cells(state);
   walk.stretch.key = state->key;
   walk.stretch.ignored = objpool__tag_ignored(state);
-  if (state->as.type.handles) walk.stretch.step = sizeof(objpool__place);
   return walk;
 }
 
@@ -8686,17 +8759,32 @@ static bool objpool__walk_blocks(objpool__state *state, objpool__walk *walk) {
   return more;
 }
 
+/* To the generations of the next ranges whose cells are in a row, and those, too. acquire: pairs with objpool__range_begins,
+   of which the words before the cells are seen then. */
+static bool objpool__walk_ranges(const objpool__state *state, objpool__walk *walk) {
+  if (walk->range >= walk->ranges) return false;
+  const objpool__range *range =
+      __atomic_load_n(&walk->pool->places, __ATOMIC_ACQUIRE)->range; /* as in objpool__look_up */
+  size_t first = walk->range, end, bits = state->blocks.range_bits;
+  uintptr_t cells = OBJPOOL__NO_CELLS;
+  for (; first < walk->ranges; first++)
+    if ((cells = __atomic_load_n(&range[first].cells, __ATOMIC_ACQUIRE)) != OBJPOOL__NO_CELLS) break;
+  if (first == walk->ranges) return false;
+  for (end = first + 1; end < walk->ranges; end++)
+    if (__atomic_load_n(&range[end].cells, __ATOMIC_ACQUIRE) != cells ||
+        range[end].generations != range[first].generations)
+      break;
+  walk->stretch.cell = cells + (first << bits) * state->blocks.stride;
+  walk->stretch.at = (char *)(range[first].generations + (first << bits) * sizeof(uint32_t));
+  walk->stretch.end = walk->stretch.at + ((end - first) << bits) * sizeof(uint32_t);
+  walk->range = end;
+  return true;
+}
+
 OBJPOOL_API bool objpool__walk_on(objpool__walk *walk) {
   if (!walk->pool) return false;
   objpool__state *state = walk->pool->state;
-  if (!state->as.type.handles) return objpool__walk_blocks(state, walk);
-  size_t first = walk->chunk << OBJPOOL__PLACE_BITS, most = (size_t)1 << OBJPOOL__PLACE_BITS;
-  if (first >= walk->places) return false;
-  objpool__place *places = objpool__place_at(walk->pool, (uint32_t)first);
-  walk->stretch.at = (char *)places;
-  walk->stretch.end = (char *)(places + (walk->places - first < most ? walk->places - first : most));
-  walk->chunk++;
-  return true;
+  return state->as.type.handles ? objpool__walk_ranges(state, walk) : objpool__walk_blocks(state, walk);
 }
 
 OBJPOOL_API void objpool__walk_end(objpool__walk *walk) {
@@ -8735,8 +8823,7 @@ OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__wal
       OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(key, object) - 1); /* as objpool__tag_idle */
       OBJPOOL__HIDE(object, state->as.type.size);
       objects[idle] = object;
-      if (handles && objpool__increment_use(&objpool__place_of(object)->generation) &&
-          !objpool__reseat(state, object)) {
+      if (handles && objpool__increment_use(objpool__generation_of(object))) {
         OBJPOOL__STORE(*objpool__link(object), excess);
         excess = object;
       } else {
@@ -9170,17 +9257,18 @@ static bool objpool__warm_one(objpool__state *state, size_t *created) {
     return false;
   }
   void *object = objpool__build(state, NULL, NULL);
-  bool kept = false;
+  bool kept = false, used_up = false;
   if (object) {
     ++*created;
     objpool__tag_idle(state, object);
     OBJPOOL__HIDE(object, state->as.type.size);
     /* others, or create, may have filled the pool meanwhile, or lowered its limit */
-    kept = (!objpool__is_used_up(state, object) || objpool__reseat(state, object)) && objpool__put(state, object);
+    used_up = objpool__is_used_up(state, object);
+    kept = !used_up && objpool__put(state, object);
     if (!kept) objpool__take_down(state, object, OBJPOOL__DESTROYED);
   }
   state->engine->settle(state);
-  return kept;
+  return used_up ? objpool__warm_one(state, created) : kept; /* in another cell: that one is retired */
 }
 
 /* Creates until `idle` objects are idle, or `at_once` were created; returns how many, errno telling why no more. */

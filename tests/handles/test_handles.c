@@ -35,134 +35,156 @@ static objpool_config config_of(int variant) {
 }
 enum { VARIANTS = 4 };
 
-#define HANDLE_TESTS(P)                                                                              \
-  static void P##_finds_a_use_while_it_lasts(void **state) {                                         \
-    (void)state;                                                                                     \
-    for (int variant = 0; variant < VARIANTS; variant++) {                                           \
-      static P pool;                                                                                 \
-      static P##_handle handles[MANY];                                                               \
-      static thing *objects[MANY];                                                                   \
-      const P##_handle zero = {0, 0};                                                                \
-      objpool_config config = config_of(variant);                                                    \
-      size_t many = config.max_objects ? config.max_objects : (size_t)MANY;                          \
-      assert_null(P##_get(&pool, zero));                                                             \
-      assert_false(P##_release_handle(&pool, zero));                                                 \
-      assert_true(P##_init(&pool, &config));                                                         \
-      assert_null(P##_get(&pool, zero));                                                             \
-      for (unsigned round = 0; round < 5; round++) {                                                 \
-        for (size_t i = 0; i < many; i++) {                                                          \
-          assert_non_null(objects[i] = P##_acquire(&pool));                                          \
-          P##_handle handle = P##_handle_of(&pool, objects[i]);                                      \
-          assert_null(P##_get(&pool, handles[i])); /* of the round before */                         \
-          assert_true(handle.generation != 0);                                                       \
-          assert_true(handle.index < 2 * many + 64);                                                 \
-          handles[i] = handle;                                                                       \
-        }                                                                                            \
-        assert_null(P##_get(&pool, zero));                                                           \
-        for (size_t i = 0; i < many; i++) {                                                          \
-          assert_ptr_equal(P##_get(&pool, handles[i]), objects[i]);                                  \
-          for (uint32_t near = 1; near < 5; near++) {                                                \
-            P##_handle other = handles[i];                                                           \
-            other.generation += near;                                                                \
-            assert_null(P##_get(&pool, other));                                                      \
-            other.generation -= 2 * near;                                                            \
-            assert_null(P##_get(&pool, other));                                                      \
-            assert_false(P##_release_handle(&pool, other));                                          \
-          }                                                                                          \
-        }                                                                                            \
-        for (size_t i = 0; i < many; i++) {                                                          \
-          if (i % 3 == 0)                                                                            \
-            P##_release(&pool, objects[i]);                                                          \
-          else if (i % 3 == 1)                                                                       \
-            assert_true(P##_release_handle(&pool, handles[i]));                                      \
-          else                                                                                       \
-            P##_discard(&pool, objects[i]);                                                          \
-          for (uint32_t near = 0; near < 5; near++) {                                                \
-            P##_handle other = handles[i];                                                           \
-            other.generation += near;                                                                \
-            assert_null(P##_get(&pool, other)); /* what will be is not yet */                        \
-            assert_false(P##_release_handle(&pool, other));                                          \
-          }                                                                                          \
-        }                                                                                            \
-        objpool_stats stats = P##_stats(&pool);                                                      \
-        counts_add_up(&stats);                                                                       \
-        assert_int_equal(stats.in_use, 0);                                                           \
-        if (round % 2) P##_clear(&pool);                                                             \
-        for (size_t i = 0; i < many; i++) assert_null(P##_get(&pool, handles[i]));                   \
-      }                                                                                              \
-      P##_destroy(&pool);                                                                            \
-      assert_null(P##_get(&pool, handles[0]));                                                       \
-    }                                                                                                \
-  }                                                                                                  \
-  static void P##_random_handles_name_nothing(void **state) {                                        \
-    (void)state;                                                                                     \
-    static P pool, other;                                                                            \
-    static thing *objects[MANY];                                                                     \
-    uint64_t seed = 7;                                                                               \
-    for (size_t i = 0; i < MANY; i++) {                                                              \
-      assert_non_null(objects[i] = P##_acquire(&pool));                                              \
-      if (i % 4) assert_non_null(P##_acquire(&other));                                               \
-    }                                                                                                \
-    for (size_t i = 0; i < MANY; i += 2) P##_release(&pool, objects[i]);                             \
-    for (long i = 0; i < SCALED(2000000, 300000, 100000); i++) {                                     \
-      uint64_t bits = random_next(&seed);                                                            \
-      P##_handle handle = {(uint32_t)bits, (uint32_t)(bits >> 32)};                                  \
-      if (i % 2) handle.index %= 1024;                                                               \
-      if (i % 4 == 3) handle.generation %= 8;                                                        \
-      thing *object = P##_get(&pool, handle);                                                        \
-      if (object) { /* then it is just that one's */                                                 \
-        P##_handle own = P##_handle_of(&pool, object);                                               \
-        assert_true(own.index == handle.index && own.generation == handle.generation);               \
-      }                                                                                              \
-    }                                                                                                \
-    assert_int_equal(P##_stats(&pool).in_use, MANY / 2);                                             \
-    P##_release_all(&pool);                                                                          \
-    P##_release_all(&other);                                                                         \
-    P##_destroy(&pool);                                                                              \
-    P##_destroy(&other);                                                                             \
-  }                                                                                                  \
-  static void P##_places_retire_when_they_are_used_up(void **state) {                                \
-    (void)state;                                                                                     \
-    static P pool;                                                                                   \
-    thing *object = P##_acquire(&pool);                                                              \
-    assert_non_null(object);                                                                         \
-    P##_handle first = P##_handle_of(&pool, object);                                                 \
-    objpool__place_of(object)->generation = UINT32_MAX - 2; /* as after almost 2^31 uses */          \
-    P##_handle late = P##_handle_of(&pool, object);                                                  \
-    assert_ptr_equal(P##_get(&pool, late), object);                                                  \
-    P##_release(&pool, object);                                                                      \
-    assert_int_equal(P##_stats(&pool).retired, 0);                                                   \
-    assert_ptr_equal(P##_acquire(&pool), object); /* the last use */                                 \
-    P##_handle last = P##_handle_of(&pool, object);                                                  \
-    assert_int_equal(last.index, first.index);                                                       \
-    assert_true(P##_release_handle(&pool, last));                                                    \
-    assert_int_equal(P##_stats(&pool).retired, 1);                                                   \
-    assert_ptr_equal(P##_acquire(&pool), object); /* the same object, at another place */            \
-    P##_handle next = P##_handle_of(&pool, object);                                                  \
-    assert_int_not_equal(next.index, first.index);                                                   \
-    assert_null(P##_get(&pool, first));                                                              \
-    assert_null(P##_get(&pool, late));                                                               \
-    assert_null(P##_get(&pool, last));                                                               \
-    assert_ptr_equal(P##_get(&pool, next), object);                                                  \
-    objpool__place_of(object)->generation = UINT32_MAX; /* the last use again, ended by a discard */ \
-    P##_discard(&pool, object);                                                                      \
-    object = P##_acquire(&pool);                                                                     \
-    assert_non_null(object);                                                                         \
-    assert_int_equal(P##_stats(&pool).retired, 2);                                                   \
-    assert_true(P##_handle_of(&pool, object).index != next.index);                                   \
-    objpool__place_of(object)->generation = UINT32_MAX - 2;                                          \
-    next = P##_handle_of(&pool, object);                                                             \
-    P##_release(&pool, object);                                                                      \
-    assert_int_equal(P##_clear(&pool), 1);                                                           \
-    assert_int_equal(P##_warmup(&pool, 99), 99); /* one in that place: its last use, if nobody's */  \
-    assert_int_equal(P##_stats(&pool).retired, 3);                                                   \
-    for (int i = 0; i < 99; i++) {                                                                   \
-      object = P##_acquire(&pool);                                                                   \
-      assert_non_null(object);                                                                       \
-      assert_true(P##_handle_of(&pool, object).index != next.index);                                 \
-    }                                                                                                \
-    assert_int_equal(P##_release_all(&pool), 99);                                                    \
-    P##_destroy(&pool);                                                                              \
+#define HANDLE_TESTS(P)                                                                             \
+  static void P##_finds_a_use_while_it_lasts(void **state) {                                        \
+    (void)state;                                                                                    \
+    for (int variant = 0; variant < VARIANTS; variant++) {                                          \
+      static P pool;                                                                                \
+      static P##_handle handles[MANY];                                                              \
+      static thing *objects[MANY];                                                                  \
+      const P##_handle zero = {0, 0};                                                               \
+      objpool_config config = config_of(variant);                                                   \
+      size_t many = config.max_objects ? config.max_objects : (size_t)MANY;                         \
+      assert_null(P##_get(&pool, zero));                                                            \
+      assert_false(P##_release_handle(&pool, zero));                                                \
+      assert_true(P##_init(&pool, &config));                                                        \
+      assert_null(P##_get(&pool, zero));                                                            \
+      for (unsigned round = 0; round < 5; round++) {                                                \
+        for (size_t i = 0; i < many; i++) {                                                         \
+          assert_non_null(objects[i] = P##_acquire(&pool));                                         \
+          P##_handle handle = P##_handle_of(&pool, objects[i]);                                     \
+          assert_null(P##_get(&pool, handles[i])); /* of the round before */                        \
+          assert_true(handle.generation != 0);                                                      \
+          assert_true(handle.index < 2 * many + 64);                                                \
+          handles[i] = handle;                                                                      \
+        }                                                                                           \
+        assert_null(P##_get(&pool, zero));                                                          \
+        for (size_t i = 0; i < many; i++) {                                                         \
+          assert_ptr_equal(P##_get(&pool, handles[i]), objects[i]);                                 \
+          for (uint32_t near = 1; near < 5; near++) {                                               \
+            P##_handle other = handles[i];                                                          \
+            other.generation += near;                                                               \
+            assert_null(P##_get(&pool, other));                                                     \
+            other.generation -= 2 * near;                                                           \
+            assert_null(P##_get(&pool, other));                                                     \
+            assert_false(P##_release_handle(&pool, other));                                         \
+          }                                                                                         \
+        }                                                                                           \
+        for (size_t i = 0; i < many; i++) {                                                         \
+          if (i % 3 == 0)                                                                           \
+            P##_release(&pool, objects[i]);                                                         \
+          else if (i % 3 == 1)                                                                      \
+            assert_true(P##_release_handle(&pool, handles[i]));                                     \
+          else                                                                                      \
+            P##_discard(&pool, objects[i]);                                                         \
+          for (uint32_t near = 0; near < 5; near++) {                                               \
+            P##_handle other = handles[i];                                                          \
+            other.generation += near;                                                               \
+            assert_null(P##_get(&pool, other)); /* what will be is not yet */                       \
+            assert_false(P##_release_handle(&pool, other));                                         \
+          }                                                                                         \
+        }                                                                                           \
+        objpool_stats stats = P##_stats(&pool);                                                     \
+        counts_add_up(&stats);                                                                      \
+        assert_int_equal(stats.in_use, 0);                                                          \
+        if (round % 2) P##_clear(&pool);                                                            \
+        for (size_t i = 0; i < many; i++) assert_null(P##_get(&pool, handles[i]));                  \
+      }                                                                                             \
+      P##_destroy(&pool);                                                                           \
+      assert_null(P##_get(&pool, handles[0]));                                                      \
+    }                                                                                               \
+  }                                                                                                 \
+  static void P##_random_handles_name_nothing(void **state) {                                       \
+    (void)state;                                                                                    \
+    static P pool, other;                                                                           \
+    static thing *objects[MANY];                                                                    \
+    uint64_t seed = 7;                                                                              \
+    for (size_t i = 0; i < MANY; i++) {                                                             \
+      assert_non_null(objects[i] = P##_acquire(&pool));                                             \
+      if (i % 4) assert_non_null(P##_acquire(&other));                                              \
+    }                                                                                               \
+    for (size_t i = 0; i < MANY; i += 2) P##_release(&pool, objects[i]);                            \
+    for (long i = 0; i < SCALED(2000000, 300000, 100000); i++) {                                    \
+      uint64_t bits = random_next(&seed);                                                           \
+      P##_handle handle = {(uint32_t)bits, (uint32_t)(bits >> 32)};                                 \
+      if (i % 2) handle.index %= 1024;                                                              \
+      if (i % 4 == 3) handle.generation %= 8;                                                       \
+      thing *object = P##_get(&pool, handle);                                                       \
+      if (object) { /* then it is just that one's */                                                \
+        P##_handle own = P##_handle_of(&pool, object);                                              \
+        assert_true(own.index == handle.index && own.generation == handle.generation);              \
+      }                                                                                             \
+    }                                                                                               \
+    assert_int_equal(P##_stats(&pool).in_use, MANY / 2);                                            \
+    P##_release_all(&pool);                                                                         \
+    P##_release_all(&other);                                                                        \
+    P##_destroy(&pool);                                                                             \
+    P##_destroy(&other);                                                                            \
+  }                                                                                                 \
+  static void P##_places_retire_when_they_are_used_up(void **state) {                               \
+    (void)state;                                                                                    \
+    static P pool;                                                                                  \
+    thing *object = P##_acquire(&pool);                                                             \
+    assert_non_null(object);                                                                        \
+    P##_handle first = P##_handle_of(&pool, object);                                                \
+    *objpool__generation_of(object) = UINT32_MAX - 2; /* as after almost 2^31 uses */               \
+    P##_handle late = P##_handle_of(&pool, object);                                                 \
+    assert_ptr_equal(P##_get(&pool, late), object);                                                 \
+    P##_release(&pool, object);                                                                     \
+    assert_int_equal(P##_stats(&pool).retired, 0);                                                  \
+    assert_ptr_equal(P##_acquire(&pool), object); /* the last use */                                \
+    P##_handle last = P##_handle_of(&pool, object);                                                 \
+    assert_int_equal(last.index, first.index);                                                      \
+    assert_true(P##_release_handle(&pool, last));                                                   \
+    assert_int_equal(P##_stats(&pool).retired, 1);                                                  \
+    thing *gone = object; /* with its index: neither comes again */                                 \
+    assert_int_equal(P##_stats(&pool).destroyed, 1);                                                \
+    object = P##_acquire(&pool);                                                                    \
+    assert_non_null(object);                                                                        \
+    assert_ptr_not_equal(object, gone);                                                             \
+    P##_handle next = P##_handle_of(&pool, object);                                                 \
+    assert_int_not_equal(next.index, first.index);                                                  \
+    assert_null(P##_get(&pool, first));                                                             \
+    assert_null(P##_get(&pool, late));                                                              \
+    assert_null(P##_get(&pool, last));                                                              \
+    assert_ptr_equal(P##_get(&pool, next), object);                                                 \
+    *objpool__generation_of(object) = UINT32_MAX; /* the last use again, ended by a discard */      \
+    P##_discard(&pool, object);                                                                     \
+    object = P##_acquire(&pool);                                                                    \
+    assert_non_null(object);                                                                        \
+    assert_int_equal(P##_stats(&pool).retired, 2);                                                  \
+    assert_true(P##_handle_of(&pool, object).index != next.index);                                  \
+    assert_non_null(P##_acquire(&pool)); /* so that the block stays */                              \
+    *objpool__generation_of(object) = UINT32_MAX - 2;                                               \
+    next = P##_handle_of(&pool, object);                                                            \
+    P##_release(&pool, object);                                                                     \
+    assert_int_equal(P##_clear(&pool), 1);                                                          \
+    assert_int_equal(P##_warmup(&pool, 99), 100); /* one in that cell: its last use, if nobody's */ \
+    assert_int_equal(P##_stats(&pool).retired, 3);                                                  \
+    assert_int_equal(P##_stats(&pool).idle, 99);                                                    \
+    for (int i = 0; i < 99; i++) {                                                                  \
+      object = P##_acquire(&pool);                                                                  \
+      assert_non_null(object);                                                                      \
+      assert_ptr_not_equal(object, gone);                                                           \
+      assert_true(P##_handle_of(&pool, object).index != next.index);                                \
+      assert_true(P##_handle_of(&pool, object).index != first.index);                               \
+    }                                                                                               \
+    assert_int_equal(P##_release_all(&pool), 100);                                                  \
+    size_t most = P##_stats(&pool).memory_bytes;                                                    \
+    assert_int_equal(P##_clear(&pool), 100); /* blocks with retired cells go, too */                \
+    assert_true(P##_stats(&pool).memory_bytes < most);                                              \
+    assert_int_equal(P##_warmup(&pool, 99), 99);                                                    \
+    for (int i = 0; i < 99; i++) {                                                                  \
+      object = P##_acquire(&pool);                                                                  \
+      assert_non_null(object);                                                                      \
+      uint32_t index = P##_handle_of(&pool, object).index;                                          \
+      assert_true(index != next.index && index != first.index);                                     \
+      assert_null(P##_get(&pool, first));                                                           \
+      assert_null(P##_get(&pool, last));                                                            \
+    }                                                                                               \
+    assert_int_equal(P##_stats(&pool).retired, 3);                                                  \
+    assert_int_equal(P##_release_all(&pool), 99);                                                   \
+    P##_destroy(&pool);                                                                             \
   }
 
 HANDLE_TESTS(shared_pool)

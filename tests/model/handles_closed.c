@@ -1,7 +1,7 @@
-/* handles_closed.c: the handle of one use of an object, which lies in a place that outlives it. GET: another thread looks by it while
- * the use ends, the object's memory goes back and the place gets another object: it finds the object or nothing, never the
+/* handles_closed.c: the handle of one use of an object, whose generation outlives it. GET: another thread looks by it while
+ * the use ends, the object's memory goes back and its index gets another cell: it finds the object or nothing, never the
  * other one; and by the other one's handle, once it has that, just that one. TWO: two threads end the use by its handle, CLAIM: one by its
- * handle and one with the object: one wins. WALK: a loop over what is in use meets a place that is just being given an object. */
+ * handle and one with the object: one wins. WALK: a loop over what is in use meets an index that is just being given a cell. */
 #ifndef OBJPOOL_NO_STATS /* counts only add executions */
 #define OBJPOOL_NO_STATS
 #endif
@@ -22,23 +22,32 @@ static uint64_t handle, handed_on; /* a handle as one word; 0: not yet */
 static void begin_with_handles(void) {
   begin(4, 0);
 #ifdef CHECKED
-  static objpool__place chunk[1 << OBJPOOL__PLACE_BITS];
-  static objpool__places places;
-  places.chunk[0] = (uintptr_t)chunk;
-  pool.places = &places;
-  pool.place_count = state->placing.capacity = 1 << OBJPOOL__PLACE_BITS;
+  static uint32_t page[OBJPOOL__PAGE_WORDS] __attribute__((__aligned__(OBJPOOL__PAGE_BYTES)));
+  static struct {
+    objpool__places places;
+    objpool__range others[3];
+  } table;
+  page[0] = UINT32_MAX; /* the index before the first */
+  pool.places = &table.places;
+  pool.place_count = state->placing.capacity = 4;
+  for (uint32_t i = 0; i < pool.place_count; i++) {
+    table.places.range[i].cells = OBJPOOL__NO_CELLS;
+    table.places.range[i].generations = (uintptr_t)&page[1];
+  }
   state->as.type.handles = true;
+  state->as.type.size = 4096; /* as if objects were large: a range is one cell */
   state->blocks.header = 2 * sizeof(uint64_t);
-  state->blocks.stride = 4 * sizeof(uint64_t);
+  state->blocks.stride = table.places.stride = 4 * sizeof(uint64_t);
   state->blocks.offset = sizeof(objpool__block) + 2 * sizeof(uint64_t);
   state->blocks.next_cells = 2;
 #endif
 }
 
 static uint64_t handle_of(void *one) {
-  const objpool__place *place = objpool__place_of(one);
-  return (uint64_t)OBJPOOL__LOAD(place->generation) << 32 | place->index;
+  return (uint64_t)OBJPOOL__LOAD(*objpool__generation_of(one)) << 32 | objpool__index_of(one);
 }
+
+static void *get(const uint64_t *name) { return objpool__get(&pool, name, objpool__range_bits(state->as.type.size)); }
 
 /* As a trim does it, which found the object idle. */
 static void goes(void) {
@@ -49,18 +58,19 @@ static void goes(void) {
 }
 
 static bool ends_by_handle(uint64_t name) {
-  static const objpool__description as = {.type = {.handles = true}};
+  objpool__description as = {.type = {.handles = true}};
+  as.type.size = state->as.type.size;
   return objpool__release_handle_as(&pool, (uint32_t)name, (uint32_t)(name >> 32), as, NULL);
 }
 
 #ifdef GET
-static void *moves(void *argument) { /* the place to another object */
+static void *moves(void *argument) { /* the index to another cell */
   (void)argument;
   bool ended = ends_by_handle(handle);
   assert(ended);
   goes();
   other = made();
-  assert(objpool__place_of(other)->index == (uint32_t)handle);
+  assert(objpool__index_of(other) == (uint32_t)handle);
   __atomic_store_n(&handed_on, handle_of(other), __ATOMIC_RELEASE);
   return NULL;
 }
@@ -68,9 +78,9 @@ static void *moves(void *argument) { /* the place to another object */
 static void *gets(void *argument) {
   (void)argument;
   uint64_t second = __atomic_load_n(&handed_on, __ATOMIC_ACQUIRE);
-  void *found = objpool__get(&pool, &handle);
+  void *found = get(&handle);
   assert(!found || (found == object && !second));
-  assert(!second || objpool__get(&pool, &second) == other);
+  assert(!second || get(&second) == other);
   return NULL;
 }
 #endif
@@ -92,6 +102,14 @@ static void *claims(void *argument) {
 #endif
 
 #ifdef WALK
+enum { BUILT = 7 };
+
+static bool builds(void *one, void *context) { /* what it writes is seen by whoever finds the object in use */
+  (void)context;
+  *(uint64_t *)one = BUILT;
+  return true;
+}
+
 static void *makes(void *argument) {
   (void)argument;
   other = made();
@@ -100,10 +118,13 @@ static void *makes(void *argument) {
 
 static void *walks(void *argument) {
   (void)argument;
-  objpool__stretch stretch = {0};
-  stretch.at = (char *)objpool__place_at(&pool, 0);
-  stretch.end = stretch.at + state->placing.given * sizeof(objpool__place); /* as when the loop began */
-  return objpool__stretch_next(&stretch, true, false);
+  objpool__walk walk = {0};
+  walk.pool = &pool;
+  walk.ranges = 1; /* as when the loop began */
+  walk.stretch.step = state->blocks.stride;
+  void *found = objpool__walk_on(&walk) ? objpool__stretch_next(&walk.stretch, true, false) : NULL;
+  assert(!found || *(uint64_t *)found == BUILT);
+  return found;
 }
 #endif
 
@@ -117,7 +138,7 @@ int main(void) {
     start(moves, 1);
     start(gets, 1);
     all_others_end();
-    assert(!objpool__get(&pool, &handle) && objpool__get(&pool, &handed_on) == other);
+    assert(!get(&handle) && get(&handed_on) == other);
     end();
 #endif
 #ifdef TWO
@@ -138,16 +159,17 @@ int main(void) {
     start(claims, 1);
     all_others_end();
     winners = !!result[0] + !!result[1];
-    assert(winners == 1 && !objpool__get(&pool, &handle));
+    assert(winners == 1 && !get(&handle));
     end();
 #endif
 #ifdef WALK
     begin_with_handles();
+    state->as.type.create = builds;
     object = made();
     handle = handle_of(object);
     bool ended = ends_by_handle(handle);
     assert(ended);
-    goes(); /* its place is free, and names the next free one */
+    goes(); /* its index is free */
     start(makes, 1);
     start(walks, 1);
     all_others_end();
