@@ -82,7 +82,7 @@ fi
 if command -v gdb >/dev/null; then
   "$CC" -g -O0 -std=c11 -pthread -I. examples/hello.c -o "$work/debugged"
   gdb -nx -batch -ex "source $work/usr/share/objpool/objpool-gdb.py" -ex 'break conn_open' -ex 'break perror' -ex 'run' -ex 'up' \
-    -ex 'break conn_pool_destroy' -ex 'continue' -ex 'print pool' -ex 'objpool &pool' "$work/debugged" >"$work/gdb.log" 2>&1 </dev/null || true
+    -ex 'break conn_pool_destroy' -ex 'continue' -ex 'up' -ex 'print pool' -ex 'objpool &pool' "$work/debugged" >"$work/gdb.log" 2>&1 </dev/null || true
   if grep -q 'ptrace: Operation not permitted' "$work/gdb.log"; then
     echo "left out: gdb may not trace here"
   else
