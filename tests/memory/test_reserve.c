@@ -236,6 +236,11 @@ static void what_cannot_be_had_is_refused(void **state) {
   assert_int_equal(errno, EINVAL);
   assert_int_equal(none.calls, 1);
   assert_true(middling_pool_memory_for(SIZE_MAX / 3, 1) == SIZE_MAX);
+  assert_true(middling_pool_memory_for(PTRDIFF_MAX / 72, 1) == SIZE_MAX);
+  assert_true(handle_pool_memory_for(PTRDIFF_MAX / 100, 1) == SIZE_MAX);
+  assert_int_equal(middling_pool_memory_for(1000, 0), middling_pool_memory_for(1000, 1));
+  assert_int_equal(middling_pool_memory_for(1000, SIZE_MAX), middling_pool_memory_for(1000, OBJPOOL_MAX_THREADS));
+  assert_true(middling_pool_memory_for(1000, SIZE_MAX) > middling_pool_memory_for(1000, 4));
   objpool_type odd;
   memset(&odd, 0, sizeof odd);
   errno = 0;

@@ -21,11 +21,16 @@ typedef struct larger {
   thing first;
   long more;
 } larger;
+typedef struct aligned {
+  long __attribute__((__aligned__(64))) words[8];
+} aligned;
+
 OBJPOOL_DEFINE(known_pool, thing, opt.handles = true, opt.timed = true, opt.tracked = true);
 OBJPOOL_DEFINE(thing_pool, thing);
 OBJPOOL_DEFINE(reset_pool, thing, opt.reset = is_reset);
 OBJPOOL_DEFINE(event_pool, thing, opt.on_event = seen);
 OBJPOOL_DEFINE(larger_pool, larger);
+OBJPOOL_DEFINE(aligned_pool, aligned);
 OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
 OBJPOOL_DEFINE(wiping_pool, thing, opt.wipe = true);
 OBJPOOL_DEFINE(handle_pool, thing, opt.handles = true);
@@ -114,6 +119,37 @@ static void memory_that_nobody_prepared_is_noticed_and_left_alone(void **state) 
   }
 }
 
+static bool made;
+static void init_it(void *pool, void *config) {
+  made = thing_pool_init((thing_pool *)pool, (const objpool_config *)config);
+}
+
+static void pool_in_use_is_not_initialised_once_more(void **state) {
+  (void)state;
+  thing_pool pool, others[3];
+  objpool_config config = defaults();
+  assert_true(thing_pool_init(&pool, NULL));
+  for (size_t i = 0; i < COUNT_OF(others); i++) assert_true(thing_pool_init(&others[i], NULL)); /* newer */
+  thing *held = thing_pool_acquire(&pool);
+  assert_non_null(held);
+  for (config.reserve = 0; config.reserve < 2; config.reserve++) {
+    made = true;
+    errno = 0;
+    panic_returns = true;
+    assert_true(panics(init_it, &pool, &config));
+    panic_returns = false;
+    assert_false(made);
+    assert_int_equal(errno, EINVAL);
+    assert_non_null(strstr(panic_message, "initialised once more"));
+    assert_int_equal(thing_pool_stats(&pool).in_use, 1);
+  }
+  thing_pool_release(&pool, held);
+  thing_pool_destroy(&pool);
+  assert_true(thing_pool_init(&pool, NULL)); /* when it is not */
+  thing_pool_destroy(&pool);
+  for (size_t i = 0; i < COUNT_OF(others); i++) thing_pool_destroy(&others[i]);
+}
+
 #define IS_REFUSED(P)                             \
   do {                                            \
     errno = 0;                                    \
@@ -132,6 +168,7 @@ static void other_options_do_not_take_a_pool_over_and_other_hooks_do(void **stat
     thing *held = thing_pool_acquire(&pool);
     assert_non_null(held);
     IS_REFUSED(larger_pool);
+    IS_REFUSED(aligned_pool);
     IS_REFUSED(local_pool);
     IS_REFUSED(wiping_pool);
     IS_REFUSED(handle_pool);
@@ -178,6 +215,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(copied_pool_is_noticed_and_the_pool_itself_is_as_it_was),
       cmocka_unit_test(memory_that_nobody_prepared_is_noticed_and_left_alone),
+      cmocka_unit_test(pool_in_use_is_not_initialised_once_more),
       cmocka_unit_test(other_options_do_not_take_a_pool_over_and_other_hooks_do),
       cmocka_unit_test(release_all_tells_each_event_and_of_a_closed_pool_destroys_all),
   };

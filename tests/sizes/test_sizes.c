@@ -115,6 +115,7 @@ static void larger_than_all_is_just_that_size_and_not_kept(void **state) {
 
 static void grow_keeps_the_bytes_or_the_buffer(void **state) {
   (void)state;
+  assert_true(buffers_init(&set, NULL)); /* as all-zero */
   objpool_buffer buffer;
   memset(&buffer, 0, sizeof buffer);
   buffer = buffers_grow(&set, buffer, 10); /* an empty one: an acquire */
@@ -278,6 +279,9 @@ static void changed_capacity_or_foreign_buffer_panics(void **state) {
   buffers_release(&other, foreign);
   foreign = buffers_acquire(&other, 70000);
   assert_true(panics(give_back, &set, &foreign));
+  static buffers never_used;
+  assert_true(panics(give_back, &never_used, &foreign));
+  assert_true(all_zero(&never_used, sizeof never_used));
   buffers_release(&other, foreign);
   buffers_release(&set, buffer);
   assert_true(panics(give_back, &set, &buffer)); /* a second time */

@@ -220,6 +220,13 @@ static void what_has_no_times_says_so(void **state) {
   assert_true(all_zero(&times, sizeof times));
   assert_int_equal(errno, EINVAL);
   bare_pool_release(&pool, bare_pool_acquire(&pool));
+  const objpool *bare[] = {&unused.base, &pool.base}; /* not tracked, both */
+  for (size_t i = 0; i < COUNT_OF(bare); i++) {
+    errno = 0;
+    times = objpool_times(bare[i], OBJPOOL_TIME_USE);
+    assert_true(all_zero(&times, sizeof times));
+    assert_int_equal(errno, EINVAL);
+  }
   errno = 0;
   times = objpool_times(&pool.base, OBJPOOL_TIME_CREATE); /* it has no hook */
   assert_int_equal(times.count, 0);

@@ -457,6 +457,87 @@ static void cancelled_waiter_never_hears_and_what_it_had_is_for_the_next(void **
   }
 }
 
+/* What a waiter had been handed goes where a release would: if as many are idle as may be, it is destroyed. */
+static void cancelled_waiters_object_goes_when_there_is_no_room(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < KINDS; kind++) {
+    request requests[1];
+    void *out[CAP];
+    objpool *from = begin_full(kind, out, requests, 1);
+    assert_true(objpool_resize(from, 1, CAP));
+    stand_in_line(from, &requests[0], -1);
+    objpool_release(from, out[0]); /* handed over */
+    objpool_release(from, out[1]);
+    objpool_stats before = objpool_snapshot(from);
+    assert_true(objpool_cancel(from, &requests[0].waiter));
+    objpool_stats after = objpool_snapshot(from);
+    assert_int_equal(after.idle, 1);
+    assert_int_equal(after.destroyed, before.destroyed + 1);
+    assert_int_equal(run(), 0);
+    end(from);
+  }
+}
+
+/* A ready may run the loop: of two runs, the inner one tells the rest, and a run that ends early within another wakes nobody. */
+static size_t told_within;
+static void runs_the_loop(objpool_waiter *waiter, void *object, int error) {
+  note(waiter, object, error);
+  if (((request *)waiter)->number == 0) told_within = objpool_loop_run(&loop, 1);
+}
+static void ready_may_run_the_loop(void **unused) {
+  (void)unused;
+  request requests[3];
+  void *out[CAP];
+  objpool *from = begin_full(BOUNDED, out, requests, 3);
+  for (int i = 0; i < 3; i++) {
+    assert_null(objpool_acquire_async(from, &requests[i].waiter, &loop, -1, runs_the_loop));
+    assert_int_equal(errno, EINPROGRESS);
+  }
+  told_within = 0;
+  objpool_close(from);
+  long before = count_read(&wakes);
+  assert_int_equal(run(), 2);
+  assert_int_equal(told_within, 1);
+  assert_int_equal(count_read(&wakes), before);
+  assert_int_equal(orders, 3);
+  for (int i = 0; i < 3; i++) assert_int_equal(requests[i].error, OBJPOOL_ECLOSED);
+  objpool_release_many(from, out, CAP);
+  end(from);
+}
+
+/* A ready may fork: in the child the run is over, for the loop is the parent's. */
+static pid_t forked;
+static void forks(objpool_waiter *waiter, void *object, int error) {
+  note(waiter, object, error);
+  if (((request *)waiter)->number == 0) forked = fork();
+}
+static void ready_may_fork(void **unused) {
+  (void)unused;
+  request requests[2];
+  void *out[CAP];
+  int status = -1;
+  objpool *from = begin_full(BOUNDED, out, requests, 2);
+  for (int i = 0; i < 2; i++) {
+    assert_null(objpool_acquire_async(from, &requests[i].waiter, &loop, -1, forks));
+    assert_int_equal(errno, EINPROGRESS);
+  }
+  objpool_release_many(from, out, CAP);
+  forked = -1;
+  fflush(NULL);
+  size_t told = run();
+  if (forked == 0) {
+    CHECK(told == 1 && requests[1].told == 0 && run() == 0);
+    CHECK(objpool_loop_next_ns(&loop) == -1);
+    _exit(7);
+  }
+  assert_true(forked > 0);
+  assert_int_equal(waitpid(forked, &status, 0), forked);
+  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+  assert_int_equal(told, 2);
+  for (int i = 0; i < 2; i++) objpool_release(from, requests[i].object);
+  end(from);
+}
+
 /* A ready that does all it may. */
 static objpool *used;
 static request *others;
@@ -1040,6 +1121,9 @@ int main(void) {
       cmocka_unit_test(equal_deadlines_come_in_the_order_of_queueing),
       cmocka_unit_test(cancelled_waiter_never_hears_and_what_it_had_is_for_the_next),
       cmocka_unit_test(ready_may_acquire_release_cancel_and_free_its_waiter),
+      cmocka_unit_test(cancelled_waiters_object_goes_when_there_is_no_room),
+      cmocka_unit_test(ready_may_run_the_loop),
+      cmocka_unit_test(ready_may_fork),
       cmocka_unit_test(run_that_ends_early_wakes_once_more),
       cmocka_unit_test(close_sends_waiters_away_and_the_pool_may_go_before_they_hear),
       cmocka_unit_test(create_under_way_at_a_close_ends_and_its_object_goes),
