@@ -81,7 +81,8 @@ OBJPOOL_DEFINE(connection_pool, struct connection,
                opt.create = connection_open,
                opt.reset = connection_reset,
                opt.validate = connection_is_alive,
-               opt.destroy = connection_close);
+               opt.destroy = connection_close,
+               opt.timed = true);
 
 static connection_pool pool;
 
@@ -205,7 +206,8 @@ int main(int argc, char **argv) {
   administer(administration, sql);
 
   struct server server = {.user = "pooled"};
-  objpool_config config = {.context = &server, .max_objects = connections};
+  /* no connection lives longer: what a server process gathers, and an address that has moved, goes with it */
+  objpool_config config = {.context = &server, .max_objects = connections, .max_lifetime_ns = 1800 * (uint64_t)SECONDS};
   if (!connection_pool_init(&pool, &config)) fail("pool: %s", strerror(errno));
   printf("PostgreSQL %s: %zu requests, %zu threads, %zu connections, one killed every %zu ms\n",
          PQparameterStatus(administration, "server_version"), requests, threads, connections, interval_ms);
