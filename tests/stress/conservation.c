@@ -1,6 +1,8 @@
 /* conservation: threads acquire, stamp, hand on and release objects of three pools (free, capped, without caches), while another trims,
  * clears, resizes and forks. Every object bears its owner's stamp, so that one in two hands is seen at once; after each round, with
- * the threads ended, everything is counted: created = idle + in use + destroyed + extracted, and no object is missing.
+ * the threads ended, everything is counted: created = idle + in use + destroyed + extracted, and no object is missing. AGED: the
+ * pools are timed, with lifetimes and timeouts of milliseconds, and tracked; the other thread also refreshes, maintains, and asks who holds
+ * what, of which each quiet point finds just as much as is in use.
  *
  * conservation [OPERATIONS [THREADS [SEED]]]      an operation is one acquire or one release; on a terminal it shows how far it is */
 #define OBJPOOL_IMPLEMENTATION
@@ -49,7 +51,12 @@ static void take_down(struct record *record, void *context) {
   __atomic_sub_fetch((long *)context, 1, __ATOMIC_RELAXED);
 }
 
+#ifdef AGED
+OBJPOOL_DEFINE(record_pool, struct record, opt.create = build, opt.destroy = take_down, opt.timed = true,
+               opt.tracked = true);
+#else
 OBJPOOL_DEFINE(record_pool, struct record, opt.create = build, opt.destroy = take_down);
+#endif
 
 static record_pool pools[POOLS];
 static struct record *mailbox[POOLS][MAILBOXES];
@@ -155,6 +162,29 @@ static void fork_once(void) {
 
 static long disturbances[4]; /* trims, clears, resizes, forks */
 
+#ifdef AGED
+static void see(const objpool_hold *hold, void *user) {
+  REQUIRE(hold->object && hold->uses > 0 && hold->site && hold->thread);
+  ++*(long *)user;
+}
+
+static long held_by_anybody(record_pool *pool) {
+  long seen = 0;
+  REQUIRE((long)objpool_each_held(&pool->base, 0, see, &seen) == seen);
+  return seen;
+}
+
+static long refreshes, looks;
+
+static void let_age(record_pool *pool, unsigned how) {
+  if (how == 0) (void)record_pool_refresh(pool);
+  if (how <= 3) (void)objpool_maintain(&pool->base);
+  if (how > 3) (void)held_by_anybody(pool);
+  refreshes += how == 0;
+  looks += how > 3;
+}
+#endif
+
 static void *disturb(void *argument) {
   uint64_t random = *(uint64_t *)argument;
   const struct timespec pause = {0, 200000};
@@ -192,6 +222,10 @@ static void *disturb(void *argument) {
         disturbances[3]++;
       }
       break;
+#ifdef AGED
+    case 13:
+    case 14: let_age(pool, (unsigned)(random >> 40) % 8); break;
+#endif
     default: (void)record_pool_stats(pool); break;
     }
     nanosleep(&pause, NULL);
@@ -223,11 +257,16 @@ int main(int argument_count, char **argument) {
     config.context = &alive[which];
     config.max_objects = which == 0 ? 0 : CAP + MAILBOXES;
     if (which == 2) config.cache_size = OBJPOOL_NO_CACHE;
+#ifdef AGED
+    config.max_lifetime_ns = 20000000;
+    config.idle_timeout_ns = 5000000;
+    config.ignore_pressure = true;
+#endif
     REQUIRE(record_pool_init(&pools[which], &config));
   }
   uint64_t disturbing_seed = seed * 0x9e3779b97f4a7c15u + 1;
   REQUIRE(pthread_create(&disturber, NULL, disturb, &disturbing_seed) == 0);
-  long done = 0, rounds = 0;
+  long done = 0, rounds = 0, expired = 0;
   const long in_a_round = operations / 20 > 1000 * threads ? operations / 20 : 1000 * threads;
   for (long i = 0; i < threads; i++) worker[i].random = (seed + (uint64_t)i) * 0xbf58476d1ce4e5b9u | 1;
   while (done < operations) {
@@ -260,6 +299,10 @@ int main(int argument_count, char **argument) {
       REQUIRE(stats.acquires == stats.releases + stats.extracted + stats.in_use);
       REQUIRE((long)stats.extracted == extracted[which]);
 #endif
+#ifdef AGED
+      REQUIRE(held_by_anybody(&pools[which]) == (long)stats.in_use);
+      expired += (long)stats.expired;
+#endif
       if (stats.max_objects) REQUIRE(most_alive[which] <= (long)stats.max_objects);
       if (stats.max_idle) REQUIRE(stats.idle <= stats.max_idle);
     }
@@ -275,6 +318,12 @@ int main(int argument_count, char **argument) {
          "cap: duplicates %ld, everything accounted for %ld times\n",
          done, threads, rounds, disturbances[0], disturbances[1], disturbances[2], disturbances[3], refused, duplicates,
          rounds);
+#ifdef AGED
+  REQUIRE(expired > 0 || operations < 1000000);
+  printf("among %ld refreshes and %ld looks at who holds what\n", refreshes, looks);
+#else
+  (void)expired;
+#endif
   for (int which = 0; which < POOLS; which++) {
     for (int i = 0; i < MAILBOXES; i++) record_pool_release(&pools[which], mailbox[which][i]);
     record_pool_destroy(&pools[which]);
