@@ -24,7 +24,7 @@ version   = $(shell awk '/define OBJPOOL_VERSION_(MAJOR|MINOR|PATCH) / { printf 
 
 .DELETE_ON_ERROR:
 .PHONY: help compiler demo test test-all sanitize examples example-packages example-postgres example-http \
-        bench bench-quick bench-grid bench-frame bench-sizes bench-instructions bench-scaling matrix fuzz mutate coverage stress man install format clean
+        bench bench-quick bench-grid bench-frame bench-sizes bench-servers bench-instructions bench-scaling matrix fuzz mutate coverage stress man install format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,7 @@ bench: ## measure against the allocators and pools one would use instead: a quar
 	@bench/grid
 	@bench/frame
 	@bench/sizes
+	@bench/servers
 
 bench-quick: ## the same in less than a minute
 	@bench/run --quick
@@ -90,6 +91,9 @@ bench-frame: ## measure a game's frame against slot maps, dense arrays and mallo
 
 bench-sizes: ## measure buffers by size against malloc and mimalloc, and Lua on them: a minute
 	@bench/sizes
+
+bench-servers: ## measure turns of an event loop, timed and tracked pools, close: a quarter of a minute
+	@bench/servers
 
 bench-instructions: ## count instructions per operation, exactly; memory and code size
 	@bench/instructions
