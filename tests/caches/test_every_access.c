@@ -194,7 +194,7 @@ long step_syscall(long number, ...) {
 #undef syscall
 #undef clock_gettime
 
-/* ---- the pool: plain, or with all hooks */
+/* ---- the pool: plain, or with all hooks; these also timed and tracked */
 
 static bool builds(thing *object, void *context);
 static void comes_back(thing *object, void *context);
@@ -204,19 +204,22 @@ static void goes(thing *object, void *context);
 OBJPOOL_DEFINE(plain_pool, thing);
 OBJPOOL_DEFINE(made_pool, thing, opt.create = builds, opt.reset = comes_back, opt.validate = is_well,
                opt.destroy = goes, opt.validate_on = OBJPOOL_ON_MAINTAIN);
+OBJPOOL_DEFINE(aged_pool, thing, opt.create = builds, opt.reset = comes_back, opt.validate = is_well,
+               opt.destroy = goes, opt.validate_on = OBJPOOL_ON_MAINTAIN, opt.timed = true, opt.tracked = true);
 
 typedef struct kind {
   size_t max_objects, max_idle, cache_size;
-  bool made; /* with hooks */
+  bool made, aged; /* with hooks; then also with times and holders */
 } kind;
 
 static plain_pool plain;
 static made_pool made;
+static aged_pool aged;
 static kind pool_is;
 static objpool *pool;
-static size_t alive;                 /* objects with hooks */
-static size_t most_alive, most_idle; /* the limits at the end; 0: none */
-static bool limits_moved, forgotten; /* by the script: then less is known */
+static size_t alive;                                   /* objects with hooks */
+static size_t most_alive, most_idle;                   /* the limits at the end; 0: none */
+static bool limits_moved, forgotten, closed, outdated; /* by the script: then less is known */
 
 static bool builds(thing *object, void *unused) {
   (void)unused;
@@ -247,24 +250,23 @@ static thing *mark(thing *object) {
   return object;
 }
 
-static thing *acquire(void) { return mark(pool_is.made ? made_pool_acquire(&made) : plain_pool_acquire(&plain)); }
-static thing *try_acquire(void) {
-  return mark(pool_is.made ? made_pool_try_acquire(&made) : plain_pool_try_acquire(&plain));
-}
-static thing *acquire_for(int64_t timeout_ns) {
-  return mark(pool_is.made ? made_pool_acquire_for(&made, timeout_ns) : plain_pool_acquire_for(&plain, timeout_ns));
-}
+/* A call on the pool that is played with. */
+#define DO(call, ...)                                    \
+  (pool_is.aged   ? aged_pool_##call(&aged, __VA_ARGS__) \
+   : pool_is.made ? made_pool_##call(&made, __VA_ARGS__) \
+                  : plain_pool_##call(&plain, __VA_ARGS__))
+#define DO_IT(call) \
+  (pool_is.aged ? aged_pool_##call(&aged) : pool_is.made ? made_pool_##call(&made) : plain_pool_##call(&plain))
+
+static thing *acquire(void) { return mark(DO_IT(acquire)); }
+static thing *try_acquire(void) { return mark(DO_IT(try_acquire)); }
+static thing *acquire_for(int64_t timeout_ns) { return mark(DO(acquire_for, timeout_ns)); }
 static thing *unmark(thing *object) {
   CHECK(object->held);
   object->held = 0;
   return object;
 }
-static void release(thing *object) {
-  if (pool_is.made)
-    made_pool_release(&made, unmark(object));
-  else
-    plain_pool_release(&plain, unmark(object));
-}
+static void release(thing *object) { DO(release, unmark(object)); }
 
 /* ---- what an actor does, once */
 
@@ -279,23 +281,17 @@ static thing *last(void) { return self->held[--self->count]; }
 
 static void takes(void) { keep(acquire()); }
 static void tries(void) { keep(try_acquire()); }
-static void waits(void) { CHECK(keep(acquire_for(-1))); }
+static void waits(void) { CHECK(keep(acquire_for(-1)) || (closed && errno == OBJPOOL_ECLOSED)); }
 static void waits_briefly(void) { keep(acquire_for(1000)); }
 static void gives(void) { release(last()); }
 static void gives_all(void) {
   while (self->count > 0) gives();
 }
-static void discards(void) {
-  thing *object = unmark(last());
-  if (pool_is.made)
-    made_pool_discard(&made, object);
-  else
-    plain_pool_discard(&plain, object);
-}
+static void discards(void) { DO(discard, unmark(last())); }
 static void extracts(void) {
   thing *object = unmark(last());
   alive -= pool_is.made;
-  thing value = pool_is.made ? made_pool_extract(&made, object) : plain_pool_extract(&plain, object);
+  thing value = DO(extract, object);
   CHECK(!value.held);
 }
 static void takes_two_and_gives_the_first(void) { /* the same head comes back over another stack */
@@ -315,7 +311,7 @@ static void trims_to_one(void) { (void)objpool_trim(pool, 1); }
 static void warms_up(void) { (void)objpool_warmup(pool, pool_is.max_objects ? pool_is.max_objects : 12); }
 static void warms_up_a_little(void) { (void)objpool_warmup(pool, 3); }
 static void maintains(void) { (void)objpool_maintain(pool); }
-static void attaches(void) { CHECK(pool_is.made ? made_pool_attach(&made) : plain_pool_attach(&plain)); }
+static void attaches(void) { CHECK(DO_IT(attach)); }
 static void looks(void) {
   objpool_stats stats = objpool_snapshot(pool);
   CHECK(stats.in_use <= MOST && stats.idle <= MOST && (!most_alive || limits_moved || stats.in_use <= most_alive));
@@ -340,6 +336,71 @@ static void lowers_and_raises(void) {
 }
 static void raises(void) { resizes_to(0, pool_is.max_objects ? pool_is.max_objects + 2 : 0); }
 
+static void closes(void) {
+  closed = true;
+  objpool_close(pool);
+}
+static void drains(void) { (void)objpool_drain(pool, 1000); }
+static void refreshes(void) {
+  outdated = true;
+  (void)aged_pool_refresh(&aged);
+}
+static void grows_old(void) { /* all that is idle; and what is in use, when it comes back */
+  outdated = true;
+  clock_ns += 100000000000;
+  (void)objpool_maintain(pool);
+}
+static void sees_hold(const objpool_hold *hold, void *count) {
+  CHECK(hold->object && hold->uses && hold->site && hold->thread);
+  ++*(size_t *)count;
+}
+static void asks_who_holds(void) {
+  size_t seen = 0;
+  CHECK(objpool_each_held(pool, 0, sees_hold, &seen) == seen && seen <= MOST);
+}
+
+/* One event loop with one waiter; its thread sleeps as in epoll_wait. */
+static objpool_loop loop;
+static objpool_waiter waiter;
+static uint32_t loop_woken;
+static bool loop_told, loop_cancelled;
+static void wake_loop(void *unused) {
+  (void)unused;
+  loop_woken = 1;
+  futex_wake(&loop_woken);
+}
+static void loop_got(objpool_waiter *its, void *object, int error) {
+  CHECK(its == &waiter && !loop_told && !loop_cancelled);
+  CHECK(object ? error == 0 : (closed && error == OBJPOOL_ECLOSED) || error == ETIMEDOUT);
+  loop_told = true;
+  keep(mark((thing *)object));
+}
+static void loops(void) {
+  CHECK(objpool_loop_init(&loop, wake_loop, NULL));
+  loop_woken = 0;
+  loop_told = loop_cancelled = false;
+  memset(&waiter, 0, sizeof waiter);
+  thing *object = (thing *)objpool_acquire_async(pool, &waiter, &loop, -1, loop_got);
+  bool in_line = !object && errno == EINPROGRESS;
+  if (!in_line) {
+    CHECK(object || (closed && errno == OBJPOOL_ECLOSED));
+    keep(mark(object));
+  }
+  while (in_line && !loop_told && !loop_cancelled) {
+    while (!loop_woken) futex_wait(&loop_woken, 0, NULL);
+    loop_woken = 0;
+    objpool_loop_run(&loop, 1);
+  }
+  self->got_none &= !loop_cancelled;
+  objpool_loop_destroy(&loop);
+}
+static void cancels(void) {
+  if (!objpool_cancel(pool, &waiter)) return;
+  CHECK(!loop_told && !loop_cancelled);
+  loop_cancelled = true;
+  wake_loop(NULL);
+}
+
 static void begin_pool(size_t warmup, const char *name) {
   objpool_config config;
   memset(&config, 0, sizeof config);
@@ -349,7 +410,8 @@ static void begin_pool(size_t warmup, const char *name) {
   config.max_idle = pool_is.max_idle;
   config.cache_size = pool_is.cache_size;
   config.on_leak = OBJPOOL_LEAK_IGNORE;
-  CHECK(pool_is.made ? made_pool_init(&made, &config) : plain_pool_init(&plain, &config));
+  if (pool_is.aged) config.max_lifetime_ns = config.idle_timeout_ns = 50000000000;
+  CHECK(DO(init, &config));
 }
 
 static void begins(void) { begin_pool(2, "named"); }
@@ -610,6 +672,18 @@ static actor *someone_who_holds(void) {
   return &director;
 }
 
+/* Nobody waits, nothing is handed out or idle, and what comes back goes. */
+static void check_what_is_closed(void) {
+  MUST(!anyone_sleeps() && objpool_snapshot(pool).waiting == 0 && idle_now() == 0);
+  MUST(!acquire() && errno == OBJPOOL_ECLOSED);
+  MUST(!acquire_for(-1) && errno == OBJPOOL_ECLOSED);
+  for (actor *giver; (giver = someone_who_holds())->count > 0;) {
+    MUST(!objpool_drain(pool, 0));
+    release(giver->held[--giver->count]);
+  }
+  MUST(objpool_drain(pool, 0) && idle_now() == 0 && pool->state->limits.alive == 0 && alive == 0);
+}
+
 static void check_what_is_left(void) {
   while (anyone_sleeps()) { /* rightly? */
     MUST(idle_now() == 0);
@@ -636,17 +710,20 @@ static void check_what_is_left(void) {
   size_t all = all_held() + idle_now(); /* some may still be in the caches of the actors */
   for (actor *giver; (giver = someone_who_holds())->count > 0;) release(giver->held[--giver->count]);
   if (most_alive && all > most_alive) all = most_alive;
-  MUST(idle_now() == (most_idle && all > most_idle ? most_idle : all));
+  if (outdated) /* what had been in use went */
+    MUST(idle_now() <= all);
+  else
+    MUST(idle_now() == (most_idle && all > most_idle ? most_idle : all));
 }
 
 /* One run, with these stops. */
 static void play(void) {
   bool destroyed;
   pool_is = playing->pool;
-  pool = pool_is.made ? &made.base : &plain.base;
+  pool = pool_is.aged ? &aged.base : pool_is.made ? &made.base : &plain.base;
   most_alive = pool_is.max_objects;
   most_idle = pool_is.max_idle;
-  limits_moved = forgotten = not_the_childs = destroyed = false;
+  limits_moved = forgotten = closed = outdated = not_the_childs = destroyed = false;
   alive = in_flight = 0;
   is_stop = playing->is_stop;
   self = &director;
@@ -684,7 +761,10 @@ static void play(void) {
   }
   let_all_end();
   for (int i = 0; i < ACTORS; i++) MUST(!(playing->must_get >> i & 1) || !actors[i].got_none);
-  if (!destroyed) check_what_is_left();
+  if (closed)
+    check_what_is_closed();
+  else if (!destroyed)
+    check_what_is_left();
   for (int i = 0; i < ACTORS; i++)
     if (actors[i].thread && (playing->afresh || playing->parts[i].call == ends)) { /* else the next run is its, too */
       actors[i].dismissed = true;
@@ -696,7 +776,7 @@ static void play(void) {
   size_t idle = idle_now();
   MUST(objpool_clear(pool) == idle);
   MUST(idle_now() == 0);
-  MUST(limits_moved || no_slot_is_held_closed());
+  MUST(limits_moved || closed || no_slot_is_held_closed());
   objpool_destroy(pool);
 }
 
@@ -762,14 +842,17 @@ typedef struct stage { /* a kind of pool, and what it takes to fill a cache, and
   size_t cache, many;
 } stage;
 
-static const stage cached = {"cached", {0, 0, 8, false}, 8, 12};
-static const stage with_hooks = {"cached with hooks", {0, 0, 8, true}, 8, 12};
-static const stage capped = {"capped", {12, 0, 4, true}, 4, 5};
-static const stage bounded = {"bounded", {0, 10, 4, true}, 4, 6};
-static const stage both = {"bounded and capped", {15, 10, 4, false}, 4, 6};
-static const stage uncached = {"uncached", {0, 0, NO_CACHE, false}, 2, 3};
-static const stage uncached_capped = {"uncached and capped", {5, 0, NO_CACHE, true}, 2, 2};
-static const stage uncached_bounded = {"uncached and bounded", {0, 4, NO_CACHE, true}, 2, 2};
+static const stage cached = {"cached", {0, 0, 8, false, false}, 8, 12};
+static const stage with_hooks = {"cached with hooks", {0, 0, 8, true, false}, 8, 12};
+static const stage capped = {"capped", {12, 0, 4, true, false}, 4, 5};
+static const stage bounded = {"bounded", {0, 10, 4, true, false}, 4, 6};
+static const stage both = {"bounded and capped", {15, 10, 4, false, false}, 4, 6};
+static const stage uncached = {"uncached", {0, 0, NO_CACHE, false, false}, 2, 3};
+static const stage uncached_capped = {"uncached and capped", {5, 0, NO_CACHE, true, false}, 2, 2};
+static const stage uncached_bounded = {"uncached and bounded", {0, 4, NO_CACHE, true, false}, 2, 2};
+static const stage aged_cached = {"aged, cached", {0, 0, 8, true, true}, 8, 12};
+static const stage aged_capped = {"aged and capped", {5, 0, 4, true, true}, 2, 2};
+static const stage aged_uncached = {"aged, uncached and capped", {5, 0, NO_CACHE, true, true}, 2, 2};
 static const stage *const stages[] = {&cached, &with_hooks, &capped,          &bounded,
                                       &both,   &uncached,   &uncached_capped, &uncached_bounded};
 
@@ -923,6 +1006,92 @@ static scene scene_of(const char *name, const char *order, kind in, part a, part
 static void play_one(const char *name, const char *order, kind in, part a, part b, part c, part d) {
   scene made_up = scene_of(name, order, in, a, b, c, d);
   play_all(&made_up, SCALED(0, 4, 1), false);
+}
+
+/* What servers do: while each of these is stopped before each access, each other one is made whole, and the reverse. */
+static const struct {
+  const char *name;
+  void (*call)(void);
+  size_t idle, holds;
+  bool when_aged; /* only there */
+} services[] = {
+    {"closes", closes, 1, 0, false},       {"takes", takes, 0, 0, false},
+    {"gives", gives, 0, 1, false},         {"discards", discards, 0, 1, false},
+    {"waits", waits, 0, 0, false},         {"loops", loops, 0, 0, false},
+    {"ends", ends, 1, 0, false},           {"trims", trims, 1, 0, false},
+    {"maintains", maintains, 1, 0, false}, {"lowers the limits", lowers, 1, 0, false},
+    {"drains", drains, 0, 0, false},       {"refreshes", refreshes, 1, 0, true},
+    {"grows old", grows_old, 1, 0, true},  {"asks who holds what", asks_who_holds, 0, 1, true},
+};
+
+static void play_services(const stage *on, void (*only)(void)) {
+  char whole[200];
+  for (size_t i = 0; i < COUNT_OF(services); i++)
+    for (size_t k = 0; k < COUNT_OF(services); k++) {
+      if (services[i].call != only && services[k].call != only) continue;
+      if ((services[i].when_aged || services[k].when_aged) && !on->pool.aged) continue;
+      if (services[i].call == loops && services[k].call == loops) continue; /* there is one */
+      for (int full = 0; full < 2; full++) { /* then nothing is idle, and no place is left */
+        size_t cap = on->pool.max_objects;
+        if (full && !cap) continue;
+        if (!cap && (services[i].call == waits || services[k].call == waits)) continue;
+        snprintf(whole, sizeof whole, "%s%s: %s while another %s", on->name, full ? ", full" : "", services[i].name,
+                 services[k].name);
+        scene made_up =
+            scene_of(whole, "aBA", on->pool, PART(services[i].call, full ? 0 : services[i].idle, services[i].holds),
+                     PART(services[k].call, full ? 0 : services[k].idle, services[k].holds),
+                     PART(looks, 0, full ? cap - services[i].holds - services[k].holds : 0), nobody);
+        play_all(&made_up, SCALED(0, 4, 1), false);
+      }
+    }
+}
+
+static const stage *const served[] = {&capped, &uncached_capped, &aged_cached, &aged_capped, &aged_uncached};
+#define EACH_SERVED(on) \
+  failures = 0;         \
+  for (const stage *const *each = served, *on; each < served + COUNT_OF(served) && ((on = *each) != NULL); each++)
+
+static void a_close(void **state) {
+  (void)state;
+  EACH_SERVED(on) play_services(on, closes);
+  END_OF_TEST();
+}
+
+static void a_refresh_and_what_grows_old(void **state) {
+  (void)state;
+  EACH_SERVED(on) {
+    if (!on->pool.aged) continue;
+    play_services(on, refreshes);
+    play_services(on, grows_old);
+  }
+  END_OF_TEST();
+}
+
+static void a_look_at_who_holds_what(void **state) {
+  (void)state;
+  EACH_SERVED(on) if (on->pool.aged) play_services(on, asks_who_holds);
+  END_OF_TEST();
+}
+
+/* The waiter of a loop in a full pool, while another releases, and while it is cancelled; stopped are all three in turn. */
+static void a_waiter_of_an_event_loop(void **state) {
+  static const part givers[] = {{gives, 0, 1}, {discards, 0, 1}, {closes, 0, 0}};
+  char whole[100];
+  (void)state;
+  EACH_SERVED(on) {
+    size_t cap = on->pool.max_objects;
+    if (cap) play_services(on, loops);
+    for (size_t i = 0; cap && i < COUNT_OF(givers); i++) {
+      part rest = PART(looks, 0, cap - givers[i].holds), loop_part = PART(loops, 0, 0), cancel = PART(cancels, 0, 0);
+      snprintf(whole, sizeof whole, "%s: a cancel beside giver %zu", on->name, i);
+      play_one(whole, "CaBA", on->pool, cancel, givers[i], loop_part,
+               rest); /* in line, then a cancel that is stopped */
+      play_one(whole, "CaBA", on->pool, givers[i], cancel, loop_part, rest);
+      play_one(whole, "aBCA", on->pool, loop_part, givers[i], cancel, rest);
+      play_one(whole, "aBCA", on->pool, loop_part, cancel, givers[i], rest);
+    }
+  }
+  END_OF_TEST();
 }
 
 /* A waiter, asleep, for whom the first gives what he holds; another comes between. */
@@ -1109,6 +1278,10 @@ int main(int count, char **arguments) {
       SCENE(a_release),
       SCENE(an_operation_on_the_whole_pool),
       SCENE(a_thread_begins_or_ends),
+      SCENE(a_close),
+      SCENE(a_refresh_and_what_grows_old),
+      SCENE(a_look_at_who_holds_what),
+      SCENE(a_waiter_of_an_event_loop),
       SCENE(a_release_while_somebody_waits),
       SCENE(a_wait_beside_a_release),
       SCENE(a_fork_beside_another_call),
