@@ -8531,15 +8531,9 @@ OBJPOOL_API int64_t objpool_loop_next_ns(const objpool_loop *loop) {
 /* What an acquire ends with that stood in line; NULL: nothing, with *error, which is EINPROGRESS when it stands there once more,
    and is no longer the caller's. From here on the pool may be destroyed. */
 static void *objpool__acquire_waited(objpool__state *state, objpool__async *waiter, int *error) {
-  objpool__quest quest;
-  objpool__patience patience;
-  memset(&quest, 0, sizeof quest);
-  memset(&patience, 0, sizeof patience);
-  quest.how = OBJPOOL__WAIT;
-  quest.deadline = waiter->until;
-  quest.patience = &patience;
-  patience.async = waiter;
-  patience.pause_ns = waiter->pause_ns;
+  objpool__patience patience = {waiter, 0, 0, waiter->pause_ns, 0};
+  objpool__quest quest = {OBJPOOL__WAIT, waiter->until,      false, false, false, false,    false,
+                          EAGAIN,        OBJPOOL__EXHAUSTED, NULL,  NULL,  NULL,  &patience};
   unsigned forks = objpool__process.forks;
   void *object = NULL;
   objpool__lock(&state->commons.lock);
