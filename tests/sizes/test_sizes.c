@@ -98,6 +98,7 @@ static void larger_than_all_is_just_that_size_and_not_kept(void **state) {
   assert_int_equal(stats.in_use, 0);
   assert_int_equal(stats.releases, 3);
   assert_true(held - stats.memory_bytes >= 1065537);
+  assert_int_equal(stats.peak_in_use, 3);
   counts_add_up(&stats);
   errno = 0;
   objpool_buffer none = buffers_acquire(&set, SIZE_MAX);
@@ -492,6 +493,32 @@ static void large_buffers_leave_the_reserve_alone(void **state) {
   assert_int_equal(allocations, 0);
 }
 
+static void *kept;
+static void keep_large(void *memory, size_t size, size_t alignment, void *context) {
+  if (size < 70000 || size > 80000)
+    deallocate(memory, size, alignment, context);
+  else
+    kept = memory;
+}
+
+/* As long as nobody else has its memory a large buffer that is released twice is told. */
+static void large_buffer_released_twice_panics(void **state) {
+  (void)state;
+  objpool_config config = defaults();
+  config.allocator.allocate = allocate;
+  config.allocator.deallocate = keep_large;
+  kept = NULL;
+  assert_true(buffers_init(&set, &config));
+  objpool_buffer buffer = buffers_acquire(&set, 70000);
+  buffers_release(&set, buffer);
+  assert_non_null(kept);
+  assert_true(panics(give_back, &set, &buffer));
+  assert_int_equal(buffers_stats(&set).in_use, 0);
+  deallocate(kept, 0, 0, NULL);
+  buffers_destroy(&set);
+  assert_int_equal(allocations, 0);
+}
+
 /* Sizes as a web server has them, from 50 bytes to 16 KiB: what is held over what was asked for. */
 static void little_is_held_beyond_what_is_asked_for(void **state) {
   (void)state;
@@ -533,6 +560,7 @@ int main(void) {
       cmocka_unit_test(threads_may_share_a_set_that_was_never_used),
       cmocka_unit_test(what_the_allocator_refuses_changes_nothing),
       cmocka_unit_test(large_buffers_leave_the_reserve_alone),
+      cmocka_unit_test(large_buffer_released_twice_panics),
       cmocka_unit_test(little_is_held_beyond_what_is_asked_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
