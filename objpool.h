@@ -3276,6 +3276,7 @@ typedef struct objpool__depot {
   uint32_t segment_bits, segment_mask; /* a magazine's place in its segment: so many bits of its number */
   char **directory;                    /* of segments of magazines; grows, and the old one is kept */
   size_t count;                        /* magazines that there is memory for */
+  bool fills;                          /* there may have been as many cells as a magazine holds: not to be undone */
   size_t directory_capacity;           /* in segments */
   char *first_directory[8];
   OBJPOOL__ALONE objpool__uint64 full;  /* heads of the stacks of full … */
@@ -3306,13 +3307,14 @@ typedef struct objpool__blocks {
   size_t stride, offset, object_bytes; /* of a cell; of the first object in a block; a T, rounded up to 8: fixed */
   size_t header;                       /* bytes before each object: fixed */
   size_t alignment;                    /* of a block: fixed */
-  unsigned range_bits;                 /* a block has a multiple of 1 << this cells: 0, but with handles. fixed */
   double growth_factor;                /* fixed */
   objpool__block **sorted, *filling;   /* by address; new objects go to `filling` while it has free cells */
   size_t count, capacity;
   size_t cells, used, next_cells; /* of all blocks; cells is read without the lock */
   bool plain_bytes;               /* nobody expects zeroes: fixed */
   bool emptied;                   /* there may be a block without a used cell */
+  uint8_t least_cells;            /* of a block after the first, if the allocator has it: fixed */
+  unsigned range_bits;            /* a block has a multiple of 1 << this cells: 0, but with handles. fixed */
   objpool__block *oldest, *newest;
   size_t walks; /* loops over objects: meanwhile no block goes back */
 } objpool__blocks;
@@ -3325,21 +3327,22 @@ typedef struct objpool__placing {
   size_t pages;           /* of generations */
 } objpool__placing;
 
-/* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. */
+/* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. In one
+   line: who looks at a limit looks at what it limits. */
 typedef struct objpool__limits {
-  OBJPOOL__ALONE size_t alive; /* objects reserved, built or being taken down */
+  size_t alive; /* objects reserved, built or being taken down */
   /* bounded idle: max_idle - idle objects - capacity granted to open slots; aligned: i386 has no atomics for less */
   int64_t room __attribute__((__aligned__(8)));
-  OBJPOOL__ALONE size_t max_idle, max_objects; /* 0: none */
-  bool bounded;                                /* idle objects must be counted: max_idle is below what may be alive */
-  bool surplus;                                /* more are alive than a resize allows: no slot may open */
-  bool closed;                                 /* none may be idle, and none is handed out; once set, surplus stays */
-  size_t resizes;                              /* how often they were changed; before the look at what is idle */
+  size_t max_idle, max_objects; /* 0: none */
+  bool bounded;                 /* idle objects must be counted: max_idle is below what may be alive */
+  bool surplus;                 /* more are alive than a resize allows: no slot may open */
+  bool closed;                  /* none may be idle, and none is handed out; once set, surplus stays */
+  size_t resizes;               /* how often they were changed; before the look at what is idle */
   objpool__uint64
       dry; /* with caches; odd: nothing is idle, and no slot open. Set under the commons lock: see objpool__dry_begins */
 } objpool__limits;
 
-/* Owner: the pool; by atomic operations, but for what revoke_lock guards. Shares a line with what changes as rarely. */
+/* Owner: the pool; by atomic operations, but for what revoke_lock guards. */
 typedef struct objpool__gate {
   size_t hold; /* > 0: no slot may open */
   size_t open_slots;
@@ -3399,7 +3402,7 @@ typedef struct objpool__looping {
 
 /* Owner: the pool; guarded by `lock`. The counts are read without. */
 typedef struct objpool__commons {
-  OBJPOOL__ALONE objpool__mutex lock;
+  objpool__mutex lock;
   objpool__magazine *magazine;
   size_t count; /* objects in it */
   void *aside;  /* idle objects that maintenance is validating one by one, linked */
@@ -3409,11 +3412,11 @@ typedef struct objpool__commons {
 
 /* Owner: the pool; by atomic add, the peaks raised by compare-and-swap, the baseline by whoever resets. */
 typedef struct objpool__counts {
-  objpool__uint64 shared[OBJPOOL__COUNTERS]; /* of threads without a slot */
-  size_t peak_in_use, peak_idle;
+  objpool__uint64 shared[OBJPOOL__COUNTERS];             /* of threads without a slot */
   objpool__uint64 baseline[OBJPOOL__COUNTERS], since_ns; /* of the last reset */
-  bool baseline_set;                                     /* there was one */
-  bool inherited; /* this is a child, forked when other threads may have been moving objects */
+  size_t peak_in_use, peak_idle; /* seldom written, often read: the words around them are as quiet */
+  bool baseline_set;             /* there was a reset */
+  bool inherited;                /* this is a child, forked when other threads may have been moving objects */
 } objpool__counts;
 
 /* Of a timed pool. Owner: the pool; epoch and builds by atomic add, due_ns by compare-and-swap, late under the commons lock, read
@@ -3454,7 +3457,7 @@ typedef struct objpool__cache {
   bool peak_pending;                     /* a new peak of in_use may last: limit is drawn in to see its end */
   bool idle_pending;                     /* a new peak of idle may last: base is drawn up to see its end */
   uintptr_t bottom;                      /* open: start of the current magazine; closed: where the revoker stopped */
-  objpool__magazine *current, *previous; /* previous is full or empty */
+  objpool__magazine *current, *previous; /* previous is full or empty; NULL until current is full for the first time */
   objpool__strip strip;                  /* may hold cells */
   size_t granted;                        /* of the pool's room; while it is not closed under the commons lock */
   objpool__uint64 others;                /* what others had done to the pool when last looked */
@@ -3468,11 +3471,21 @@ typedef struct objpool__slots {
   objpool__cache *first, *spare; /* one in reserve */
   size_t count;
   size_t bytes;          /* of one: fixed */
-  bool open_at_all;      /* slots hold objects, not only counts; fixed */
+  bool open_at_all;      /* slots hold objects, not only counts, or there are none: fixed */
   objpool__slot **table; /* a row per thread index, behind the state; objpool__empty_table: no thread has a slot here */
 } objpool__slots;
 
 enum { OBJPOOL__WORD_BITS = 64, OBJPOOL__NO_BIT = OBJPOOL__WORD_BITS };
+
+/* What is needed later of its configuration. Owner: the pool; fixed, so that nobody locks it. */
+typedef struct objpool__settings {
+  void *context;
+  size_t warmup, min_idle;
+  double shrink_threshold;
+  objpool_leak_policy on_leak;
+  bool ignore_pressure;
+  uint64_t fair_after_ns, idle_timeout_ns, max_lifetime_ns, validate_after_ns, retry_create_ns;
+} objpool__settings;
 
 /* Of a bounded pool. Owner: the pool; by atomic operations. An object's place stands in its tag, above the lowest bit. */
 typedef struct objpool__word {
@@ -3494,7 +3507,8 @@ typedef struct objpool__array {
 
 enum { OBJPOOL__TICKS = 32 };
 
-typedef struct objpool__demand { /* what maintenance has learned */
+/* What maintenance has learned. Owner: whoever set the pool's `maintaining`. */
+typedef struct objpool__demand {
   double smoothed, surge, last, peaks[OBJPOOL__TICKS];
   double owed; /* shares of an object that were to go back */
   uint64_t misses, overflowed;
@@ -3502,15 +3516,16 @@ typedef struct objpool__demand { /* what maintenance has learned */
   bool begun;
 } objpool__demand;
 
-/* Owner: the registry, under its lock; learned: whoever set `maintaining`. */
+/* Owner: the registry, under its lock; learned: written by whoever set `maintaining`. */
 typedef struct objpool__fleet {
   objpool__state *next; /* in the registry */
   uint64_t serial;      /* in the order pools were bound; fixed */
   unsigned visits;      /* by monitors that maintain it */
   char maintaining;
-  objpool__demand learned;
+  objpool__demand *learned; /* NULL: it was not maintained so far */
 } objpool__fleet;
 
+/* In lines of the cache by who writes what. What stands in one line is written on the same occasions, or hardly ever. */
 struct objpool__state {
   /* fixed while the pool lives */
   objpool *pool;
@@ -3520,30 +3535,37 @@ struct objpool__state {
   const void *home;            /* the copy of the implementation that made it */
   const objpool__engine *engine;
   char *name;
-  uintptr_t key;       /* of its tags; pool->key is the same, but for the engine's difference */
-  objpool__word *word; /* behind the table; NULL: it is not bounded */
-  bool alone;          /* one thread at a time uses it */
-  bool looks;          /* an acquire looks at what it found idle: at its age, or by validate */
-  bool restores;       /* a release runs reset, or validate */
-  bool plain;          /* neither of these, no event, nothing to wipe, neither generation nor time to note */
-  size_t bytes;        /* of this */
-  objpool_config config;
-  objpool__state *next, **link; /* in objpool__process, under its lock */
+  uintptr_t key;        /* of its tags; pool->key is the same, but for the engine's difference */
+  objpool__word *word;  /* behind the table; NULL: it is not bounded */
+  objpool__times *took; /* creates and uses, behind all else; NULL: it has neither */
+  bool alone;           /* one thread at a time uses it */
+  bool looks;           /* an acquire looks at what it found idle: at its age, or by validate */
+  bool restores;        /* a release runs reset, or validate */
+  bool plain;           /* neither of these, no event, nothing to wipe, neither generation nor time to note */
+  size_t bytes;         /* of this */
+  objpool__settings config;
 
+  /* seldom written */
+  objpool__state *next, **link; /* in objpool__process, under its lock */
   objpool__array array;
-  objpool__depot depot;
-  objpool__limits limits;
-  objpool__gate gate;
-  objpool__queue queue;
-  objpool__commons commons;
-  objpool__counts counts;
-  objpool__times times[OBJPOOL__TIMES];
   objpool__lifetimes lifetimes;
   objpool__slots slots;
+  objpool__gate gate;
+  objpool__times waits;
+
+  /* by who takes the commons lock, or has no slot */
+  OBJPOOL__ALONE objpool__commons commons;
+  objpool__fleet fleet;
+  objpool__counts counts;
+  objpool__queue queue;
+
+  /* by who builds and destroys objects */
+  OBJPOOL__ALONE objpool__limits limits;
   objpool__memory memory;
   objpool__blocks blocks;
   objpool__placing placing;
-  objpool__fleet fleet;
+
+  objpool__depot depot; /* last: a pool of one thread has none, and no memory for it */
 };
 
 OBJPOOL__STATIC_ASSERT(offsetof(objpool__cache, slot) == 0, "a slot of the table is its cache");
@@ -3951,22 +3973,28 @@ static bool objpool__directory_widen(objpool__depot *depot, objpool__memory *mem
   return true;
 }
 
-/* How many magazines there must be that a release always finds one: all objects idle, every slot with two of its own. */
+/* How many magazines there must be that a release always finds one: all objects idle, every slot with two of its own; as long
+   as all objects never filled one, with one of its own: see objpool__flush. */
 static size_t objpool__magazines_for(const objpool__depot *depot, size_t cells, size_t caches) {
-  return cells / depot->rounds + 2 * caches + 4;
+  return cells >= depot->rounds || depot->fills ? cells / depot->rounds + 2 * caches + 4 : caches + 2;
+}
+
+/* How many segments are taken in one piece where there are so many: all that are missing, or half as many again. */
+static size_t objpool__segments_at_once(size_t segments, size_t missing) {
+  return segments / 2 > missing ? segments / 2 : missing;
 }
 
 /* Makes as many magazines. They are taken in one piece or, when the allocator has none as large, in smaller ones. Under
    growth_lock and the memory lock. */
 static bool objpool__provide(objpool__depot *depot, objpool__memory *memory, size_t wanted) {
-  size_t each = depot->magazine_bytes, segment = (size_t)1 << depot->segment_bits, piece = depot->count / 2 / segment;
+  size_t each = depot->magazine_bytes, segment = (size_t)1 << depot->segment_bits, piece = 0;
   if (wanted > OBJPOOL__NUMBER_MAX - segment) {
     errno = ENOMEM;
     return false;
   }
   for (size_t count; (count = depot->count) < wanted;) {
     size_t missing = (wanted - count + segment - 1) / segment, most = (OBJPOOL__NUMBER_MAX - count) / segment, first;
-    if (piece == 0) piece = missing;
+    if (piece == 0) piece = objpool__segments_at_once(count / segment, missing);
     if (piece > most) piece = most;
     char *segments = (char *)objpool__keep(memory, piece * segment * each, piece == 1);
     if (!segments) {
@@ -4098,10 +4126,13 @@ static char *objpool__block_fresh(const objpool__blocks *blocks, const objpool__
   return block->first + (block->cells - block->fresh) * blocks->stride;
 }
 
+enum { OBJPOOL__FIRST_BLOCKS = 4 }; /* that there is a place for at first */
+
 static bool objpool__blocks_widen(objpool__blocks *blocks, objpool__memory *memory) {
-  size_t old = blocks->capacity, capacity;
+  size_t old = blocks->capacity, wanted = 2 * old, capacity;
   objpool__block **before = blocks->sorted, **wider;
-  wider = (objpool__block **)objpool__allocate_wider(memory, old ? 2 * old : 8, old + 1, &capacity);
+  if (!old) wanted = OBJPOOL__FIRST_BLOCKS;
+  wider = (objpool__block **)objpool__allocate_wider(memory, wanted, old + 1, &capacity);
   if (!wider) return false;
   if (blocks->capacity != old) { /* a fork's handler was first */
     objpool__deallocate_for(memory, wider, capacity * sizeof *wider, OBJPOOL__NATURAL);
@@ -4180,7 +4211,8 @@ static size_t objpool__whole_ranges(const objpool__blocks *blocks, size_t cells)
 
 static size_t objpool__cells_after(const objpool__blocks *blocks, size_t cells) {
   double next = (double)cells * blocks->growth_factor;
-  return next < (double)(SIZE_MAX / 2) ? (size_t)(next + 0.999999) : cells;
+  if (next < (double)(SIZE_MAX / 2)) cells = (size_t)(next + 0.999999);
+  return cells > blocks->least_cells ? cells : blocks->least_cells;
 }
 
 /* Adds a block of the next size or, when the allocator has none, of half of it, and so on. True: there is a free cell.
@@ -4376,15 +4408,16 @@ static void objpool__cell_give(objpool__blocks *blocks, objpool__memory *memory,
   objpool__unlock(&memory->lock);
 }
 
-/* The first block: about a quarter of a page, at least 8 cells unless they are huge. */
-static size_t objpool__first_cells(const objpool__blocks *blocks) {
-  const size_t quarter = 1024, most = 64, least = 8, huge = 65536;
-  size_t cells = quarter / blocks->stride;
+/* The first block: about a quarter of a page, at least 8 cells unless they are huge; of a pool of one thread, which itself takes
+   less, a quarter of that, and at least 4: the next is then as large as others' first. */
+static size_t objpool__first_cells(const objpool__blocks *blocks, bool alone) {
+  const size_t bytes = alone ? 256 : 1024, most = 64, least = alone ? 4 : 8, huge = 65536;
+  size_t cells = bytes / blocks->stride;
   return cells >= most ? most : cells >= least ? cells : blocks->stride > huge ? 1 : least;
 }
 
 /* Takes every block without a used cell out, and returns them, linked. Under the memory lock. */
-static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
+static objpool__block *objpool__blocks_unused(objpool__blocks *blocks, bool alone) {
   size_t kept = 0, largest = 0;
   objpool__block *doomed = NULL;
   if (!blocks->emptied || blocks->walks) return NULL;
@@ -4403,7 +4436,8 @@ static objpool__block *objpool__blocks_unused(objpool__blocks *blocks) {
       doomed = block;
     }
   }
-  if (doomed) blocks->next_cells = largest ? objpool__cells_after(blocks, largest) : objpool__first_cells(blocks);
+  if (doomed)
+    blocks->next_cells = largest ? objpool__cells_after(blocks, largest) : objpool__first_cells(blocks, alone);
   blocks->count = kept;
   blocks->filling = NULL;
   return doomed;
@@ -4433,7 +4467,7 @@ static void objpool__blocks_shrink(objpool__state *state) {
   objpool__blocks *blocks = &state->blocks;
   objpool__memory *memory = &state->memory;
   objpool__lock(&memory->lock);
-  objpool__block *doomed = objpool__blocks_unused(blocks);
+  objpool__block *doomed = objpool__blocks_unused(blocks, state->alone);
   for (objpool__block *block = state->as.type.handles ? doomed : NULL; block; block = block->next)
     objpool__places_leave(state, block);
   if (doomed) memory->refused_bytes = 0;
@@ -4567,7 +4601,7 @@ static bool objpool__is_bounded(size_t max_idle, size_t max_objects) {
 }
 
 /* What maintenance keeps idle. */
-static size_t objpool__min_idle(const objpool_config *config) {
+static size_t objpool__min_idle(const objpool__settings *config) {
   return config->min_idle == OBJPOOL_NONE ? 0 : config->min_idle ? config->min_idle : config->warmup;
 }
 
@@ -4668,17 +4702,24 @@ OBJPOOL__INLINE void objpool__count_time(objpool__times *times, bool alone, uint
   }
 }
 
+/* NULL: of that the pool has none. */
+static objpool__times *objpool__times_for(objpool__state *state, objpool_time what) {
+  return what == OBJPOOL_TIME_WAIT ? &state->waits : state->took ? &state->took[what - OBJPOOL_TIME_CREATE] : NULL;
+}
+
 static void objpool__took(objpool__state *state, objpool_time what, uint64_t ns) {
-  if (OBJPOOL__COUNTED) objpool__count_time(&state->times[what], state->alone, ns);
+  if (OBJPOOL__COUNTED) objpool__count_time(objpool__times_for(state, what), state->alone, ns);
 }
 
 /* Of uses: where the owner of a slot counts. */
 static objpool__times *objpool__times_of(objpool__cache *cache) { return (objpool__times *)(void *)(cache + 1); }
 
-static objpool_histogram objpool__times_now(const objpool__state *state, objpool_time what) {
-  const objpool__times *times = &state->times[what];
+static objpool_histogram objpool__times_now(objpool__state *state, objpool_time what) {
+  const objpool__times *times = objpool__times_for(state, what);
   objpool_histogram now;
   bool in_slots = what == OBJPOOL_TIME_USE && state->as.type.tracked;
+  memset(&now, 0, sizeof now);
+  if (!times) return now;
   /* acquire, here and below: pairs with objpool__times_restart, so that the slots have no less than it took off here */
   now.sum_ns = __atomic_load_n(&times->sum_ns, __ATOMIC_ACQUIRE);
   for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.buckets[i] = __atomic_load_n(&times->buckets[i], __ATOMIC_ACQUIRE);
@@ -4687,7 +4728,6 @@ static objpool_histogram objpool__times_now(const objpool__state *state, objpool
     now.sum_ns += OBJPOOL__LOAD(times->sum_ns);
     for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.buckets[i] += OBJPOOL__LOAD(times->buckets[i]);
   }
-  now.count = 0;
   for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.count += now.buckets[i];
   return now;
 }
@@ -4696,7 +4736,8 @@ static objpool_histogram objpool__times_now(const objpool__state *state, objpool
 static void objpool__times_restart(objpool__state *state) {
   for (int what = 0; what < OBJPOOL__TIMES; what++) {
     objpool_histogram now = objpool__times_now(state, (objpool_time)what);
-    objpool__times *times = &state->times[what];
+    objpool__times *times = objpool__times_for(state, (objpool_time)what);
+    if (!times) continue;
     __atomic_fetch_sub(&times->sum_ns, now.sum_ns, __ATOMIC_RELEASE);
     for (int i = 0; i < OBJPOOL__BUCKETS; i++) __atomic_fetch_sub(&times->buckets[i], now.buckets[i], __ATOMIC_RELEASE);
   }
@@ -5416,7 +5457,6 @@ OBJPOOL__INLINE bool objpool__opened(objpool__state *state, objpool__cache *cach
   if (cache->openness == OBJPOOL__OPEN) return true;
   if (!objpool__may_open(state)) return false;
   if (!cache->current) cache->current = objpool__magazine_take(&state->depot);
-  if (!cache->previous) cache->previous = objpool__magazine_take(&state->depot);
   OBJPOOL_ASSERT(cache->openness == OBJPOOL__CLOSED && !cache->previous_full);
   cache->openness = OBJPOOL__OPEN;
   cache->granted = OBJPOOL__LOAD(state->limits.bounded) ? 2 * state->depot.rounds : 0;
@@ -5517,9 +5557,10 @@ OBJPOOL__INLINE bool objpool__flush(objpool__state *state, objpool__cache *cache
   if (cache->previous_full) {
     if (!objpool__room_take(&state->limits, state->depot.rounds)) return false;
     objpool__depot_push(&state->depot, &state->depot.full, cache->previous, 0);
-    other = objpool__magazine_take(&state->depot);
     objpool__add(state, OBJPOOL__FLUSHES, 1);
+    other = NULL;
   }
+  if (!other) other = objpool__magazine_take(&state->depot);
   cache->previous = cache->current;
   cache->previous_full = true;
   objpool__load_magazine(state, cache, other, 0);
@@ -5829,8 +5870,8 @@ OBJPOOL__INLINE void objpool__use_over(objpool__state *state, const void *object
   }
   if (!OBJPOOL__COUNTED) return;
   objpool__cache *cache = objpool__mine(state);
-  objpool__count_time(cache ? objpool__times_of(cache) : &state->times[OBJPOOL_TIME_USE], cache || state->alone,
-                      objpool__ticks_ns(now > began ? now - began : 0));
+  objpool__count_time(cache ? objpool__times_of(cache) : objpool__times_for(state, OBJPOOL_TIME_USE),
+                      cache || state->alone, objpool__ticks_ns(now > began ? now - began : 0));
 }
 
 OBJPOOL_API void objpool__hold_ends(objpool *pool, const void *object) {
@@ -6044,10 +6085,13 @@ static size_t objpool__threaded_look(objpool__state *state, size_t *idle) {
 }
 
 static bool objpool__threaded_has_places(const objpool__state *state, size_t cells) {
-  return state->depot.count >= objpool__magazines_for(&state->depot, cells, state->slots.count + 1);
+  const objpool__depot *depot = &state->depot;
+  return (depot->fills || cells < depot->rounds) &&
+         depot->count >= objpool__magazines_for(depot, cells, state->slots.count + 1);
 }
 
 static bool objpool__threaded_make_places(objpool__state *state, size_t cells) {
+  state->depot.fills |= cells >= state->depot.rounds;
   size_t wanted = objpool__magazines_for(&state->depot, cells, state->slots.count + 1);
   return objpool__provide(&state->depot, &state->memory, wanted);
 }
@@ -6801,7 +6845,7 @@ OBJPOOL__INLINE objpool__stamps *objpool__stamps_of(const objpool__state *state,
 
 /* What is needed of it, once. */
 static void objpool__lifetimes_begin(objpool__state *state) {
-  const objpool_config *config = &state->config;
+  const objpool__settings *config = &state->config;
   const uint64_t limits[3] = {config->idle_timeout_ns, config->max_lifetime_ns, config->validate_after_ns};
   for (int i = 0; i < 3; i++) state->lifetimes.precise |= limits[i] > 0 && limits[i] < OBJPOOL__PRECISE_BELOW_NS;
   state->lifetimes.due_ns = UINT64_MAX;
@@ -6885,7 +6929,7 @@ OBJPOOL_API objpool__age objpool__age_of(const objpool *pool, const void *object
 /* An object comes back, and may be idle from now on; false: it is outdated. */
 OBJPOOL_API bool objpool__may_rest(const objpool *pool, void *object) {
   objpool__state *state = pool->state;
-  const objpool_config *config = &state->config;
+  const objpool__settings *config = &state->config;
   objpool__stamps *stamps = objpool__stamps_of(state, object);
   if (OBJPOOL__UNLIKELY(stamps->epoch != objpool__epoch(state))) return false;
   if (!config->idle_timeout_ns && !config->max_lifetime_ns && !config->validate_after_ns) return true;
@@ -7287,23 +7331,23 @@ static void objpool__need_magazines(size_t *bytes, size_t rounds, size_t cells, 
   objpool__depot depot;
   memset(&depot, 0, sizeof depot);
   objpool__depot_plan(&depot, rounds);
+  depot.fills = true; /* see objpool__reserve_fill */
   size_t segment = (size_t)1 << depot.segment_bits, segments = 0, places = depot.directory_capacity;
   for (size_t caches = 2; caches <= threads + 1; caches++) {
-    size_t wanted = objpool__magazines_for(&depot, cells, caches), piece = segments / 2;
+    size_t wanted = objpool__magazines_for(&depot, cells, caches);
     if (wanted > OBJPOOL__NUMBER_MAX - segment) {
       *bytes = SIZE_MAX;
       return;
     }
-    while (segments * segment < wanted) {
-      size_t most = OBJPOOL__NUMBER_MAX / segment - segments;
-      if (piece == 0) piece = (wanted - segments * segment + segment - 1) / segment;
-      if (piece > most) piece = most;
-      segments += piece;
-      objpool__need(bytes, sizeof(objpool__kept) + piece * segment * depot.magazine_bytes, OBJPOOL__NATURAL);
-      if (segments <= places) continue;
-      places = 2 * places > segments ? 2 * places : segments;
-      objpool__need(bytes, sizeof(objpool__kept) + places * sizeof(char *), OBJPOOL__NATURAL);
-    }
+    if (segments * segment >= wanted) continue;
+    size_t most = OBJPOOL__NUMBER_MAX / segment - segments;
+    size_t piece = objpool__segments_at_once(segments, (wanted - segments * segment + segment - 1) / segment);
+    if (piece > most) piece = most;
+    segments += piece;
+    objpool__need(bytes, sizeof(objpool__kept) + piece * segment * depot.magazine_bytes, OBJPOOL__NATURAL);
+    if (segments <= places) continue;
+    places = 2 * places > segments ? 2 * places : segments;
+    objpool__need(bytes, sizeof(objpool__kept) + places * sizeof(char *), OBJPOOL__NATURAL);
   }
 }
 
@@ -7323,11 +7367,19 @@ static size_t objpool__reserve_cells(const objpool__blocks *blocks, bool handles
   return handles && objects < SIZE_MAX ? objpool__whole_ranges(blocks, objects + 1) : objects;
 }
 
-/* A state, its table, and the word of a bounded pool. */
-static size_t objpool__state_bytes(bool alone, bool bounded) {
-  size_t bytes = sizeof(objpool__state) + (alone ? 0 : sizeof(objpool__slot *) * OBJPOOL__ROWS);
-  if (bounded) objpool__round_up(bytes, OBJPOOL_CACHE_LINE, &bytes);
-  return bounded ? bytes + sizeof(objpool__word) : bytes;
+/* What one piece of memory holds: the state and, where there is a need, its table, the word of a bounded pool, and times. Gives
+   how many bytes; *word and *times: from where on. */
+static size_t objpool__state_plan(const objpool_type *type, bool alone, bool bounded, size_t *word, size_t *times) {
+  size_t bytes =
+      alone ? offsetof(objpool__state, depot) : sizeof(objpool__state) + sizeof(objpool__slot *) * OBJPOOL__ROWS;
+  *word = bytes;
+  if (bounded) {
+    objpool__round_up(bytes, OBJPOOL_CACHE_LINE, word);
+    bytes = *word + sizeof(objpool__word);
+  }
+  objpool__round_up(bytes, __alignof__(objpool__times), times);
+  bool takes = OBJPOOL__COUNTED && (type->create || type->tracked);
+  return takes ? *times + ((size_t)OBJPOOL__TIMES - OBJPOOL_TIME_CREATE) * sizeof(objpool__times) : bytes;
 }
 
 /* All that a pool asks for until so many objects are alive and so many threads have used it. rounds 0: a local pool. */
@@ -7335,12 +7387,14 @@ static size_t objpool__reserve_bytes(const objpool__blocks *blocks, const objpoo
                                      size_t objects, size_t threads) {
   objects = objpool__reserve_cells(blocks, type->handles, objects);
   size_t bytes = 0, cells, array = objects + 2; /* as objpool__reserve_fill makes it */
+  size_t word, times;
   objpool__need(&bytes, sizeof(objpool__reserved), OBJPOOL__NATURAL);
-  objpool__need(&bytes, objpool__state_bytes(!rounds, rounds == 1 && objects <= OBJPOOL__WORD_BITS),
+  objpool__need(&bytes, objpool__state_plan(type, !rounds, rounds == 1 && objects <= OBJPOOL__WORD_BITS, &word, &times),
                 OBJPOOL_CACHE_LINE);
+  objpool__need(&bytes, sizeof(objpool__kept) + sizeof(objpool__demand), OBJPOOL__NATURAL);
   if (!objpool__multiply(objects, blocks->stride, &cells) || cells > PTRDIFF_MAX - blocks->offset) return SIZE_MAX;
   objpool__need(&bytes, cells + blocks->offset, blocks->alignment);
-  objpool__need(&bytes, 8 * sizeof(objpool__block *), OBJPOOL__NATURAL); /* see objpool__blocks_widen */
+  objpool__need(&bytes, OBJPOOL__FIRST_BLOCKS * sizeof(objpool__block *), OBJPOOL__NATURAL);
   if (type->handles) objpool__need_places(&bytes, blocks, objects);
   if (!rounds) {
     objpool__need(&bytes, array * sizeof(void *), OBJPOOL__NATURAL); /* no overflow: a cell is larger than a pointer */
@@ -7392,7 +7446,7 @@ static bool objpool__reserve_fill(objpool__state *state, size_t objects) {
   objpool__lock(&state->memory.growth_lock);
   objpool__lock(&state->memory.lock);
   /* the magazines of two slots: this thread's, and the one in reserve */
-  bool made = state->engine->make_places(state, objects + 2 * state->depot.rounds);
+  bool made = state->engine->make_places(state, objects + 2 * (state->alone ? 1 : state->depot.rounds));
   objpool__block *block = made ? objpool__block_add(state, objects) : NULL;
   if (block) {
     block->reserved = true;
@@ -7520,7 +7574,7 @@ static const objpool__engine *objpool__choose_engine(bool alone, size_t rounds, 
 }
 
 static void objpool__state_free(objpool__state *state) {
-  objpool_allocator allocator = state->config.allocator;
+  objpool_allocator allocator = state->memory.allocator;
   objpool__mutex *locks[4] = {&state->commons.lock, &state->gate.revoke_lock, &state->memory.growth_lock,
                               &state->memory.lock};
   objpool__blocks_free(&state->blocks, allocator);
@@ -7601,7 +7655,9 @@ static bool objpool__plan(const objpool_type *type, objpool_config *config, objp
   if (blocks->alignment < OBJPOOL__NATURAL) blocks->alignment = OBJPOOL__NATURAL;
   blocks->growth_factor = config->growth_factor;
   blocks->range_bits = type->handles ? objpool__range_bits(type->size) : 0;
-  blocks->next_cells = objpool__first_cells(blocks);
+  bool alone = type->local || !OBJPOOL__THREADED;
+  blocks->next_cells = objpool__first_cells(blocks, alone);
+  blocks->least_cells = (uint8_t)(alone ? objpool__first_cells(blocks, false) : 1); /* 64 at most */
   return true;
 }
 
@@ -7610,13 +7666,13 @@ static void objpool__widen_cells(objpool__blocks *blocks, size_t alignment, size
   size_t least = sizeof(uint64_t);
   objpool__round_up(blocks->object_bytes + more + blocks->header, alignment > least ? alignment : least,
                     &blocks->stride);
-  blocks->next_cells = objpool__first_cells(blocks);
+  blocks->next_cells = objpool__first_cells(blocks, false);
 }
 
 /* Its own name, as the caller's may go. */
 static bool objpool__copy_name(objpool__state *state, const char *name) {
   size_t length = strlen(name) + 1;
-  state->name = (char *)objpool__allocate(state->config.allocator, length, 1, NULL);
+  state->name = (char *)objpool__allocate(state->memory.allocator, length, 1, NULL);
   if (!state->name) return false;
   state->memory.bytes += length;
   memcpy(state->name, name, length);
@@ -7634,6 +7690,21 @@ static void objpool__learn(objpool__state *state) {
   state->restores = state->describe ? state->as.restore != NULL
                                     : type->reset || (type->validate && (type->validate_on & OBJPOOL_ON_RELEASE));
   state->plain = !(state->looks || state->restores || state->as.on_event || type->wipe || type->handles);
+}
+
+/* What is kept of a configuration. */
+static void objpool__settle_config(objpool__settings *kept, const objpool_config *config) {
+  kept->context = config->context;
+  kept->warmup = config->warmup;
+  kept->min_idle = config->min_idle;
+  kept->shrink_threshold = config->shrink_threshold;
+  kept->on_leak = config->on_leak;
+  kept->ignore_pressure = config->ignore_pressure;
+  kept->fair_after_ns = config->fair_after_ns;
+  kept->idle_timeout_ns = config->idle_timeout_ns;
+  kept->max_lifetime_ns = config->max_lifetime_ns;
+  kept->validate_after_ns = config->validate_after_ns;
+  kept->retry_create_ns = config->retry_create_ns;
 }
 
 /* A new state, not yet seen by anyone; NULL with EINVAL or ENOMEM. */
@@ -7654,7 +7725,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
                  !as->type.handles && !as->type.timed;
   const objpool__engine *engine = objpool__choose_engine(alone, rounds, bounded);
   if (engine->node_bytes) objpool__widen_cells(&blocks, as->type.alignment, engine->node_bytes);
-  size_t bytes = objpool__state_bytes(alone, bounded);
+  size_t word, times, bytes = objpool__state_plan(&as->type, alone, bounded, &word, &times);
   objpool__state *state = (objpool__state *)objpool__allocate(config.allocator, bytes, OBJPOOL_CACHE_LINE, NULL);
   if (!state) return NULL;
   state->pool = pool;
@@ -7665,8 +7736,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->alone = alone;
   objpool__learn(state);
   state->bytes = bytes;
-  state->config = config;
-  state->config.name = NULL;
+  objpool__settle_config(&state->config, &config);
   state->blocks = blocks;
   state->memory.allocator = config.allocator;
   state->memory.bytes = bytes;
@@ -7675,16 +7745,17 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->limits.bounded = objpool__is_bounded(config.max_idle, config.max_objects);
   state->limits.room = (int64_t)config.max_idle;
   state->slots.bytes = objpool__slot_bytes(&as->type);
-  state->slots.open_at_all = rounds != 0;
+  state->slots.open_at_all = rounds || alone;
   state->slots.table = alone ? objpool__empty_table : (objpool__slot **)(void *)(state + 1);
   for (unsigned i = 0; i < OBJPOOL__ROWS && !alone; i++) state->slots.table[i] = &objpool__no_slot;
   if (bounded) {
-    state->word = (objpool__word *)(void *)((char *)state + bytes - sizeof(objpool__word));
+    state->word = (objpool__word *)(void *)((char *)state + word);
     objpool__word_learn(state);
   }
+  if (times < bytes) state->took = (objpool__times *)(void *)((char *)state + times);
   state->counts.since_ns = objpool__now_ns();
   objpool__lifetimes_begin(state);
-  objpool__depot_plan(&state->depot, rounds ? rounds : 1);
+  if (!alone) objpool__depot_plan(&state->depot, rounds ? rounds : 1);
   if (!objpool__make_locks(state)) {
     config.allocator.deallocate(state, bytes, OBJPOOL_CACHE_LINE, config.allocator.context);
     errno = ENOMEM;
@@ -7744,7 +7815,7 @@ static void objpool__unpublish(objpool__state *state) {
   objpool__unlock(&objpool__process.lock);
   if (objpool__holds_all()) objpool__unlock_all(state);
   memset((void *)state->pool, 0, sizeof *state->pool);
-  objpool_allocator allocator = state->config.allocator;
+  objpool_allocator allocator = state->memory.allocator;
   objpool__state_free(state);
   objpool__reserve_end(allocator);
 }
@@ -9353,9 +9424,10 @@ OBJPOOL_API size_t objpool_abandon(objpool *pool) {
    the commons lock. */
 static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t max_objects) {
   objpool__limits *limits = &state->limits;
-  objpool_config config = state->config;
+  objpool_config config;
   OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock));
-  config.warmup = 0;
+  memset(&config, 0, sizeof config);
+  config.min_idle = state->config.min_idle;
   config.max_idle = max_idle == OBJPOOL_UNCHANGED ? limits->max_idle : max_idle;
   config.max_objects = max_objects == OBJPOOL_UNCHANGED ? limits->max_objects : max_objects;
   if (!objpool__valid(&config)) return false;
@@ -9919,7 +9991,7 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
   stats.peak_idle = OBJPOOL__LOAD(counts->peak_idle);
   if (stats.peak_idle < idle) stats.peak_idle = idle;
   stats.object_size = state->as.type.size;
-  stats.memory_bytes = OBJPOOL__LOAD(state->memory.bytes) + objpool__reserve_left(state->config.allocator);
+  stats.memory_bytes = OBJPOOL__LOAD(state->memory.bytes) + objpool__reserve_left(state->memory.allocator);
   stats.retired = OBJPOOL__LOAD(state->placing.retired);
   stats.max_idle = OBJPOOL__LOAD(state->limits.max_idle);
   stats.max_objects = OBJPOOL__LOAD(state->limits.max_objects);
@@ -10042,8 +10114,8 @@ static uintptr_t objpool__large_tag(const objpool__state *state, const void *byt
 
 /* The allocator that was configured: a reserve is for the class's own buffers. */
 static objpool_allocator objpool__large_source(const objpool__state *state) {
-  const objpool__reserved *reserved = objpool__reserved_of(&state->config.allocator);
-  return reserved ? reserved->source : state->config.allocator;
+  const objpool__reserved *reserved = objpool__reserved_of(&state->memory.allocator);
+  return reserved ? reserved->source : state->memory.allocator;
 }
 
 /* Memory that nobody clears; NULL with ENOMEM. */
@@ -10922,9 +10994,25 @@ static size_t objpool__maintain_ages(objpool__state *state, size_t most, size_t 
   return over || spared ? objpool__expire(state, least, most, late) : 0;
 }
 
+/* What maintenance has learned so far; `fresh`: there is no memory to keep it in, and it is as if this was the first time. */
+static objpool__demand *objpool__learned(objpool__state *state, objpool__demand *fresh) {
+  objpool__memory *memory = &state->memory;
+  if (!state->fleet.learned) {
+    int saved = errno;
+    objpool__lock(&memory->growth_lock);
+    objpool__lock(&memory->lock);
+    state->fleet.learned = (objpool__demand *)objpool__keep(memory, sizeof *fresh, true);
+    objpool__unlock(&memory->lock);
+    objpool__unlock(&memory->growth_lock);
+    objpool__set_error(saved);
+    memset(fresh, 0, sizeof *fresh);
+  }
+  return state->fleet.learned ? state->fleet.learned : fresh;
+}
+
 /* Creates at most `most`, or destroys at most `left`. `late`: so many had been idle for too long. */
 static size_t objpool__maintain_locked(objpool__state *state, objpool *pool, size_t most, size_t left, size_t late) {
-  objpool__demand *learned = &state->fleet.learned;
+  objpool__demand fresh, *learned = objpool__learned(state, &fresh);
   objpool_stats now = objpool_snapshot(pool);
   uint64_t misses = objpool__sum(state, OBJPOOL__MISSES), overflowed = objpool__sum(state, OBJPOOL__OVERFLOWED);
   size_t least = objpool__min_idle(&state->config);

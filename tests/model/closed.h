@@ -106,7 +106,7 @@ static inline void begin(size_t max_objects, size_t rounds) {
   state->config.fair_after_ns = FAIR_AFTER_NS;
   state->memory.allocator.allocate = objpool__default_allocate;
   state->memory.allocator.deallocate = objpool__default_deallocate;
-  state->limits.max_objects = state->config.max_objects = max_objects;
+  state->limits.max_objects = max_objects;
 #ifdef BOUNDED
   static objpool__word word;
   state->word = &word;
@@ -134,6 +134,7 @@ static inline objpool__quest quest_for(objpool__how how) {
 static inline void provide(size_t objects) {
   objpool__lock(&state->memory.growth_lock);
   objpool__lock(&state->memory.lock);
+  state->depot.fills = true;
   bool provided = objpool__provide(&state->depot, &state->memory, objpool__magazines_for(&state->depot, objects, 0));
   assert(provided);
   objpool__unlock(&state->memory.lock);

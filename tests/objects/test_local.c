@@ -148,7 +148,7 @@ static bool number_it(thing *object, void *context) {
 static bool number_it_and_release(thing *object, void *context) {
   (void)context;
   object->n = ++made;
-  for (size_t i = 0; growing && i < 5; i++) objpool_release(growing, held[--held_count]);
+  for (size_t i = 0; growing && i < 4; i++) objpool_release(growing, held[--held_count]);
   return true;
 }
 OBJPOOL_DEFINE(numbered_pool, thing, opt.local = true, opt.create = number_it);
@@ -217,7 +217,7 @@ static void limit_holds_for_what_a_hook_releases_while_the_pool_grows(void **sta
     assert_true(releasing_pool_init(&releasing, &config));
     for (held_count = 0; held_count < cells; held_count++)
       assert_non_null(held[held_count] = releasing_pool_acquire(&releasing));
-    growing = &releasing.base; /* the next one needs a new block, and its hook gives five back */
+    growing = &releasing.base; /* the next one needs a new block, and its hook gives four back */
     thing *one = releasing_pool_acquire(&releasing);
     growing = NULL;
     assert_non_null(one);
