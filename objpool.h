@@ -3444,6 +3444,8 @@ typedef struct objpool__times {
   objpool__uint64 sum_ns, buckets[OBJPOOL__BUCKETS];
 } objpool__times;
 
+enum { OBJPOOL__TOOK_BYTES = (OBJPOOL__TIMES - OBJPOOL_TIME_CREATE) * sizeof(objpool__times) }; /* creates, and uses */
+
 /* Open: the owner's fast paths work. Closing: revoked, its objects still there. Closed: empty, all goes to the commons. */
 typedef enum objpool__openness { OBJPOOL__CLOSED, OBJPOOL__CLOSING, OBJPOOL__OPEN } objpool__openness;
 
@@ -3637,8 +3639,8 @@ static void objpool__tag_idle(const objpool__state *state, void *object) {
 }
 
 static void objpool__tag_in_use(const objpool__state *state, void *object) {
-  (void)objpool__mark_use(state, object, true);
   OBJPOOL__STORE(*objpool__tag(object), objpool__tag_for(state, object));
+  (void)objpool__mark_use(state, object, true); /* last: whoever sees the use in a loop sees its tag, too */
 }
 
 /* ---- room: panics >>panics
@@ -3830,16 +3832,34 @@ static void *objpool__allocate_piece(objpool__memory *memory, size_t bytes, size
   return piece;
 }
 
-/* Memory that is kept until the pool ends. Under growth_lock and the memory lock. */
-static void *objpool__keep(objpool__memory *memory, size_t size, bool smallest) {
-  size_t bytes = sizeof(objpool__kept) + size;
-  objpool__kept *kept =
-      (objpool__kept *)objpool__allocate_piece(memory, bytes, OBJPOOL__NATURAL, OBJPOOL__NULL, smallest);
+static void *objpool__keep_piece(objpool__memory *memory, void *piece, size_t bytes) {
+  objpool__kept *kept = (objpool__kept *)piece;
   if (!kept) return NULL;
   kept->bytes = bytes;
   kept->next = memory->kept;
   memory->kept = kept;
   return kept + 1;
+}
+
+/* Memory that is kept until the pool ends. Under growth_lock and the memory lock. */
+static void *objpool__keep(objpool__memory *memory, size_t size, bool smallest) {
+  size_t bytes = sizeof(objpool__kept) + size;
+  return objpool__keep_piece(memory, objpool__allocate_piece(memory, bytes, OBJPOOL__NATURAL, OBJPOOL__NULL, smallest),
+                             bytes);
+}
+
+/* The same for what a pool can do without, with neither lock held; errno stays. That there was none for so little does not keep
+   blocks smaller than that. */
+static void *objpool__keep_less(objpool__memory *memory, size_t size) {
+  size_t bytes = sizeof(objpool__kept) + size;
+  int saved = errno;
+  objpool__lock(&memory->growth_lock);
+  objpool__lock(&memory->lock);
+  void *kept = objpool__keep_piece(memory, objpool__allocate_for(memory, bytes, OBJPOOL__NATURAL, NULL), bytes);
+  objpool__unlock(&memory->lock);
+  objpool__unlock(&memory->growth_lock);
+  objpool__set_error(saved);
+  return kept;
 }
 
 /* A wider array in place of one that is full: at least `least` elements, more where the allocator has them. Gives up the
@@ -4033,10 +4053,17 @@ static void objpool__depot_plan(objpool__depot *depot, size_t rounds) {
    1. What get returns was the handle's object while that use lasted. It reads the range's cells before the generation. The range
       had these cells when the use began, and whoever has the handle sees that. It has others only after all uses in the old ones have
       ended: so whoever reads those sees another generation.
-   2. A cell whose generation is used up is not handed out again, and stays counted as used until its block goes. Its range
-      is given to nobody then: so no generation comes twice. */
+   2. A cell whose generation is used up is not handed out again, and stays counted as used until its block goes. Nor is the
+      cell that has its index then: so no generation comes twice, and no other index is lost. */
+
+#define OBJPOOL__GONE (UINT32_MAX - 1) /* the generation of a cell that was retired, once its block is gone */
 
 static size_t objpool__ranges_a_page(unsigned bits) { return ((size_t)OBJPOOL__PAGE_WORDS >> bits) - 1; }
+
+/* So many pages, wherever they begin, and the table of so many ranges behind them. */
+static size_t objpool__places_bytes(size_t pages, size_t ranges) {
+  return (pages + 1) * OBJPOOL__PAGE_BYTES + sizeof(objpool__places) + ranges * sizeof(objpool__range);
+}
 
 /* Memory for more generations: pages, and a table in place of the old one, which others may be reading. Under growth_lock
    and the memory lock. */
@@ -4045,19 +4072,18 @@ static bool objpool__places_widen(objpool *pool, objpool__placing *placing, objp
   const objpool__places *before = pool->places;
   size_t pages = placing->pages, more = pages ? pages : 1, each = objpool__ranges_a_page(blocks->range_bits);
   char *memory_of = NULL;
-  for (; more > 0; more /= 2) {
-    memory_of = (char *)objpool__keep(memory, (more + 1) * OBJPOOL__PAGE_BYTES, more == 1);
+  size_t capacity = 0;
+  for (; more > 0; more /= 2) { /* in one piece: nothing is kept of half of it */
+    capacity = (pages + more) * each;
+    memory_of = (char *)objpool__keep(memory, objpool__places_bytes(more, capacity), more == 1);
     if (memory_of) break;
   }
-  size_t capacity = (pages + more) * each;
-  objpool__places *wider =
-      memory_of ? (objpool__places *)objpool__keep(memory, sizeof *wider + capacity * sizeof *wider->range, true)
-                : NULL;
-  if (!wider) return false;
+  if (!memory_of) return false;
   if (pool->places != before) return true; /* a fork's handler was first; the memory lies unused until the pool ends */
+  char *page = memory_of + (0 - (uintptr_t)memory_of) % OBJPOOL__PAGE_BYTES;
+  objpool__places *wider = (objpool__places *)(void *)(page + more * OBJPOOL__PAGE_BYTES);
   wider->stride = blocks->stride;
   for (size_t i = 0; i < placing->capacity; i++) wider->range[i] = before->range[i];
-  char *page = memory_of + (0 - (uintptr_t)memory_of) % OBJPOOL__PAGE_BYTES;
   for (size_t i = placing->capacity; i < capacity; page += OBJPOOL__PAGE_BYTES) {
     size_t first = i << blocks->range_bits, before_it = (size_t)1 << blocks->range_bits;
     *(uint32_t *)(void *)page = (uint32_t)(first - before_it);
@@ -4176,8 +4202,8 @@ static objpool__block *objpool__block_add(objpool__state *state, size_t cells) {
     return NULL;
   }
   bool clear = false;
-  objpool__block *block =
-      (objpool__block *)objpool__allocate_piece(&state->memory, bytes, blocks->alignment, &clear, cells == 1);
+  objpool__block *block = (objpool__block *)objpool__allocate_piece(&state->memory, bytes, blocks->alignment, &clear,
+                                                                    cells >> blocks->range_bits <= 1);
   if (!block) return NULL;
   if (!objpool__make_places(state, cells)) {
     objpool__deallocate_for(&state->memory, block, bytes, blocks->alignment);
@@ -4287,7 +4313,15 @@ static void objpool__cells_name(objpool__state *state, objpool__block *block) {
   block->named += count;
 }
 
-/* A free cell of the block. Under the memory lock. */
+/* A cell of the block whose generation was used up before is not handed out. Under the memory lock. */
+static void objpool__cell_is_gone(objpool__blocks *blocks, objpool__block *block, void *cell) {
+  OBJPOOL__STORE(*objpool__link(cell), cell);
+  block->used++;
+  blocks->used++;
+  block->retired++;
+}
+
+/* A free cell of the block; NULL: the last ones were gone before. Under the memory lock. */
 static char *objpool__cell_of(objpool__state *state, objpool__block *block, bool *clear) {
   objpool__blocks *blocks = &state->blocks;
   char *cell = (char *)block->free;
@@ -4295,13 +4329,19 @@ static char *objpool__cell_of(objpool__state *state, objpool__block *block, bool
   if (cell) {
     block->free = *objpool__link(cell);
   } else {
+    bool gone;
     OBJPOOL_ASSERT(block->fresh > 0);
-    cell = objpool__block_fresh(blocks, block);
-    if (!state->as.type.handles)
-      objpool__cells_begin(blocks, block, cell, 1);
-    else if (block->named == block->cells - block->fresh)
-      objpool__cells_name(state, block);
-    block->fresh--;
+    do {
+      cell = objpool__block_fresh(blocks, block);
+      if (!state->as.type.handles)
+        objpool__cells_begin(blocks, block, cell, 1);
+      else if (block->named == block->cells - block->fresh)
+        objpool__cells_name(state, block);
+      gone = state->as.type.handles && OBJPOOL__LOAD(*objpool__generation_of(cell)) == OBJPOOL__GONE;
+      block->fresh--;
+      if (gone) objpool__cell_is_gone(blocks, block, cell);
+    } while (gone && block->fresh > 0);
+    if (gone) return NULL;
     *clear = block->clear;
   }
   block->used++;
@@ -4443,17 +4483,20 @@ static objpool__block *objpool__blocks_unused(objpool__blocks *blocks, bool alon
   return doomed;
 }
 
-/* The ranges of a block that goes are free, but for those with a retired cell. Under the memory lock. */
+/* The ranges of a block that goes are free, but for those of which each cell is retired. Under the memory lock. */
 static void objpool__places_leave(objpool__state *state, const objpool__block *block) {
   const objpool__blocks *blocks = &state->blocks;
   objpool__placing *placing = &state->placing;
   size_t count = (size_t)1 << blocks->range_bits;
   char *cell = block->first;
   for (size_t named = 0; named < block->named; named += count) {
-    size_t range = objpool__index_of(cell) >> blocks->range_bits, retired = 0;
-    for (size_t i = 0; i < count; i++, cell += blocks->stride)
-      retired += block->retired && OBJPOOL__LOAD(*objpool__link(cell)) == cell;
-    if (retired) {
+    size_t range = objpool__index_of(cell) >> blocks->range_bits, gone = 0;
+    for (size_t i = 0; i < count; i++, cell += blocks->stride) {
+      uint32_t *generation = objpool__generation_of(cell);
+      if (block->retired && OBJPOOL__LOAD(*objpool__link(cell)) == cell) OBJPOOL__STORE(*generation, OBJPOOL__GONE);
+      gone += OBJPOOL__LOAD(*generation) == OBJPOOL__GONE;
+    }
+    if (gone == count) {
       placing->lost++; /* it keeps cells that are gone, and no use of which lasts */
       continue;
     }
@@ -4708,7 +4751,8 @@ static objpool__times *objpool__times_for(objpool__state *state, objpool_time wh
 }
 
 static void objpool__took(objpool__state *state, objpool_time what, uint64_t ns) {
-  if (OBJPOOL__COUNTED) objpool__count_time(objpool__times_for(state, what), state->alone, ns);
+  objpool__times *times = OBJPOOL__COUNTED ? objpool__times_for(state, what) : NULL;
+  if (times) objpool__count_time(times, state->alone, ns); /* NULL: see objpool__rebind */
 }
 
 /* Of uses: where the owner of a slot counts. */
@@ -7356,9 +7400,7 @@ static void objpool__need_places(size_t *bytes, const objpool__blocks *blocks, s
   size_t each = objpool__ranges_a_page(blocks->range_bits), ranges = cells >> blocks->range_bits;
   for (size_t pages = 0, more = 1; pages * each < ranges && *bytes != SIZE_MAX; more = pages) {
     pages += more;
-    objpool__need(bytes, sizeof(objpool__kept) + (more + 1) * OBJPOOL__PAGE_BYTES, OBJPOOL__NATURAL);
-    objpool__need(bytes, sizeof(objpool__kept) + sizeof(objpool__places) + pages * each * sizeof(objpool__range),
-                  OBJPOOL__NATURAL);
+    objpool__need(bytes, sizeof(objpool__kept) + objpool__places_bytes(more, pages * each), OBJPOOL__NATURAL);
   }
 }
 
@@ -7379,7 +7421,7 @@ static size_t objpool__state_plan(const objpool_type *type, bool alone, bool bou
   }
   objpool__round_up(bytes, __alignof__(objpool__times), times);
   bool takes = OBJPOOL__COUNTED && (type->create || type->tracked);
-  return takes ? *times + ((size_t)OBJPOOL__TIMES - OBJPOOL_TIME_CREATE) * sizeof(objpool__times) : bytes;
+  return takes ? *times + OBJPOOL__TOOK_BYTES : bytes;
 }
 
 /* All that a pool asks for until so many objects are alive and so many threads have used it. rounds 0: a local pool. */
@@ -7513,19 +7555,19 @@ static size_t objpool__append_number(char *text, size_t size, size_t length, con
   return objpool__append(text, size, length, ")");
 }
 
-OBJPOOL_API const char *objpool_config_error(const objpool_config *config) {
+/* NULL, or which of these is above which. */
+static const char *objpool__limits_error(size_t warmup, size_t min_idle, size_t max_idle, size_t max_objects) {
   static char texts[8][96];
   static unsigned used;
-  if (!config) return NULL;
-  size_t min_idle = config->min_idle == OBJPOOL_NONE ? 0 : config->min_idle;
+  if (min_idle == OBJPOOL_NONE) min_idle = 0;
   const struct {
     const char *least_name, *most_name;
     size_t least, most; /* most 0: no limit */
-  } pairs[] = {{"warmup", "max_idle", config->warmup, config->max_idle},
-               {"warmup", "max_objects", config->warmup, config->max_objects},
-               {"min_idle", "max_idle", min_idle, config->max_idle},
-               {"min_idle", "max_objects", min_idle, config->max_objects},
-               {"max_idle", "max_objects", config->max_idle, config->max_objects}};
+  } pairs[] = {{"warmup", "max_idle", warmup, max_idle},
+               {"warmup", "max_objects", warmup, max_objects},
+               {"min_idle", "max_idle", min_idle, max_idle},
+               {"min_idle", "max_objects", min_idle, max_objects},
+               {"max_idle", "max_objects", max_idle, max_objects}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
     if (pairs[i].most && pairs[i].least > pairs[i].most) {
       char *text = texts[__atomic_fetch_add(&used, 1, __ATOMIC_RELAXED) % 8]; /* relaxed: a count */
@@ -7534,6 +7576,13 @@ OBJPOOL_API const char *objpool_config_error(const objpool_config *config) {
       objpool__append_number(text, sizeof texts[0], length, pairs[i].most_name, pairs[i].most);
       return text;
     }
+  return NULL;
+}
+
+OBJPOOL_API const char *objpool_config_error(const objpool_config *config) {
+  if (!config) return NULL;
+  const char *error = objpool__limits_error(config->warmup, config->min_idle, config->max_idle, config->max_objects);
+  if (error) return error;
   if (config->growth_factor != 0 && !(config->growth_factor >= 1 && config->growth_factor <= __DBL_MAX__))
     return "growth_factor is not finite, or below 1";
   if (!(config->shrink_threshold >= 0 && config->shrink_threshold <= 1))
@@ -9424,25 +9473,22 @@ OBJPOOL_API size_t objpool_abandon(objpool *pool) {
    the commons lock. */
 static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t max_objects) {
   objpool__limits *limits = &state->limits;
-  objpool_config config;
   OBJPOOL_ASSERT(objpool__is_held(&state->commons.lock));
-  memset(&config, 0, sizeof config);
-  config.min_idle = state->config.min_idle;
-  config.max_idle = max_idle == OBJPOOL_UNCHANGED ? limits->max_idle : max_idle;
-  config.max_objects = max_objects == OBJPOOL_UNCHANGED ? limits->max_objects : max_objects;
-  if (!objpool__valid(&config)) return false;
+  if (max_idle == OBJPOOL_UNCHANGED) max_idle = limits->max_idle;
+  if (max_objects == OBJPOOL_UNCHANGED) max_objects = limits->max_objects;
+  if (objpool__limits_error(0, state->config.min_idle, max_idle, max_objects)) return false;
   objpool__change_begins(state);
   objpool__dry_ends(limits); /* before the new limit, and until the lock is free it is not dry again */
-  OBJPOOL__STORE(limits->max_idle, config.max_idle);
-  __atomic_store_n(&limits->max_objects, config.max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
-  OBJPOOL__STORE(limits->bounded, objpool__is_bounded(config.max_idle, config.max_objects));
+  OBJPOOL__STORE(limits->max_idle, max_idle);
+  __atomic_store_n(&limits->max_objects, max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
+  OBJPOOL__STORE(limits->bounded, objpool__is_bounded(max_idle, max_objects));
   /* where the system refuses to let a slot be closed, it keeps what lies there, and none of the room */
   for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next) cache->granted = 0;
   /* unsigned: a limit beyond INT64_MAX is none, and its room is not looked at */
-  __atomic_store_n(&limits->room, (int64_t)((uint64_t)config.max_idle - (uint64_t)state->engine->idle(state)),
+  __atomic_store_n(&limits->room, (int64_t)((uint64_t)max_idle - (uint64_t)state->engine->idle(state)),
                    __ATOMIC_RELEASE); /* as objpool__room_add */
   /* after the new limit: see objpool__reserve */
-  if (config.max_objects && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) > config.max_objects)
+  if (max_objects && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) > max_objects)
     OBJPOOL__STORE(limits->surplus, true); /* as max_idle */
   if (state->word) objpool__word_learn(state);
   objpool__change_ends(state);
@@ -9655,6 +9701,8 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
     errno = EINVAL;
     return false;
   }
+  if (OBJPOOL__COUNTED && as.type.create && !state->took) /* without memory none is timed */
+    state->took = (objpool__times *)objpool__keep_less(&state->memory, OBJPOOL__TOOK_BYTES);
   state->as = as;
   state->describe = describe;
   objpool__learn(state);
@@ -10996,15 +11044,8 @@ static size_t objpool__maintain_ages(objpool__state *state, size_t most, size_t 
 
 /* What maintenance has learned so far; `fresh`: there is no memory to keep it in, and it is as if this was the first time. */
 static objpool__demand *objpool__learned(objpool__state *state, objpool__demand *fresh) {
-  objpool__memory *memory = &state->memory;
   if (!state->fleet.learned) {
-    int saved = errno;
-    objpool__lock(&memory->growth_lock);
-    objpool__lock(&memory->lock);
-    state->fleet.learned = (objpool__demand *)objpool__keep(memory, sizeof *fresh, true);
-    objpool__unlock(&memory->lock);
-    objpool__unlock(&memory->growth_lock);
-    objpool__set_error(saved);
+    state->fleet.learned = (objpool__demand *)objpool__keep_less(&state->memory, sizeof *fresh);
     memset(fresh, 0, sizeof *fresh);
   }
   return state->fleet.learned ? state->fleet.learned : fresh;

@@ -192,6 +192,93 @@ HANDLE_TESTS(local_pool)
 HANDLE_TESTS(hooked_pool)
 HANDLE_TESTS(wiping_pool)
 
+/* An allocator that has so much at most in a piece; 0: nothing. */
+static size_t largest_piece, bytes_held, asked;
+static void *piece(size_t size, size_t alignment, void *context) {
+  (void)alignment, (void)context;
+  asked++;
+  void *memory = size <= largest_piece ? malloc(size) : NULL;
+  if (memory) bytes_held += size;
+  return memory;
+}
+static void give_piece(void *memory, size_t size, size_t alignment, void *context) {
+  (void)alignment, (void)context;
+  bytes_held -= size;
+  free(memory);
+}
+static objpool_config config_of_pieces(void) {
+  objpool_config config = defaults();
+  config.allocator.allocate = piece;
+  config.allocator.deallocate = give_piece;
+  largest_piece = SIZE_MAX;
+  return config;
+}
+
+typedef struct page_thing {
+  char bytes[4000];
+} page_thing;
+OBJPOOL_DEFINE(page_pool, page_thing, opt.handles = true);
+
+#define REFUSAL_TESTS(P)                                                                      \
+  static void P##_asks_for_memory_again_after_a_refusal(void **state) {                       \
+    (void)state;                                                                              \
+    static P pool;                                                                            \
+    static thing *objects[4 * MANY];                                                          \
+    objpool_config config = config_of_pieces();                                               \
+    size_t count = 0;                                                                         \
+    assert_true(P##_init(&pool, &config));                                                    \
+    while (count < MANY) assert_non_null(objects[count++] = P##_acquire(&pool));              \
+    largest_piece = 0;                                                                        \
+    while ((objects[count] = P##_acquire(&pool)) != NULL) assert_true(++count < 3 * MANY);    \
+    largest_piece = SIZE_MAX;                                                                 \
+    asked = 0;                                                                                \
+    for (size_t i = 0; i < MANY; i++) assert_non_null(objects[count++] = P##_acquire(&pool)); \
+    assert_true(asked > 0);                                                                   \
+    for (size_t i = 0; i < count; i++) P##_release(&pool, objects[i]);                        \
+    P##_destroy(&pool);                                                                       \
+    assert_int_equal(bytes_held, 0);                                                          \
+  }                                                                                           \
+                                                                                              \
+  /* one object at a time, whose use is its place's last, and whose block goes then */        \
+  static void P##_indices_stay_small_when_places_retire(void **state) {                       \
+    (void)state;                                                                              \
+    static P pool;                                                                            \
+    enum { TIMES = 200 };                                                                     \
+    static uint32_t seen[TIMES];                                                              \
+    for (uint32_t i = 0; i < TIMES; i++) {                                                    \
+      thing *object = P##_acquire(&pool);                                                     \
+      assert_non_null(object);                                                                \
+      seen[i] = P##_handle_of(&pool, object).index;                                           \
+      for (uint32_t before = 0; before < i; before++) assert_true(seen[before] != seen[i]);   \
+      assert_true(seen[i] < 2 + 64 + i); /* what retired is gone, and no more */              \
+      *objpool__generation_of(object) = UINT32_MAX;                                           \
+      P##_release(&pool, object);                                                             \
+      assert_int_equal(P##_stats(&pool).retired, i + 1);                                      \
+      (void)P##_clear(&pool);                                                                 \
+    }                                                                                         \
+    P##_destroy(&pool);                                                                       \
+  }
+
+REFUSAL_TESTS(shared_pool)
+REFUSAL_TESTS(local_pool)
+
+static void acquires_that_fail_keep_nothing(void **state) {
+  (void)state;
+  static page_pool pool;
+  static page_thing *objects[10000];
+  objpool_config config = config_of_pieces();
+  size_t count = 0;
+  largest_piece = 32768; /* too little for a table of ranges, some time */
+  assert_true(page_pool_init(&pool, &config));
+  while ((objects[count] = page_pool_acquire(&pool)) != NULL) assert_true(++count < 10000);
+  const size_t before = bytes_held;
+  for (int i = 0; i < 100; i++) assert_null(page_pool_acquire(&pool));
+  assert_int_equal(bytes_held, before);
+  for (size_t i = 0; i < count; i++) page_pool_release(&pool, objects[i]);
+  page_pool_destroy(&pool);
+  assert_int_equal(bytes_held, 0);
+}
+
 static void ask_for_a_handle(void *pool, void *object) {
   (void)shared_pool_handle_of((const shared_pool *)pool, (const thing *)object);
 }
@@ -332,6 +419,11 @@ int main(void) {
       TESTS_OF(local_pool),
       TESTS_OF(hooked_pool),
       TESTS_OF(wiping_pool),
+      cmocka_unit_test(shared_pool_asks_for_memory_again_after_a_refusal),
+      cmocka_unit_test(local_pool_asks_for_memory_again_after_a_refusal),
+      cmocka_unit_test(shared_pool_indices_stay_small_when_places_retire),
+      cmocka_unit_test(local_pool_indices_stay_small_when_places_retire),
+      cmocka_unit_test(acquires_that_fail_keep_nothing),
       cmocka_unit_test(handle_of_an_idle_object_panics),
       cmocka_unit_test(object_found_invalid_has_no_use),
       cmocka_unit_test(of_two_who_end_a_use_one_wins),

@@ -234,6 +234,67 @@ static void pool_goes_on_with_other_hooks(void **state) {
   assert_int_equal(destroyed, 1);
 }
 
+/* A pool whose objects nothing created has no times of that, until it gets a create. */
+static void pool_gets_a_create(void **state) {
+  (void)state;
+  static shared_pool later;
+  static local_pool later_local;
+  other_pool *before = (other_pool *)(void *)&later;
+  other_local_pool *before_local = (other_local_pool *)(void *)&later_local;
+  thing *first = other_pool_acquire(before), *first_local = other_local_pool_acquire(before_local);
+  assert_non_null(first);
+  assert_non_null(first_local);
+  created = 0;
+  assert_true(shared_pool_rebind(&later));
+  assert_true(local_pool_rebind(&later_local));
+  thing *second = shared_pool_acquire(&later), *second_local = local_pool_acquire(&later_local);
+  assert_int_equal(created, 2);
+  assert_int_equal(objpool_times(&later.base, OBJPOOL_TIME_CREATE).count, 1);
+  assert_int_equal(objpool_times(&later_local.base, OBJPOOL_TIME_CREATE).count, 1);
+  shared_pool_release(&later, first);
+  shared_pool_release(&later, second);
+  local_pool_release(&later_local, first_local);
+  local_pool_release(&later_local, second_local);
+  shared_pool_destroy(&later);
+  local_pool_destroy(&later_local);
+}
+
+/* Maintenance keeps what it learns. That there was no memory for it does not make the pool ask for less from then on. */
+static bool is_refused;
+static size_t allocations;
+static void *count_allocation(size_t size, size_t alignment, void *context) {
+  (void)alignment, (void)context;
+  allocations++;
+  return is_refused ? NULL : malloc(size);
+}
+static void free_it(void *memory, size_t size, size_t alignment, void *context) {
+  (void)size, (void)alignment, (void)context;
+  free(memory);
+}
+static size_t allocations_after_maintenance(bool refused) {
+  enum { OBJECTS = 20000 };
+  static thing *objects[OBJECTS];
+  local_pool pool;
+  objpool_config config = defaults();
+  config.allocator.allocate = count_allocation;
+  config.allocator.deallocate = free_it;
+  assert_true(local_pool_init(&pool, &config));
+  assert_non_null(objects[0] = local_pool_acquire(&pool));
+  is_refused = refused;
+  objpool_maintain(&pool.base);
+  is_refused = false;
+  allocations = 0;
+  for (size_t i = 1; i < OBJECTS; i++) assert_non_null(objects[i] = local_pool_acquire(&pool));
+  size_t count = allocations;
+  for (size_t i = 0; i < OBJECTS; i++) local_pool_release(&pool, objects[i]);
+  local_pool_destroy(&pool);
+  return count;
+}
+static void maintenance_that_finds_no_memory_changes_nothing_else(void **state) {
+  (void)state;
+  assert_int_equal(allocations_after_maintenance(true), allocations_after_maintenance(false));
+}
+
 static void other_layouts_are_refused(void **state) {
   (void)state;
   static shared_pool pool;
@@ -255,7 +316,7 @@ static void other_layouts_are_refused(void **state) {
   shared_pool_release(&pool, object);
   shared_pool_destroy(&pool);
   assert_int_equal(destroyed, 1); /* the hooks are what they were */
-  static other_pool unused; /* a pool that was not used yet has these hooks anyway */
+  static other_pool unused;       /* a pool that was not used yet has these hooks anyway */
   assert_true(other_pool_rebind(&unused));
   object = other_pool_acquire(&unused);
   assert_non_null(object);
@@ -271,6 +332,8 @@ int main(void) {
       cmocka_unit_test(maintenance_does_at_most_what_it_is_given),
       cmocka_unit_test(maintenance_validates_some_at_a_time_and_leaves_none_out),
       cmocka_unit_test(pool_goes_on_with_other_hooks),
+      cmocka_unit_test(pool_gets_a_create),
+      cmocka_unit_test(maintenance_that_finds_no_memory_changes_nothing_else),
       cmocka_unit_test(other_layouts_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
