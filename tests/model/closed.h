@@ -90,6 +90,7 @@ static inline void begin(size_t max_objects, size_t rounds) {
   state = &made;
   state->slots.table = table;
   state->slots.open_at_all = rounds != 0;
+  state->slots.bytes = sizeof(objpool__cache);
   bool locks = objpool__make_locks(state);
   assert(locks);
   for (unsigned i = 0; i < OBJPOOL__ROWS; i++) state->slots.table[i] = &objpool__no_slot;
