@@ -3444,7 +3444,9 @@ typedef struct objpool__times {
   objpool__uint64 sum_ns, buckets[OBJPOOL__BUCKETS];
 } objpool__times;
 
-enum { OBJPOOL__TOOK_BYTES = (OBJPOOL__TIMES - OBJPOOL_TIME_CREATE) * sizeof(objpool__times) }; /* creates, and uses */
+enum {
+  OBJPOOL__TOOK_BYTES = ((size_t)OBJPOOL__TIMES - OBJPOOL_TIME_CREATE) * sizeof(objpool__times)
+}; /* creates, and uses */
 
 /* Open: the owner's fast paths work. Closing: revoked, its objects still there. Closed: empty, all goes to the commons. */
 typedef enum objpool__openness { OBJPOOL__CLOSED, OBJPOOL__CLOSING, OBJPOOL__OPEN } objpool__openness;
