@@ -101,7 +101,7 @@ int64_t use_times(int number, size_t large, int64_t exact, double share) {
 }
 
 /* Sizes as they are written: numbers, shifts, sums of both signs. */
-OBJPOOL_SIZES(buffers, 64, sizeof(struct thing) + 120, 1 << 10, (size_t)4 << 10, 65536UL);
+OBJPOOL_SIZES(buffers, 64, sizeof(struct thing) + 120, 1 << 10, 4UL << 10, 65536);
 OBJPOOL_SIZES(odd_buffers, 5);
 
 size_t use_buffers(buffers *set, odd_buffers *odd, const objpool_config *defaults);
@@ -110,7 +110,7 @@ size_t use_buffers(buffers *set, odd_buffers *odd, const objpool_config *default
   objpool_buffer buffer = buffers_acquire(set, 100), small = odd_buffers_acquire(odd, held);
   objpool_buffer grown = buffers_grow(set, buffer, 5000);
   if (buffers_init(set, defaults)) held += buffers_trim(set, 1);
-  if (buffers_class(set, 300) && !odd_buffers_class(odd, 6)) held += (size_t)buffers_stats(set).in_use;
+  if (buffers_class(set, 300) && !odd_buffers_class(odd, 6)) held += buffers_stats(set).in_use;
   buffers_release(set, grown);
   odd_buffers_release(odd, small);
   {
