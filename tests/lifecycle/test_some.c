@@ -276,6 +276,7 @@ static size_t allocations_after_maintenance(bool refused) {
   static thing *objects[OBJECTS];
   local_pool pool;
   objpool_config config = defaults();
+  config.ignore_pressure = true;
   config.allocator.allocate = count_allocation;
   config.allocator.deallocate = free_it;
   assert_true(local_pool_init(&pool, &config));
