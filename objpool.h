@@ -3323,7 +3323,7 @@ typedef struct objpool__blocks {
 typedef struct objpool__placing {
   size_t given, capacity; /* ranges that were ever given; that there is memory for */
   size_t lowest;          /* none before it is free */
-  size_t lost, retired;   /* ranges that are nobody's any more, for a cell was retired; all such cells */
+  size_t lost, retired;   /* ranges that are nobody's any more, for all their cells were retired; retired cells */
   size_t pages;           /* of generations */
 } objpool__placing;
 

@@ -32,16 +32,21 @@ static void count_deallocate(void *memory, size_t size, size_t alignment, void *
   free(memory);
 }
 
+static objpool_config counted(void) {
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.allocator.allocate = count_allocate;
+  config.allocator.deallocate = count_deallocate;
+  return config;
+}
+
 /* The figures are those of pointers of eight bytes; with narrower ones they are lower. */
 
 /* All that is needed until the first object is there, and for its way back; bytes. */
 #define FIRST_OBJECT(pool_type, bytes)                                   \
   do {                                                                   \
     static pool_type pool;                                               \
-    objpool_config config;                                               \
-    memset(&config, 0, sizeof config);                                   \
-    config.allocator.allocate = count_allocate;                          \
-    config.allocator.deallocate = count_deallocate;                      \
+    objpool_config config = counted();                                   \
     assert_true(pool_type##_init(&pool, &config));                       \
     thing *first = pool_type##_acquire(&pool);                           \
     assert_non_null(first);                                              \
@@ -72,10 +77,7 @@ enum { MANY = 10000 };
   do {                                                                                               \
     static pool_type pool;                                                                           \
     static small *held[MANY];                                                                        \
-    objpool_config config;                                                                           \
-    memset(&config, 0, sizeof config);                                                               \
-    config.allocator.allocate = count_allocate;                                                      \
-    config.allocator.deallocate = count_deallocate;                                                  \
+    objpool_config config = counted();                                                               \
     assert_true(pool_type##_init(&pool, &config));                                                   \
     for (int i = 0; i < MANY; i++) assert_non_null(held[i] = pool_type##_acquire(&pool));            \
     print_message("16 bytes in a " #pool_type ": %zu.%zu each\n", out / MANY, out * 10 / MANY % 10); \
