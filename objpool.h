@@ -1146,7 +1146,11 @@ OBJPOOL__INLINE size_t objpool__words_begin(const objpool_type *type, objpool__w
    objpool__increment_use  the same for a generation: a handle is handed on by whoever has it, which orders what it reads. True:
                        all are used up.
    objpool__below …    a value against a word that others may write.
-   objpool__reads      whether such a word has this value; acquire: what is read next was there when it got it.
+   objpool__mix        exclusive or of a value and such a word; whether anything remains.
+   objpool__step_up    a slot's top one object higher, and
+   objpool__step_down  one lower, which its owner alone writes. Up is a release, which pairs with the acquire of the revoker.
+                       (One instruction each where a sum and a store take two.)
+   OBJPOOL__BRANCH     goes on where such a word has this value; acquire: what is read next was there when it got it.
    objpool__flip_bit       an object in use is idle now, or the other way round. Relaxed at most: who gives it back at the same
                        moment, by mistake, looks at it.
    objpool__mark_once  an object that was in use a moment ago is idle now; decided by one atomic instruction (relaxed: it
@@ -1156,6 +1160,19 @@ OBJPOOL__INLINE size_t objpool__words_begin(const objpool_type *type, objpool__w
 /* Single instructions stand for relaxed accesses, of which gcc makes three. (The sanitizers should see the accesses.) */
 #define OBJPOOL__X86_64
 OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) { __asm__("incq %0" : "+m"(*counter)); }
+OBJPOOL__INLINE void objpool__step_up(uintptr_t *top) { __asm__ volatile("addq $8, %0" : "+m"(*top) : : "memory"); }
+OBJPOOL__INLINE void objpool__step_down(uintptr_t *top) { __asm__("subq $8, %0" : "+m"(*top)); }
+OBJPOOL__INLINE bool objpool__mix(uintptr_t *value, const uintptr_t *word) {
+  bool remains;
+  __asm__("xorq %2, %0" : "+r"(*value), "=@ccnz"(remains) : "m"(*(const volatile uintptr_t *)word));
+  return remains;
+}
+#define OBJPOOL__BRANCH(word, constant, above, below)                  \
+  __asm__ goto("cmpq %1, %0\n\tja %l[" #above "]\n\tjb %l[" #below "]" \
+               :                                                       \
+               : "m"(word), "er"((int64_t)(constant))                  \
+               : "memory", "cc"                                        \
+               : above, below)
 OBJPOOL__INLINE bool objpool__increment_use(uint32_t *generation) {
   bool is_zero;
   __asm__("incl %0" : "+m"(*generation), "=@ccz"(is_zero));
@@ -1167,14 +1184,6 @@ OBJPOOL__INLINE bool objpool__increment_use(uint32_t *generation) {
     __asm__("cmpq %2, %1" : "=@cc" flag(holds) : "r"(value), "m"(*(const volatile uintptr_t *)word)); \
     return holds;                                                                                     \
   }
-OBJPOOL__INLINE bool objpool__reads(const uintptr_t *word, int constant) {
-  bool holds;
-  __asm__ volatile("cmpq %2, %1"
-                   : "=@cce"(holds)
-                   : "m"(*(const volatile uintptr_t *)word), "er"((int64_t)constant)
-                   : "memory");
-  return holds;
-}
 OBJPOOL__INLINE void objpool__flip_bit(void *object) { *objpool__tag(object) ^= 1; }
 OBJPOOL__INLINE bool objpool__mark_once(void *object) {
   bool was_in_use; /* clang makes a loop of an atomic and */
@@ -1182,6 +1191,10 @@ OBJPOOL__INLINE bool objpool__mark_once(void *object) {
   return was_in_use;
 }
 #else
+OBJPOOL__INLINE void objpool__step_up(uintptr_t *top) {
+  __atomic_store_n(top, OBJPOOL__LOAD(*top) + sizeof(void *), __ATOMIC_RELEASE); /* pairs with the revoker's acquire */
+}
+OBJPOOL__INLINE void objpool__step_down(uintptr_t *top) { OBJPOOL__STORE(*top, OBJPOOL__LOAD(*top) - sizeof(void *)); }
 OBJPOOL__INLINE bool objpool__increment_use(uint32_t *generation) {
   uint32_t next = OBJPOOL__LOAD(*generation) + 1;
   __atomic_store_n(generation, next, __ATOMIC_RELEASE); /* pairs with objpool__stretch_next */
@@ -1203,9 +1216,15 @@ OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) {
 }
 #define OBJPOOL__COMPARE(name, operator, flag) \
   OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) { return value operator OBJPOOL__LOAD(*word); }
-OBJPOOL__INLINE bool objpool__reads(const uintptr_t *word, int constant) {
-  return __atomic_load_n(word, __ATOMIC_ACQUIRE) == (uintptr_t)constant;
+OBJPOOL__INLINE bool objpool__mix(uintptr_t *value, const uintptr_t *word) {
+  return (*value ^= OBJPOOL__LOAD(*word)) != 0;
 }
+#define OBJPOOL__BRANCH(word, constant, above, below)                  \
+  do {                                                                 \
+    uintptr_t objpool__v = __atomic_load_n(&(word), __ATOMIC_ACQUIRE); \
+    if (objpool__v > (uintptr_t)(constant)) goto above;                \
+    if (objpool__v < (uintptr_t)(constant)) goto below;                \
+  } while (0)
 OBJPOOL__INLINE void objpool__flip_bit(void *object) {
   OBJPOOL__STORE(*objpool__tag(object), OBJPOOL__LOAD(*objpool__tag(object)) ^ 1);
 }
@@ -1339,8 +1358,8 @@ OBJPOOL__INLINE void *objpool__take_from(objpool__slot *slot, bool local) {
   } else {
     top = OBJPOOL__LOAD(slot->top);
     if (OBJPOOL__UNLIKELY(objpool__at_most(top, &slot->base))) return OBJPOOL__NULL;
+    objpool__step_down(&slot->top);
     top -= sizeof(void *);
-    OBJPOOL__STORE(slot->top, top);
   }
   objpool__count(&slot->acquires);
   void *object = *(void **)top;
@@ -1375,15 +1394,12 @@ OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objp
   }
   objpool__count(&slot->releases); /* before the store: nobody counts an acquire of it first */
   *(void **)top = object;
-  top += sizeof(void *);
+  objpool__step_up(&slot->top); /* whoever revokes the slot and reads top sees the object */
   if (OBJPOOL__THREADED && !local) {
-    __atomic_store_n(&slot->top, top, __ATOMIC_RELEASE); /* pairs with the revoker's acquire: it sees the object */
-    __asm__ volatile("" ::: "memory");                   /* as in objpool__take */
+    __asm__ volatile("" ::: "memory"); /* as in objpool__take_from */
     if (OBJPOOL__UNLIKELY(objpool__below(top, &slot->base)))
       objpool__give_slow(pool, describe, object, OBJPOOL__STORED_REVOKED);
-    return;
   }
-  OBJPOOL__STORE(slot->top, top);
 }
 
 /* The description is read where it lies: a copy of it takes longer than all else. */
@@ -7821,11 +7837,16 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
 }
 
 /* Tells the functions without the type whether its objects need no look but the inline ones, with no hook and no event on
-   their way out and back, nothing to wipe and nothing to note. plain_key is then the key, mixed with the address of this copy;
-   what another copy makes of it is no object's tag. */
+   their way out and back, nothing to wipe and nothing to note. plain_key is then the key, mixed with the address of this copy,
+   and in a local pool with ALONE_KEY: what is left of a release's mixing tells the two apart without another look at `kind`
+   (two instructions of 39). What another copy makes of it is no object's tag. Unchecked, it says no more than that a pool is
+   a plain shared one. */
+#define OBJPOOL__ALONE_KEY ((uintptr_t)(intptr_t)INT32_MIN)
 static void objpool__make_plain(objpool *pool, const objpool__state *state) {
   bool hooked = !state->plain || state->as.type.tracked;
-  pool->plain_key = hooked || state->alone ? 0 : pool->key ^ (uintptr_t)&objpool__process;
+  pool->plain_key = hooked || (state->alone && !OBJPOOL__CHECKED)
+                        ? 0
+                        : pool->key ^ (uintptr_t)&objpool__process ^ (state->alone ? OBJPOOL__ALONE_KEY : 0);
   /* release: pairs with the acquire in objpool__acquire_any: all else of the pool is there */
   __atomic_store_n(&pool->kind,
                    hooked         ? 0
@@ -9815,7 +9836,7 @@ OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns) {
 
 /* ---- room: untyped >>untyped
    The operations without the type: for managers and bindings. One word of the pool tells whether its objects need no look but
-   the inline ones: then a call takes six instructions more than by its type. */
+   the inline ones: then a call takes seven instructions more than by its type. */
 
 static __attribute__((__noinline__)) void *objpool__acquire_untyped(objpool *pool, objpool__how how, int64_t timeout_ns,
                                                                     const void *site) {
@@ -9836,14 +9857,15 @@ OBJPOOL__INLINE void *objpool__acquire_plain(objpool *pool, objpool__slot *slot,
 
 /* False: it is no plain pool, or not in use yet. */
 OBJPOOL__INLINE bool objpool__acquire_any(objpool *pool, objpool__how how, int64_t timeout_ns, void **object) {
-  if (OBJPOOL__LIKELY(objpool__reads(&pool->kind, OBJPOOL__PLAIN_SHARED))) /* pairs with objpool__make_plain */
-    *object = objpool__acquire_plain(pool, *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW), false, how,
-                                     timeout_ns);
-  else if (OBJPOOL__LIKELY(objpool__reads(&pool->kind, OBJPOOL__PLAIN_ALONE)))
-    *object = objpool__acquire_plain(pool, &pool->own, true, how, timeout_ns);
-  else
-    return false;
+  OBJPOOL__BRANCH(pool->kind, OBJPOOL__PLAIN_SHARED, alone, other); /* pairs with objpool__make_plain */
+  *object =
+      objpool__acquire_plain(pool, *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW), false, how, timeout_ns);
   return true;
+alone:
+  *object = objpool__acquire_plain(pool, &pool->own, true, how, timeout_ns);
+  return true;
+other:
+  return false;
 }
 
 OBJPOOL_API void *objpool_acquire(objpool *pool) {
@@ -9881,21 +9903,27 @@ static __attribute__((__noinline__)) void objpool__release_untyped(objpool *pool
   objpool__set_error(saved);
 }
 
-/* Whether it is a plain pool's object in use, and the pool this copy's; it is then marked as idle. */
-OBJPOOL__INLINE bool objpool__take_back_plain(objpool *pool, void *object) {
-  uintptr_t key = pool->plain_key ^ (uintptr_t)&objpool__process;
-  if (!OBJPOOL__CHECKED) return pool->plain_key != 0;
-  if (OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object)))) return false;
+/* Marks a plain pool's object in use as idle, if the pool is this copy's. Nothing was done where neither stands. */
+OBJPOOL__INLINE objpool__plainness objpool__take_back_plain(objpool *pool, void *object) {
+  uintptr_t key = objpool__tag_of(pool->plain_key ^ (uintptr_t)&objpool__process, object);
+  if (!OBJPOOL__CHECKED)
+    return OBJPOOL__LIKELY(pool->plain_key != 0) ? OBJPOOL__PLAIN_SHARED : (objpool__plainness)pool->kind;
+  if (OBJPOOL__LIKELY(!objpool__mix(&key, objpool__tag(object)))) {
+    objpool__flip(object);
+    return OBJPOOL__PLAIN_SHARED;
+  }
+  if (OBJPOOL__UNLIKELY(key != OBJPOOL__ALONE_KEY)) return OBJPOOL__NOT_PLAIN;
   objpool__flip(object);
-  return true;
+  return OBJPOOL__PLAIN_ALONE;
 }
 
 OBJPOOL_API void objpool_release(objpool *pool, void *object) {
   if (!object) return;
-  if (OBJPOOL__LIKELY(objpool__take_back_plain(pool, object))) {
+  objpool__plainness plainness = objpool__take_back_plain(pool, object);
+  if (OBJPOOL__LIKELY(plainness == OBJPOOL__PLAIN_SHARED)) {
     OBJPOOL__HIDE(object, pool->state->as.type.size);
     objpool__give(pool, object, false, NULL);
-  } else if (OBJPOOL__LIKELY(objpool__reads(&pool->kind, OBJPOOL__PLAIN_ALONE) && objpool__take_back(pool, object))) {
+  } else if (OBJPOOL__LIKELY(plainness == OBJPOOL__PLAIN_ALONE)) {
     OBJPOOL__HIDE(object, pool->state->as.type.size);
     objpool__give(pool, object, true, NULL);
   } else {
