@@ -7239,6 +7239,7 @@ static void *objpool__gather_held(objpool__state *state, size_t keep) {
 /* The same for at most `most`, those that pop finds first, in a time that `most` bounds: so nothing is sorted, and slots are
    closed only if too few lie outside of them. */
 static void *objpool__gather_some(objpool__state *state, size_t keep, size_t most) {
+  objpool__watch_mine(state); /* a peak of idle may end here, and this thread's slot may stay open */
   size_t idle = objpool__count_idle(state), outside = objpool__count_commons(state), taken = 0;
   size_t excess = idle > keep ? idle - keep : 0, within = idle > outside ? idle - outside : 0;
   bool closes = outside < (excess < most ? excess : most);

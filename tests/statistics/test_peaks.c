@@ -76,7 +76,10 @@ static void go(const objpool_config *config, uint64_t *random) {
     }
     case 3:
     case 4:
-    case 5: agree(&pool, &now); break;
+      now.idle -= thing_pool_trim_some(&pool, now.idle / 2, 5);
+      break;
+    case 5:
+    case 6: agree(&pool, &now); break;
     default: break;
     }
   }
@@ -204,6 +207,19 @@ static void peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once(void **sta
     }
 }
 
+static void peak_of_idle_is_remembered_when_some_are_destroyed_at_once(void **state) {
+  thing_pool pool;
+  thing *held[10];
+  (void)state;
+  memset(&pool, 0, sizeof pool);
+  for (size_t i = 0; i < COUNT_OF(held); i++) held[i] = thing_pool_acquire(&pool);
+  assert_int_equal(thing_pool_warmup(&pool, 20), 20); /* these lie outside of this thread's cache */
+  for (size_t i = 0; i < COUNT_OF(held); i++) thing_pool_release(&pool, held[i]);
+  assert_int_equal(thing_pool_trim_some(&pool, 0, 5), 5);
+  assert_int_equal(thing_pool_stats(&pool).peak_idle, 30);
+  thing_pool_destroy(&pool);
+}
+
 static bool swap_one(thing *object, void *context);
 OBJPOOL_DEFINE(swapping_pool, thing, opt.validate = swap_one, opt.validate_on = OBJPOOL_ON_ACQUIRE);
 static swapping_pool swapping;
@@ -267,6 +283,7 @@ int main(void) {
       cmocka_unit_test(look_amid_create_is_no_peak_of_a_local_pool),
       cmocka_unit_test(peak_of_idle_is_remembered_when_objects_are_taken_again),
       cmocka_unit_test(peak_of_idle_is_remembered_when_another_thread_takes_one_meanwhile),
+      cmocka_unit_test(peak_of_idle_is_remembered_when_some_are_destroyed_at_once),
       cmocka_unit_test(peak_of_idle_since_a_reset_is_remembered_when_another_thread_clears_it),
       cmocka_unit_test(peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_ends),
       cmocka_unit_test(peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once),
