@@ -1032,6 +1032,8 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 #define objpool__release_all OBJPOOL__LINKED(objpool__release_all)
 #define objpool__large_acquire OBJPOOL__LINKED(objpool__large_acquire)
 #define objpool__large_release OBJPOOL__LINKED(objpool__large_release)
+#define objpool__buffer_held OBJPOOL__LINKED(objpool__buffer_held)
+#define objpool__large_held OBJPOOL__LINKED(objpool__large_held)
 #define objpool__buffer_rejected OBJPOOL__LINKED(objpool__buffer_rejected)
 #define objpool__sizes_init OBJPOOL__LINKED(objpool__sizes_init)
 #define objpool__sizes_destroy OBJPOOL__LINKED(objpool__sizes_destroy)
@@ -1086,6 +1088,8 @@ OBJPOOL_API void *objpool__large_acquire(objpool__sizes *sizes, objpool *first, 
                                          size_t size);
 OBJPOOL_API void objpool__large_release(objpool__sizes *sizes, objpool *first, objpool__describe *describe,
                                         objpool_buffer buffer);
+OBJPOOL__SLOW bool objpool__buffer_held(const objpool *pool, void *bytes);
+OBJPOOL_API bool objpool__large_held(objpool *first, objpool_buffer buffer);
 OBJPOOL__SLOW void objpool__buffer_rejected(objpool *first, objpool__describe *describe, objpool_buffer buffer);
 OBJPOOL_API bool objpool__sizes_init(objpool__sizes *sizes, objpool *classes, const size_t *capacities, size_t count,
                                      objpool__describe *const *describes, const objpool_config *config);
@@ -2223,6 +2227,17 @@ OBJPOOL__INLINE size_t objpool__class_of(const size_t *sizes, size_t count, cons
   return place;
 }
 
+/* Whether a release of it would be right. Pools of up to 64 objects have tags that only their state knows. */
+OBJPOOL__INLINE bool objpool__holds(const objpool *pool, void *bytes) {
+  return !OBJPOOL__CHECKED || !objpool__differs(objpool__tag_of(pool->key, bytes), objpool__tag(bytes)) ||
+         objpool__buffer_held(pool, bytes);
+}
+
+OBJPOOL__INLINE objpool_buffer objpool__no_buffer(void) {
+  objpool_buffer none = OBJPOOL__ZERO;
+  return none;
+}
+
 OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
   return __BIGGEST_ALIGNMENT__ < 16 ? __BIGGEST_ALIGNMENT__ : 16;
 }
@@ -2432,10 +2447,20 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
       objpool__release_as(&set->classes[objpool__i], buffer.bytes, name##_objpool_is(objpool__i),                      \
                           name##_objpool_describes()[objpool__i]);                                                     \
   }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED bool name##_objpool_holds(name *set, objpool_buffer buffer) {                         \
+    size_t objpool__i = name##_objpool_class_of(buffer.capacity);                                                      \
+    if (objpool__i >= name##_objpool_count) return objpool__large_held(set->classes, buffer);                          \
+    return name##_objpool_capacities()[objpool__i] == buffer.capacity &&                                               \
+           objpool__holds(&set->classes[objpool__i], buffer.bytes);                                                    \
+  }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_grow(name *set, objpool_buffer buffer,        \
                                                                               size_t size) {                           \
     objpool_buffer objpool__w = buffer;                                                                                \
     if (buffer.bytes && size <= buffer.capacity) return objpool__w;                                                    \
+    if (OBJPOOL__UNLIKELY(buffer.bytes && !name##_objpool_holds(set, buffer))) { /* it panics: nothing was acquired */ \
+      name##_release(set, buffer);                                                                                     \
+      return objpool__no_buffer();                                                                                     \
+    }                                                                                                                  \
     objpool__w = name##_acquire(set, size);                                                                            \
     if (objpool__w.bytes && buffer.bytes) {                                                                            \
       __builtin_memcpy(objpool__w.bytes, buffer.bytes, buffer.capacity);                                               \
@@ -10231,10 +10256,16 @@ static void objpool__large_add(objpool__sizes *sizes, const objpool__state *stat
   if (++sizes->in_use > sizes->peak) sizes->peak = sizes->in_use;
 }
 
+/* Whether it is in the list, and of that size. Under the lock. */
+static bool objpool__is_large(const objpool__state *state, objpool_buffer buffer) {
+  const objpool__large *large = objpool__large_of(buffer.bytes);
+  return large->tag == objpool__large_tag(state, buffer.bytes) && large->size == buffer.capacity;
+}
+
 /* Takes one out of the list; false: it is not there, or of another size. Under the lock. */
 static bool objpool__large_remove(objpool__sizes *sizes, const objpool__state *state, objpool_buffer buffer) {
   objpool__large *large = objpool__large_of(buffer.bytes);
-  if (large->tag != objpool__large_tag(state, buffer.bytes) || large->size != buffer.capacity) return false;
+  if (!objpool__is_large(state, buffer)) return false;
   *(large->previous ? &large->previous->next : &sizes->large) = large->next;
   if (large->next) large->next->previous = large->previous;
   large->tag = 0;
@@ -10256,6 +10287,22 @@ OBJPOOL_API void *objpool__large_acquire(objpool__sizes *sizes, objpool *first, 
     sizes->failures++;
   objpool__unlock(&state->memory.lock);
   return bytes;
+}
+
+/* Whether a class's pool has handed out such an object. */
+OBJPOOL_API bool objpool__buffer_held(const objpool *pool, void *bytes) {
+  objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  return state && objpool__tag_says(state, bytes, OBJPOOL__LOAD(*objpool__tag(bytes))) == 0;
+}
+
+/* Whether a release of one would be right. */
+OBJPOOL_API bool objpool__large_held(objpool *first, objpool_buffer buffer) {
+  objpool__state *state = __atomic_load_n(&first->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (!state) return false;
+  objpool__lock(&state->memory.lock);
+  bool held = objpool__is_large(state, buffer);
+  objpool__unlock(&state->memory.lock);
+  return held;
 }
 
 /* A buffer that is not the set's, or has another capacity than it was given. Told in the name of the set: a class is called

@@ -295,6 +295,38 @@ static void changed_capacity_or_foreign_buffer_panics(void **state) {
 static void give_many_back(void *to, void *buffer) { most_sizes_release((most_sizes *)to, *(objpool_buffer *)buffer); }
 
 /* A set and its classes are called by what was given to OBJPOOL_SIZES, where they have no name. */
+static void grow_into_more(void *from, void *buffer) {
+  (void)!buffers_grow((buffers *)from, *(objpool_buffer *)buffer, 5000).bytes;
+}
+
+static void grow_into_most(void *from, void *buffer) {
+  (void)!buffers_grow((buffers *)from, *(objpool_buffer *)buffer, 80000).bytes;
+}
+
+static void grow_of_a_changed_buffer_panics_before_it_takes_another(void **state) {
+  (void)state;
+  static buffers used;
+  objpool_buffer of_a_class = buffers_acquire(&used, 64), large = buffers_acquire(&used, 70000), changed;
+  const size_t wrong[] = {65, 256, 1024};
+  objpool_stats before = buffers_stats(&used);
+  for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+    changed = of_a_class;
+    changed.capacity = wrong[i];
+    assert_true(panics(grow_into_more, &used, &changed));
+    changed = large;
+    changed.capacity = wrong[i];
+    assert_true(panics(grow_into_more, &used, &changed));
+  }
+  changed.capacity = 70001;
+  assert_true(panics(grow_into_most, &used, &changed));
+  objpool_stats after = buffers_stats(&used);
+  assert_int_equal(after.acquires, before.acquires);
+  assert_int_equal(after.in_use, 2);
+  buffers_release(&used, of_a_class);
+  buffers_release(&used, large);
+  buffers_destroy(&used);
+}
+
 static void names_tell_the_set_and_the_class(void **state) {
   (void)state;
   static most_sizes named;
@@ -553,6 +585,7 @@ int main(void) {
       cmocka_unit_test(trim_takes_the_largest_first_and_is_exact),
       cmocka_unit_test(trim_is_exact_whichever_threads_have_them),
       cmocka_unit_test(changed_capacity_or_foreign_buffer_panics),
+      cmocka_unit_test(grow_of_a_changed_buffer_panics_before_it_takes_another),
       cmocka_unit_test(names_tell_the_set_and_the_class),
       cmocka_unit_test(report_and_formats_name_the_slack),
       cmocka_unit_test(no_buffer_takes_the_process_lock),
