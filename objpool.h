@@ -9998,7 +9998,10 @@ OBJPOOL_API void objpool_release_many(objpool *pool, void *const *objects, size_
   for (size_t i = 0; i < count; i++) objpool_release(pool, objects[i]);
 }
 
-OBJPOOL_API void *objpool_context(const objpool *pool) { return pool->context; }
+OBJPOOL_API void *objpool_context(const objpool *pool) {
+  if (!__atomic_load_n(&pool->state, __ATOMIC_ACQUIRE)) errno = EINVAL; /* pairs with objpool__publish: the context */
+  return pool->context;
+}
 
 /* ---- room: statistics >>statistics
    Snapshots, resets, and the list of what there is to tell. */

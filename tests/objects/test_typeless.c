@@ -167,6 +167,24 @@ static void both_faces_share_one_pool(void **state) {
   thing_pool_destroy(&pool);
 }
 
+static void untouched_pool_tells_that_it_is_none(void **state) {
+  static objpool pool;
+  (void)state;
+#define IS_NONE(call) (errno = 0, !(call) && errno == EINVAL)
+  assert_true(IS_NONE(objpool_context(&pool)));
+  assert_true(IS_NONE(objpool_acquire(&pool)));
+  assert_true(IS_NONE(objpool_try_acquire(&pool)));
+  assert_true(IS_NONE(objpool_acquire_for(&pool, 0)));
+  assert_true(IS_NONE(objpool_warmup(&pool, 1)));
+  assert_true(IS_NONE(objpool_trim(&pool, 1)));
+  assert_true(IS_NONE(objpool_trim_some(&pool, 1, 1)));
+  assert_true(IS_NONE(objpool_clear(&pool)));
+  assert_true(IS_NONE(objpool_abandon(&pool)));
+  assert_true(IS_NONE(objpool_resize(&pool, 1, 1)));
+  assert_true(IS_NONE(objpool_maintain(&pool)));
+  assert_true(IS_NONE(objpool_snapshot(&pool).object_size));
+}
+
 static void init_refuses_impossible_limits_here_too(void **state) {
   static objpool pool;
   static objpool zero; /* all of it */
@@ -277,6 +295,7 @@ int main(void) {
       cmocka_unit_test(typeless_pool_does_all_that_a_typed_one_does),
       cmocka_unit_test(typed_pool_may_be_used_without_its_type),
       cmocka_unit_test(both_faces_share_one_pool),
+      cmocka_unit_test(untouched_pool_tells_that_it_is_none),
       cmocka_unit_test(init_refuses_impossible_limits_here_too),
       cmocka_unit_test(wiping_typeless_pool_hands_out_zeroed_objects),
       cmocka_unit_test(validate_on_is_honoured),
