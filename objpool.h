@@ -1802,7 +1802,7 @@ public:
   OBJPOOL__MEMBER explicit operator bool() const noexcept { return buffer.bytes != nullptr; }
 };
 
-/* Every object in use, for `for (bullet &b : objpool_each(pool))`: as OBJPOOL_EACH. */
+/* Every object in use, for `for (bullet &b : objpool_each(pool))`, a pool or a pointer to one: as OBJPOOL_EACH. */
 template <class P> class objpool_range {
   objpool__walk walk;
 
@@ -1832,6 +1832,7 @@ public:
   OBJPOOL__MEMBER iterator end() { return iterator(nullptr); }
 };
 template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range<P>(&pool); }
+template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range<P>(pool); }
 }
 
 #define OBJPOOL_SCOPED(...) objpool_scoped<__VA_ARGS__>

@@ -336,6 +336,8 @@ static void range_is_the_same_loop(void **state) {
   CHECK(n == MANY - 2);
   n = 0;
   for (thing &object : objpool_each(local)) CHECK(object.owner == n++);
+  n = 0;
+  for (thing &object : objpool_each(&local)) CHECK(object.owner == n++);
   CHECK(n == MANY);
   for (thing &object : objpool_each(unused)) n += object.owner + 1;
   CHECK(n == MANY);
