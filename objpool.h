@@ -60,6 +60,7 @@
         >>tracking      who holds an object: words before it
         >>local         engine of one thread's pools
         >>uncached      engine of pools without caches
+        >>lone          pools of up to 64 objects that one thread uses alone
         >>bounded       engine of pools of up to 64 objects
         >>cached        engine of pools with caches
         >>timing        how old objects are, and for how long idle
@@ -265,7 +266,10 @@
 
    Which engine a pool has is decided by its first configuration. Up to 64 objects (max_objects) that no thread has a cache
    for fit one word, a bit for each that is idle: an acquire and a release are one locked instruction each, and the look
-   whether anything is idle is a load. More objects, or no cap: thread caches as above; with OBJPOOL_NO_CACHE one stack.
+   whether anything is idle is a load. While one thread alone uses such a pool, what it gives back lies in its own slot and not
+   even that is needed, until another thread comes: not with hooks on acquire or release, an event, wiping, max_idle or a
+   cache_size. A few such changes of threads, and the pool stays shared, until a thread ends or the pool is trimmed. More
+   objects, or no cap: thread caches as above; with OBJPOOL_NO_CACHE one stack.
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
    tells an object in use from an idle one. A release checks it. With opt.handles another word before it says where the object's
@@ -1154,6 +1158,7 @@ OBJPOOL__INLINE size_t objpool__words_begin(const objpool_type *type, objpool__w
    objpool__step_up    a slot's top one object higher, and
    objpool__step_down  one lower, which its owner alone writes. Up is a release, which pairs with the acquire of the revoker.
                        (One instruction each where a sum and a store take two.)
+   objpool__reads      whether such a word has this value; acquire: what is read next was there when it got it.
    OBJPOOL__BRANCH     goes on where such a word has this value; acquire: what is read next was there when it got it.
    objpool__flip_bit       an object in use is idle now, or the other way round. Relaxed at most: who gives it back at the same
                        moment, by mistake, looks at it.
@@ -1188,6 +1193,14 @@ OBJPOOL__INLINE bool objpool__increment_use(uint32_t *generation) {
     __asm__("cmpq %2, %1" : "=@cc" flag(holds) : "r"(value), "m"(*(const volatile uintptr_t *)word)); \
     return holds;                                                                                     \
   }
+OBJPOOL__INLINE bool objpool__reads(const uintptr_t *word, int constant) {
+  bool holds;
+  __asm__ volatile("cmpq %2, %1"
+                   : "=@cce"(holds)
+                   : "m"(*(const volatile uintptr_t *)word), "er"((int64_t)constant)
+                   : "memory");
+  return holds;
+}
 OBJPOOL__INLINE void objpool__flip_bit(void *object) { *objpool__tag(object) ^= 1; }
 OBJPOOL__INLINE bool objpool__mark_once(void *object) {
   bool was_in_use; /* clang makes a loop of an atomic and */
@@ -1229,6 +1242,9 @@ OBJPOOL__INLINE bool objpool__mix(uintptr_t *value, const uintptr_t *word) {
     if (objpool__v > (uintptr_t)(constant)) goto above;                \
     if (objpool__v < (uintptr_t)(constant)) goto below;                \
   } while (0)
+OBJPOOL__INLINE bool objpool__reads(const uintptr_t *word, int constant) {
+  return __atomic_load_n(word, __ATOMIC_ACQUIRE) == (uintptr_t)constant;
+}
 OBJPOOL__INLINE void objpool__flip_bit(void *object) {
   OBJPOOL__STORE(*objpool__tag(object), OBJPOOL__LOAD(*objpool__tag(object)) ^ 1);
 }
@@ -3500,14 +3516,21 @@ typedef struct objpool__cache {
   char locked;        /* a spin lock: held for a few dozen instructions, or while objects are counted over */
   char openness;
   bool previous_full;
-  bool peak_pending;                     /* a new peak of in_use may last: limit is drawn in to see its end */
-  bool idle_pending;                     /* a new peak of idle may last: base is drawn up to see its end */
-  uintptr_t bottom;                      /* open: start of the current magazine; closed: where the revoker stopped */
-  objpool__magazine *current, *previous; /* previous is full or empty; NULL until current is full for the first time */
-  objpool__strip strip;                  /* may hold cells */
-  size_t granted;                        /* of the pool's room; while it is not closed under the commons lock */
-  objpool__uint64 others;                /* what others had done to the pool when last looked */
-  unsigned unseen;                       /* acquires since then that did not look */
+  bool peak_pending; /* a new peak of in_use may last: limit is drawn in to see its end */
+  bool idle_pending; /* a new peak of idle may last: base is drawn up to see its end */
+  uintptr_t bottom;  /* open: start of the current magazine; closed: where the revoker stopped */
+  union {
+    objpool__magazine *current; /* NULL until a slot is open for the first time */
+    objpool__uint64 moved;      /* of a bounded pool: which of `bits` went to the word when the slot was closed */
+  };
+  objpool__magazine *previous; /* full or empty; NULL until current is full for the first time */
+  objpool__strip strip;        /* may hold cells */
+  size_t granted;              /* of the pool's room; while it is not closed under the commons lock */
+  union {
+    objpool__uint64 others; /* what others had done to the pool when last looked */
+    objpool__uint64 bits;   /* of a bounded pool: the places whose objects lie in this slot; by its owner alone */
+  };
+  unsigned unseen; /* acquires since then that did not look */
   objpool__uint64 counts[OBJPOOL__ACQUIRES];
   struct objpool__cache *next; /* in the pool's list */
 } objpool__cache;
@@ -3539,7 +3562,10 @@ typedef struct objpool__word {
   objpool__uint64 fewest,
       most;     /* of the idle bits: with all of these, or none but these, there is no new peak: hints */
   size_t floor; /* with so many idle objects there is no new peak of in_use */
-  bool plain_acquire, plain_release;    /* there is nothing else to do: see objpool__word_learn */
+  bool plain_acquire, plain_release; /* there is nothing else to do: see objpool__word_learn */
+  bool lone, opens;  /* a slot is open; the next acquire may open its own. Both, and openings, under the commons lock */
+  bool keeps;        /* slots may be opened at all: fixed */
+  unsigned openings; /* how many slots may still be closed because somebody else came */
   OBJPOOL__ALONE objpool__uint64 taken; /* a bit for each place that has an object */
   objpool__uint64 changes; /* of what is alive or idle elsewhere: those under way, and how often, above 16 bits */
   void *objects[OBJPOOL__WORD_BITS]; /* written by who took the place, before the object is idle for the first time */
@@ -4610,7 +4636,8 @@ static bool objpool__reserve_alone(objpool__limits *limits) {
 }
 
 /* What a failing acquire of a bounded pool must not miss happens between these two: an end of a reservation, and whatever
-   hides idle objects outside of the word. seq_cst: one order with what happens, and with the looks of the acquire. */
+   hides idle objects outside of the word, as an open slot does as long as it is open. seq_cst: one order with what happens, and
+   with the looks of the acquire. */
 enum { OBJPOOL__CHANGE = 1 << 16 };
 static void objpool__change_begins(objpool__state *state) {
   if (state->word) __atomic_fetch_add(&state->word->changes, 1, __ATOMIC_SEQ_CST);
@@ -4672,15 +4699,31 @@ static void objpool__room_add(objpool__limits *limits, int64_t objects) {
 }
 
 /* Whether an acquire and a release of a bounded pool have nothing to do but with its word: no hook, event or wiping, nobody is
-   due, nothing is at an end, no other limit. Under the commons lock, whenever one of these changes. */
+   due, has the word for itself or may have it, nothing is at an end, no other limit. Under the commons lock, whenever one of
+   these changes. */
 static void objpool__word_learn(objpool__state *state) {
   const objpool__description *as = &state->as;
   const objpool__limits *limits = &state->limits;
-  bool plain = !as->on_event && !limits->closed && !OBJPOOL__LOAD(state->queue.due);
+  objpool__word *word = state->word;
+  bool plain = !as->on_event && !limits->closed && !OBJPOOL__LOAD(state->queue.due) && !OBJPOOL__LOAD(word->lone);
+  bool acquires = plain && !state->looks && !OBJPOOL__LOAD(state->gate.ended);
+  bool releases =
+      plain && !as->type.wipe && !state->restores && !OBJPOOL__LOAD(limits->bounded) && !OBJPOOL__LOAD(limits->surplus);
+  bool opens = acquires && releases && word->openings;
   /* relaxed, also where they are read: whoever comes after a close or a resize sees it, and `due` orders nothing */
-  OBJPOOL__STORE(state->word->plain_acquire, plain && !state->looks && !OBJPOOL__LOAD(state->gate.ended));
-  OBJPOOL__STORE(state->word->plain_release, plain && !as->type.wipe && !state->restores &&
-                                                 !OBJPOOL__LOAD(limits->bounded) && !OBJPOOL__LOAD(limits->surplus));
+  OBJPOOL__STORE(word->opens, opens);
+  OBJPOOL__STORE(word->plain_acquire, acquires && !opens);
+  OBJPOOL__STORE(word->plain_release, releases);
+}
+
+/* A thread that had a slot ends, or the pool was trimmed: who comes now may be alone. */
+static void objpool__word_again(objpool__state *state) {
+  objpool__word *word = state->word;
+  if (!word || !word->keeps) return;
+  objpool__lock(&state->commons.lock);
+  if (!word->openings) word->openings = 1;
+  objpool__word_learn(state);
+  objpool__unlock(&state->commons.lock);
 }
 
 static bool objpool__is_bounded(size_t max_idle, size_t max_objects) {
@@ -5374,9 +5417,31 @@ static void objpool__slot_unlock(objpool__state *state, objpool__cache *cache) {
   objpool__strip_give(&state->blocks, &state->memory, &strip);
 }
 
+/* The same as objpool__collect, for the slot of a bounded pool: what lies in it goes to the word. */
+static void objpool__collect_bits(objpool__state *state, objpool__cache *cache) {
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked) && cache->openness == OBJPOOL__CLOSING && state->word->lone);
+  objpool__lock(&state->commons.lock);
+  /* acquire: pairs with the owner's release of its bits, so that their objects are seen */
+  cache->moved = __atomic_load_n(&cache->bits, __ATOMIC_ACQUIRE);
+  /* release: pairs with objpool__lone_aside. The owner may store them once more, but asks then */
+  __atomic_store_n(&cache->bits, 0, __ATOMIC_RELEASE);
+  /* release: publishes them; seq_cst: before the slot is closed to those who look for idle objects */
+  __atomic_fetch_or(&state->word->idle, cache->moved, __ATOMIC_SEQ_CST);
+  cache->openness = OBJPOOL__CLOSED;
+  __atomic_fetch_sub(&state->gate.open_slots, 1, __ATOMIC_SEQ_CST); /* as in objpool__collect */
+  OBJPOOL__STORE(state->word->lone, false);                         /* relaxed: see objpool__lone_ends */
+  objpool__word_learn(state);
+  objpool__change_ends(state);
+  objpool__unlock(&state->commons.lock);
+}
+
 /* The owner's or the revoker's half of closing: moves what lies in the slot to the shared part. Under its lock, after
    its owner can no longer take from it unseen. */
 static void objpool__collect(objpool__state *state, objpool__cache *cache) {
+  if (state->word) {
+    objpool__collect_bits(state, cache);
+    return;
+  }
   /* acquire: pairs with the owner's release of top, so that the objects below it are seen */
   uintptr_t top = __atomic_load_n(&cache->slot.top, __ATOMIC_ACQUIRE);
   uintptr_t bottom = cache->bottom;
@@ -5726,15 +5791,22 @@ static void objpool__watch_mine(objpool__state *state) {
 /* How many objects are idle, wherever they are. */
 static size_t objpool__count_idle(objpool__state *state) {
   size_t idle = 0;
+  uint64_t bits = 0;
   for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next) {
     objpool__spin_lock(cache);
     uintptr_t top = OBJPOOL__LOAD(cache->slot.top); /* its owner may be moving it: close is enough */
-    if (cache->openness != OBJPOOL__CLOSED)
+    if (cache->openness != OBJPOOL__CLOSED && state->word)
+      bits |= OBJPOOL__LOAD(cache->bits);
+    else if (cache->openness != OBJPOOL__CLOSED)
       idle += (top > cache->bottom ? (top - cache->bottom) / sizeof(void *) : 0) +
               (cache->previous_full ? state->depot.rounds : 0);
     objpool__spin_unlock(cache);
   }
-  return idle + objpool__count_commons(state);
+  objpool__lock(&state->commons.lock);                        /* as objpool__count_commons */
+  if (state->word) bits &= ~OBJPOOL__LOAD(state->word->idle); /* those that were moved meanwhile are there */
+  idle += (size_t)__builtin_popcountll(bits) + state->engine->idle(state);
+  objpool__unlock(&state->commons.lock);
+  return idle;
 }
 
 /* ---- room: threads >>threads
@@ -5750,6 +5822,7 @@ static void objpool__leave(objpool__state *state, unsigned index) {
   (void)objpool__close_own(state, cache);
   OBJPOOL__STORE(cache->slot.top, cache->bottom);
   objpool__slot_unlock(state, cache);
+  objpool__word_again(state);
   objpool__serve(state);
 }
 
@@ -6391,6 +6464,140 @@ static const objpool__engine objpool__uncached_engine = {2,
                                                          objpool__uncached_quick,
                                                          objpool__uncached_quick_give};
 
+/* ---- room: lone threads >>lone
+   While one thread alone uses a bounded pool, what it gives back lies in its slot: a bit for each place, as in the word, which
+   it changes by plain stores. Two locked instructions a pair are what that saves.
+   1. One slot is open at a time, and only to the plain paths of its owner. Whoever else comes closes it first, by revocation as
+      in pools with caches, which moves its bits to the word. So what stands in the room below is true whenever no slot is open.
+   2. The owner stores its bits, and only then looks whether its slot is still open. So after the revoker's barrier either it
+      sees that it is not, or the revoker sees its store: see 2 of the room revocation. In the first case `moved` tells what
+      became of the one bit: an object that the owner took is its own unless the bit was moved, one that it gave back is idle if
+      it was. Else it is in nobody's hands but the owner's, who gives it back once more.
+   3. `moved` is right for as long as its owner may ask: only the owner opens its slot again, after that.
+   4. From before a bit can lie in a slot until all are in the word, `changes` says that something is under way: nobody is
+      refused meanwhile, but the owner, if its slot is empty. That it is the owner's slot which is under way it knows by a look at
+      the slot after the one at `changes`: before another opened, this one was closed, and that is seen then.
+   5. Limits, hooks, waiters and ends change or come with slots held closed, and then, under the commons lock under which a slot
+      opens, leave it closed: the owner need not look for them. A plain path that began before finds its slot closed.
+   6. Of two threads that give back one object at once, by mistake, the owner may be one. The other finds the slot open, and
+      closes it, or found it closed before: so both bits come to the word, and whose comes second finds it set. (Not if it was
+      held up between a look at plain_release and its bit while the slot opened and the object was released there.)
+   7. To share a pool this way costs a barrier each time. So that it does so a few times only, each slot that somebody else
+      closes, and each that could not be opened, takes one of `openings`; there are new ones when a thread ends, and after a
+      trim. Without them the paths are those of the room below, which have nothing to ask here. */
+
+enum { OBJPOOL__OPENINGS = 16 };
+
+enum { OBJPOOL__LONE = -2 }; /* in base, while the slot is open: to all inline paths that is revoked */
+
+/* Whether the slot is open. relaxed would do: its owner asks; see also 4. */
+OBJPOOL__INLINE bool objpool__is_lone(const objpool__cache *cache) {
+  return objpool__reads(&cache->slot.base, OBJPOOL__LONE);
+}
+
+/* The owner changes what lies in its slot. False: it was closed, before that or after. */
+OBJPOOL__INLINE bool objpool__lone_keeps(objpool__cache *cache, uint64_t bits) {
+  __atomic_store_n(&cache->bits, bits, __ATOMIC_RELEASE); /* pairs with objpool__collect_bits */
+  __asm__ volatile("" ::: "memory");                      /* as in objpool__take_from */
+  return OBJPOOL__LIKELY(objpool__is_lone(cache));
+}
+
+/* What is idle for the calling thread: in the word, and in its own slot. A hint. */
+static uint64_t objpool__lone_sees(const objpool__state *state) {
+  const objpool__cache *mine = objpool__mine(state);
+  return OBJPOOL__LOAD(state->word->idle) | (mine && objpool__is_lone(mine) ? OBJPOOL__LOAD(mine->bits) : 0);
+}
+
+/* Opens the calling thread's slot, if it may be, with all that is idle. */
+static __attribute__((__noinline__)) void objpool__lone_begins(objpool__state *state) {
+  objpool__word *word = state->word;
+  objpool__cache *cache = objpool__mine(state);
+  if (!cache) return;
+  objpool__spin_lock(cache);
+  bool counted = cache->openness == OBJPOOL__CLOSED && objpool__may_open(state);
+  objpool__lock(&state->commons.lock);
+  if (counted && word->opens) {
+    OBJPOOL_ASSERT(!word->lone);
+    objpool__change_begins(state);
+    OBJPOOL__STORE(word->lone, true); /* relaxed: see objpool__lone_ends */
+    /* acquire: pairs with the releases of these objects */
+    OBJPOOL__STORE(cache->bits, __atomic_exchange_n(&word->idle, 0, __ATOMIC_SEQ_CST));
+    cache->openness = OBJPOOL__OPEN;
+    OBJPOOL__STORE(cache->slot.base, (uintptr_t)OBJPOOL__LONE); /* nobody but the owner reads it without the lock */
+  } else {
+    if (counted) __atomic_fetch_sub(&state->gate.open_slots, 1, __ATOMIC_SEQ_CST); /* as in objpool__may_open */
+    if (word->openings) word->openings--;
+  }
+  objpool__word_learn(state);
+  objpool__unlock(&state->commons.lock);
+  objpool__spin_unlock(cache);
+}
+
+/* The word is everybody's again, unless another slot opens. relaxed: who misses one that just opened finds `changes` changed
+   before it fails, and what it does to the word harms no slot. */
+static __attribute__((__noinline__)) void objpool__lone_ends_now(objpool__state *state) {
+  objpool__cache *mine = objpool__mine(state);
+  if (mine) {
+    objpool__spin_lock(mine);
+    if (mine->openness == OBJPOOL__OPEN) objpool__revoke(mine);
+    bool closed = objpool__close_own(state, mine);
+    objpool__spin_unlock(mine);
+    if (closed) objpool__closed_late(state);
+  }
+  if (!OBJPOOL__LOAD(state->word->lone)) return;
+  objpool__hold(state);
+  objpool__lock(&state->commons.lock);
+  if (state->word->openings) state->word->openings--;
+  objpool__word_learn(state);
+  objpool__unlock(&state->commons.lock);
+  objpool__unhold(&state->gate);
+}
+
+OBJPOOL__INLINE void objpool__lone_ends(objpool__state *state) {
+  if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->word->lone))) objpool__lone_ends_now(state);
+}
+
+/* The owner moved this bit, and found its slot revoked: whether it lies in the word by now. */
+static __attribute__((__noinline__)) bool objpool__was_moved(objpool__state *state, objpool__cache *cache,
+                                                             uint64_t bit) {
+  objpool__spin_lock(cache);
+  bool closed = objpool__close_own(state, cache), moved = (cache->moved & bit) != 0;
+  OBJPOOL__STORE(cache->bits, 0); /* it is closed: nothing lies there */
+  objpool__spin_unlock(cache);
+  if (closed) objpool__closed_late(state);
+  return moved;
+}
+
+/* An object out of the calling thread's slot, if that is open and has one. Another's is closed. */
+static __attribute__((__noinline__)) void *objpool__lone_find(objpool__state *state) {
+  objpool__cache *mine = objpool__mine(state);
+  if (mine && objpool__is_lone(mine)) {
+    uint64_t bits = OBJPOOL__LOAD(mine->bits), bit = bits & (~bits + 1); /* the owner's own */
+    if (!bits) return NULL;
+    if (objpool__lone_keeps(mine, bits ^ bit) || !objpool__was_moved(state, mine, bit))
+      return OBJPOOL__LOAD(state->word->objects[__builtin_ctzll(bit)]);
+  }
+  objpool__lone_ends_now(state);
+  return NULL;
+}
+
+/* Whether a slot is open that hides nothing from the calling thread: its own, empty; or, where the system refuses barriers,
+   another's, whose owner sleeps: see 5 of the room revocation. */
+OBJPOOL__INLINE bool objpool__lone_aside(const objpool__state *state, const objpool__cache *mine) {
+  /* acquire: pairs with objpool__collect_bits, of which the slot is seen closed then */
+  if (mine && __atomic_load_n(&mine->bits, __ATOMIC_ACQUIRE)) return false;
+  return (mine && objpool__is_lone(mine)) ||
+         (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->word->lone)) && !OBJPOOL__LOAD(objpool__process.membarrier));
+}
+
+/* keeps: no cache_size limits what a thread holds. */
+static void objpool__word_begin(objpool__state *state, void *memory, bool keeps) {
+  state->word = (objpool__word *)memory;
+  state->word->keeps = keeps;
+  state->word->openings = keeps ? OBJPOOL__OPENINGS : 0;
+  objpool__word_learn(state);
+}
+
 /* ---- room: bounded engine >>bounded
    Pools of up to 64 objects without thread caches: each object has a place, and a word has a bit for each place whose object is
    idle. Objects beyond that, after a resize, have no place and lie on the stack of the engine above.
@@ -6402,7 +6609,9 @@ static const objpool__engine objpool__uncached_engine = {2,
       alive only rises by them.
    3. An object's place is taken after its reservation is made, and left before that ends: so up to 64 objects find one.
    4. A new peak of in_use begins when fewer objects are idle than `floor`, alive less the peak; the masks save counting bits.
-      A hint that is stale is one that counts; floor is stored again if alive has moved since it was read. */
+      A hint that is stale is one that counts; floor is stored again if alive has moved since it was read.
+   5. A plain release is decided by the bit alone. So is another one beside it, by a thread that has no slot, or finds one open:
+      its tag was claimed, but the plain one may have looked at it before. Where max_idle is a limit none is plain. */
 
 static unsigned objpool__bits(uint64_t word) { return (unsigned)__builtin_popcountll(word); }
 
@@ -6446,7 +6655,7 @@ OBJPOOL__INLINE unsigned objpool__word_pop(objpool__word *word, uint64_t *left) 
     uint64_t bit = (uint64_t)1 << place;
     if (!(__atomic_fetch_and(&word->idle, ~bit, __ATOMIC_SEQ_CST) & bit))
       continue; /* acquire: pairs with the release */
-    *left = idle & ~bit;
+    *left = idle & (idle - 1);
     return place;
   }
   return OBJPOOL__NO_BIT;
@@ -6481,11 +6690,12 @@ static void *objpool__bounded_pop_hidden(objpool__state *state) {
 }
 
 /* See 2: that moment is the look at the word. */
-OBJPOOL__INLINE bool objpool__bounded_refuses(const objpool__state *state, bool may_build) {
+OBJPOOL__INLINE bool objpool__bounded_refuses(const objpool__state *state, const objpool__cache *mine, bool may_build) {
   const objpool__word *word = state->word;
   uint64_t changes = __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST); /* all of these in one order */
   uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
-  return changes % OBJPOOL__CHANGE == 0 && !objpool__number(head) &&
+  bool aside = objpool__lone_aside(state, mine); /* after `changes`: see 4 of the room above */
+  return changes % OBJPOOL__CHANGE == aside && !objpool__number(head) &&
          !__atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST) &&
          (!may_build || objpool__is_full(&state->limits)) && !__atomic_load_n(&word->idle, __ATOMIC_SEQ_CST) &&
          head == __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST) &&
@@ -6496,31 +6706,38 @@ static objpool__found objpool__bounded_find(objpool__state *state, objpool__ques
   bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
   uint64_t left;
   for (unsigned turns = 0;;) {
+    if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->word->lone))) quest->object = objpool__lone_find(state);
+    if (quest->object) return OBJPOOL__OBJECT;
     if (objpool__serve_due(state)) return objpool__find_place(state, quest);
     unsigned place = objpool__word_pop(state->word, &left);
     quest->object =
         place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(state);
-    if (quest->object) return OBJPOOL__OBJECT;
+    if (quest->object) {
+      if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->word->opens))) objpool__lone_begins(state); /* a hint */
+      return OBJPOOL__OBJECT;
+    }
     /* relaxed, both: objpool__bounded_refuses looks again */
-    bool changing = OBJPOOL__LOAD(state->word->changes) % OBJPOOL__CHANGE != 0;
+    bool changing =
+        OBJPOOL__LOAD(state->word->changes) % OBJPOOL__CHANGE != objpool__lone_aside(state, objpool__mine(state));
     if (changing || OBJPOOL__LOAD(state->commons.aside_count)) {
       quest->object = objpool__bounded_pop_hidden(state);
       if (quest->object) return OBJPOOL__OBJECT;
       if (changing) objpool__pause(&turns); /* an end of a reservation, a few instructions long */
     }
     if (may_build && objpool__reserve(state)) return OBJPOOL__PERMIT;
-    if (objpool__bounded_refuses(state, may_build)) return OBJPOOL__NOTHING;
+    if (objpool__bounded_refuses(state, objpool__mine(state), may_build)) return OBJPOOL__NOTHING;
   }
 }
 
-/* Looks whether a new peak of idle begins. It is one if nothing moved elsewhere around the look at the word. */
-static __attribute__((__noinline__)) void objpool__bounded_idle_peak(objpool__state *state) {
+/* Looks whether a new peak of idle begins, with these bits in the caller's slot. It is one if nothing moved elsewhere around the
+   look at the word. */
+static __attribute__((__noinline__)) void objpool__bounded_idle_peak(objpool__state *state, uint64_t bits) {
   objpool__word *word = state->word;
   uint64_t changes = __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST); /* in one order, all of these */
   uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
-  uint64_t idle = __atomic_load_n(&word->idle, __ATOMIC_SEQ_CST);
+  uint64_t idle = __atomic_load_n(&word->idle, __ATOMIC_SEQ_CST) | bits, slots = bits ? 1 : 0;
   size_t others = objpool__uncached_idle(state);
-  if (changes % OBJPOOL__CHANGE || changes != __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST) ||
+  if (changes % OBJPOOL__CHANGE != slots || changes != __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST) ||
       head != __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST))
     return;
   objpool__raise(&state->counts.peak_idle, objpool__bits(idle) + others);
@@ -6565,14 +6782,18 @@ static bool objpool__bounded_push(objpool__state *state, void *object) {
   if (place != OBJPOOL__NO_BIT) {
     /* release: publishes the object; seq_cst: before the look for waiters */
     uint64_t bit = (uint64_t)1 << place, idle = __atomic_fetch_or(&word->idle, bit, __ATOMIC_SEQ_CST);
-    OBJPOOL_ASSERT(!(idle & bit));
-    if (OBJPOOL__COUNTED && (idle | bit) & ~OBJPOOL__LOAD(word->most)) objpool__bounded_idle_peak(state);
+    if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(idle & bit)) { /* see 5; no lock is held, where max_idle is no limit */
+      objpool__add(state, OBJPOOL__RELEASES, (uint64_t)-1);
+      objpool__panic(state, object, "released twice: it is idle already");
+      return true;
+    }
+    if (OBJPOOL__COUNTED && (idle | bit) & ~OBJPOOL__LOAD(word->most)) objpool__bounded_idle_peak(state, 0);
     return true;
   }
   objpool__magazine *node = objpool__magazine_take(&state->depot); /* there is one for every object beyond 64 */
   node->objects[0] = object;
   objpool__depot_push(&state->depot, &state->depot.full, node, 0);
-  if (OBJPOOL__COUNTED) objpool__bounded_idle_peak(state);
+  if (OBJPOOL__COUNTED) objpool__bounded_idle_peak(state, 0);
   return true;
 }
 
@@ -6585,13 +6806,22 @@ static bool objpool__bounded_push_alone(objpool__state *state, void *object) {
 }
 
 static bool objpool__bounded_put(objpool__state *state, void *object) {
+  objpool__lone_ends(state);
   return objpool__unlocked_put(state, object, objpool__bounded_push_alone);
 }
 
 static bool objpool__bounded_give(objpool__state *state, void *object, objpool__given given) {
   (void)given;
-  (void)objpool__cache_of(state, false);
+  objpool__cache *cache = objpool__cache_of(state, false);
   objpool__add(state, OBJPOOL__RELEASES, 1);
+  unsigned place = cache && objpool__is_lone(cache) ? objpool__bit_of(state, object) : (unsigned)OBJPOOL__NO_BIT;
+  if (place != OBJPOOL__NO_BIT) {
+    uint64_t bits = OBJPOOL__LOAD(cache->bits), bit = (uint64_t)1 << place; /* the owner's own */
+    if (objpool__lone_keeps(cache, bits | bit) || objpool__was_moved(state, cache, bit)) {
+      if (OBJPOOL__COUNTED) objpool__bounded_idle_peak(state, bits | bit);
+      return true;
+    }
+  }
   return objpool__bounded_put(state, object);
 }
 
@@ -6600,7 +6830,7 @@ static void objpool__bounded_taken(objpool__state *state, bool from_own_slot) {
   objpool__add(state, OBJPOOL__ACQUIRES, 1);
   if (!OBJPOOL__COUNTED) return;
   objpool__bounded_settle(state); /* it may be a new one */
-  objpool__bounded_peak(state, OBJPOOL__LOAD(state->word->idle));
+  objpool__bounded_peak(state, objpool__lone_sees(state));
 }
 
 /* Nodes for the objects that have no place. */
@@ -6628,54 +6858,32 @@ OBJPOOL__INLINE objpool__slot *objpool__counting_slot(const objpool__state *stat
   return *(objpool__slot **)((uintptr_t)state->slots.table + OBJPOOL__ROW);
 }
 
-/* A plain acquire; NULL: nothing was done, and all else is to be looked at. Two locked instructions a pair with its release. */
-OBJPOOL__INLINE void *objpool__bounded_acquire(objpool__state *state, objpool__slot *slot) {
-  objpool__word *word = state->word;
-  uint64_t left = 0;
-  if (OBJPOOL__UNLIKELY(!OBJPOOL__LOAD(word->plain_acquire) || slot == &objpool__no_slot)) return OBJPOOL__NULL;
-  unsigned place = objpool__word_pop(word, &left);
-  if (OBJPOOL__UNLIKELY(place == OBJPOOL__NO_BIT)) return OBJPOOL__NULL;
-  void *object = OBJPOOL__LOAD(word->objects[place]);
-  if (!object) __builtin_unreachable(); /* the caller need not ask again */
+/* What an acquire does to an object with a place. relaxed: see objpool__flip. */
+OBJPOOL__INLINE void objpool__bounded_out(const objpool__state *state, objpool__slot *slot, void *object,
+                                          unsigned place) {
   objpool__count(&slot->acquires);
   OBJPOOL_ASSERT(objpool__is_idle(state, object));
-  if (OBJPOOL__CHECKED) /* relaxed: see objpool__flip */
+  if (OBJPOOL__CHECKED)
     OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(state->key, object) ^ (uintptr_t)2 * place);
-  if (OBJPOOL__COUNTED && OBJPOOL__UNLIKELY(OBJPOOL__LOAD(word->fewest) & ~left)) objpool__bounded_peak(state, left);
   OBJPOOL__SHOW(object, state->as.type.size);
-  return object;
 }
 
-/* A plain release of what is in use here and has a place. OBJPOOL__NOTHING: nothing was done, and all else is to be looked at;
-   OBJPOOL__PERMIT: it is idle already. */
-OBJPOOL__INLINE objpool__found objpool__bounded_release(objpool__state *state, void *object) {
-  objpool__word *word = state->word;
-  objpool__slot *slot = objpool__counting_slot(state);
-  size_t resizes = __atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
-  uintptr_t tag = OBJPOOL__LOAD(*objpool__tag(object)), twice = tag ^ objpool__tag_of(state->key, object);
-  if (OBJPOOL__UNLIKELY(twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1)) || !OBJPOOL__LOAD(word->plain_release) ||
-                        slot == &objpool__no_slot))
-    return OBJPOOL__NOTHING;
-  uint64_t bit = (uint64_t)1 << twice / 2;
-  OBJPOOL__STORE(*objpool__tag(object), tag ^ 1); /* no flip: of two that release it at once each writes the same */
+/* What a release does to one that was looked at. Of two threads that release it at once each writes the same tag. */
+OBJPOOL__INLINE void objpool__bounded_back(const objpool__state *state, objpool__slot *slot, void *object,
+                                           uintptr_t tag) {
+  OBJPOOL__STORE(*objpool__tag(object), tag ^ 1);
   OBJPOOL__HIDE(object, state->as.type.size);
   objpool__count(&slot->releases); /* before it is idle: nobody counts an acquire of it first */
-  /* release: publishes the object; seq_cst: before the look for waiters */
-  if (OBJPOOL__UNLIKELY(__atomic_fetch_or(&word->idle, bit, __ATOMIC_SEQ_CST) & bit)) {
-    objpool__add(state, OBJPOOL__RELEASES, (uint64_t)-1);
-    return OBJPOOL__PERMIT;
-  }
-  if (OBJPOOL__COUNTED) {
-    uint64_t idle = OBJPOOL__LOAD(word->idle); /* what others did meanwhile is true, too */
-    if (OBJPOOL__UNLIKELY(idle & ~OBJPOOL__LOAD(word->most))) objpool__bounded_idle_peak(state);
-  }
-  if (OBJPOOL__UNLIKELY(__atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST) != resizes))
-    objpool__note_late(&state->gate);
-  if (OBJPOOL__UNLIKELY(__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST))) objpool__serve(state);
-  return OBJPOOL__OBJECT;
 }
 
-/* The inline check finds no object of such a pool: each release is decided by one atomic instruction. */
+/* Whether this is the tag of an object in use here that has a place; *bit: that. */
+OBJPOOL__INLINE bool objpool__bounded_in(const objpool__state *state, void *object, uintptr_t tag, uint64_t *bit) {
+  uintptr_t twice = tag ^ objpool__tag_of(state->key, object);
+  *bit = (uint64_t)1 << twice / 2 % OBJPOOL__WORD_BITS;
+  return OBJPOOL__LIKELY(!(twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1))));
+}
+
+/* The inline check finds no object of such a pool: each release is decided by one atomic instruction, or by a look at a slot. */
 static const objpool__engine objpool__bounded_engine = {OBJPOOL__TAG_BITS + 2,
                                                         objpool__bounded_find,
                                                         objpool__bounded_pop,
@@ -7842,10 +8050,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->slots.open_at_all = rounds || alone;
   state->slots.table = alone ? objpool__empty_table : (objpool__slot **)(void *)(state + 1);
   for (unsigned i = 0; i < OBJPOOL__ROWS && !alone; i++) state->slots.table[i] = &objpool__no_slot;
-  if (bounded) {
-    state->word = (objpool__word *)(void *)((char *)state + word);
-    objpool__word_learn(state);
-  }
+  if (bounded) objpool__word_begin(state, (char *)state + word, !config.cache_size);
   if (times < bytes) state->took = (objpool__times *)(void *)((char *)state + times);
   state->counts.since_ns = objpool__now_ns();
   objpool__lifetimes_begin(state);
@@ -8343,7 +8548,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_none(objpool *pool, 
   objpool__cache *mine = (objpool__cache *)(void *)slot;
   bool tries = how == OBJPOOL__TRY, waits = how == OBJPOOL__ASYNC || (how == OBJPOOL__WAIT && timeout_ns != 0);
   if (waits || slot == &objpool__no_slot || state->as.on_event || OBJPOOL__LOAD(state->gate.ended) ||
-      !(state->word                ? objpool__bounded_refuses(state, !tries)
+      !(state->word                ? objpool__bounded_refuses(state, mine, !tries)
         : state->slots.open_at_all ? objpool__cached_refuses(state, mine, !tries)
                                    : objpool__uncached_refuses(state, !tries)))
     return objpool__acquire_rest(pool, describe, how, timeout_ns);
@@ -8352,14 +8557,63 @@ static __attribute__((__noinline__)) void *objpool__acquire_none(objpool *pool, 
   return NULL;
 }
 
+/* The owner of a slot took an object, and found then that its slot was closed. */
+static __attribute__((__noinline__)) void *objpool__acquire_late(objpool *pool, objpool__how how, int64_t timeout_ns,
+                                                                 unsigned place) {
+  objpool__state *state = OBJPOOL__LOAD(pool->state);
+  objpool__slot *slot = objpool__counting_slot(state);
+  bool moved = objpool__was_moved(state, (objpool__cache *)(void *)slot, (uint64_t)1 << place);
+  objpool__catch_up_quietly(state);
+  if (moved) return objpool__acquire_rest(pool, state->describe, how, timeout_ns);
+  void *object = OBJPOOL__LOAD(state->word->objects[place]);
+  objpool__bounded_out(state, slot, object, place);
+  if (OBJPOOL__COUNTED) objpool__bounded_peak(state, OBJPOOL__LOAD(state->word->idle));
+  return object;
+}
+
+/* A peak of in_use may begin with this object. */
+static __attribute__((__noinline__)) void *objpool__acquire_at_peak(objpool__state *state, void *object,
+                                                                    uint64_t left) {
+  objpool__bounded_peak(state, left);
+  return object;
+}
+
+/* A plain acquire of a bounded pool: out of the open slot of its owner, or out of the word. Then it is two locked instructions
+   a pair with its release. All else is for others, as last calls: so neither needs a frame on the stack. */
+OBJPOOL__INLINE void *objpool__acquire_bounded(objpool__state *state, objpool *pool, objpool__how how,
+                                               int64_t timeout_ns) {
+  objpool__word *word = state->word;
+  objpool__slot *slot = objpool__counting_slot(state);
+  objpool__cache *cache = (objpool__cache *)(void *)slot;
+  uint64_t left = 0;
+  unsigned place;
+  if (objpool__is_lone(cache)) {
+    uint64_t bits = OBJPOOL__LOAD(cache->bits); /* the owner's own */
+    if (OBJPOOL__UNLIKELY(!bits)) return objpool__acquire_none(pool, state->describe, how, timeout_ns);
+    place = (unsigned)__builtin_ctzll(bits);
+    left = bits & (bits - 1);
+    if (OBJPOOL__UNLIKELY(!objpool__lone_keeps(cache, left)))
+      return objpool__acquire_late(pool, how, timeout_ns, place);
+    if (OBJPOOL__COUNTED) left |= OBJPOOL__LOAD(word->idle);
+  } else {
+    bool plain = OBJPOOL__LOAD(word->plain_acquire) && slot != &objpool__no_slot;
+    place = OBJPOOL__LIKELY(plain) ? objpool__word_pop(word, &left) : (unsigned)OBJPOOL__NO_BIT;
+    if (OBJPOOL__UNLIKELY(place == OBJPOOL__NO_BIT))
+      return objpool__acquire_none(pool, state->describe, how, timeout_ns);
+  }
+  void *object = OBJPOOL__LOAD(word->objects[place]);
+  if (!object) __builtin_unreachable(); /* the caller need not ask again */
+  objpool__bounded_out(state, slot, object, place);
+  if (OBJPOOL__COUNTED && OBJPOOL__UNLIKELY(OBJPOOL__LOAD(word->fewest) & ~left))
+    return objpool__acquire_at_peak(state, object, left);
+  return object;
+}
+
 OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
                                         int64_t timeout_ns) {
   objpool__state *state = objpool__known(pool, describe);
   if (OBJPOOL__UNLIKELY(!state)) return objpool__acquire_rest(pool, describe, how, timeout_ns);
-  if (state->word) {
-    void *object = objpool__bounded_acquire(state, objpool__counting_slot(state));
-    return OBJPOOL__LIKELY(object != NULL) ? object : objpool__acquire_none(pool, describe, how, timeout_ns);
-  }
+  if (state->word) return objpool__acquire_bounded(state, pool, how, timeout_ns);
   bool empty = state->slots.open_at_all ? OBJPOOL__LOAD(state->limits.dry) & 1
                                         : !objpool__number(OBJPOOL__LOAD(state->depot.full)); /* hints */
   return empty ? objpool__acquire_none(pool, describe, how, timeout_ns)
@@ -8618,16 +8872,80 @@ static __attribute__((__noinline__)) void objpool__release_claiming(objpool *poo
   objpool__set_error(saved);
 }
 
+/* The owner of a slot gave an object back, and found then that its slot was closed. */
+static __attribute__((__noinline__)) void objpool__release_late(objpool__state *state, void *object, unsigned place) {
+  int saved = errno;
+  uint64_t bit = (uint64_t)1 << place;
+  bool leaving = objpool__leave_begins(state);
+  bool kept = objpool__was_moved(state, objpool__mine(state), bit) || state->engine->put(state, object);
+  if (!kept) objpool__overflow(state, object);
+  objpool__catch_up(state);
+  objpool__leave_ends(state, leaving);
+  objpool__set_error(saved);
+}
+
+/* What may be left to do after a release into the word. `resizes`: how many there were before it. */
+static __attribute__((__noinline__)) void objpool__release_ends(objpool__state *state, size_t resizes) {
+  int saved = errno;
+  if (OBJPOOL__COUNTED && OBJPOOL__LOAD(state->word->idle) & ~OBJPOOL__LOAD(state->word->most))
+    objpool__bounded_idle_peak(state, 0);
+  if (__atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST) != resizes) objpool__note_late(&state->gate);
+  objpool__serve(state);
+  objpool__catch_up(state);
+  objpool__set_error(saved);
+}
+
+/* It was idle already, which its bit told. */
+static __attribute__((__noinline__)) void objpool__release_again(objpool__state *state, void *object) {
+  objpool__add(state, OBJPOOL__RELEASES, (uint64_t)-1);
+  objpool__reject(state->pool, state->describe, object);
+}
+
+/* A plain release in a bounded pool, as objpool__acquire_bounded. */
+OBJPOOL__INLINE void objpool__release_bounded(objpool__state *state, objpool *pool, void *object) {
+  objpool__word *word = state->word;
+  objpool__slot *slot = objpool__counting_slot(state);
+  objpool__cache *cache = (objpool__cache *)(void *)slot;
+  uintptr_t tag = OBJPOOL__LOAD(*objpool__tag(object)), twice = tag ^ objpool__tag_of(state->key, object);
+  unsigned place = (unsigned)(twice / 2);
+  if (OBJPOOL__UNLIKELY(twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1)))) { /* not in use here, or without a place */
+    objpool__release_claiming(pool, state->describe, object);
+    return;
+  }
+  if (objpool__is_lone(cache)) {
+    objpool__bounded_back(state, slot, object, tag);
+    uint64_t bits = OBJPOOL__LOAD(cache->bits) | (uint64_t)1 << place; /* the owner's own */
+    if (OBJPOOL__UNLIKELY(!objpool__lone_keeps(cache, bits)))
+      objpool__release_late(state, object, place);
+    else if (OBJPOOL__COUNTED && OBJPOOL__UNLIKELY((bits | OBJPOOL__LOAD(word->idle)) & ~OBJPOOL__LOAD(word->most)))
+      objpool__bounded_idle_peak(state, bits);
+    return;
+  }
+  size_t resizes = __atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
+  if (OBJPOOL__UNLIKELY(!OBJPOOL__LOAD(word->plain_release) || slot == &objpool__no_slot)) {
+    objpool__release_claiming(pool, state->describe, object);
+    return;
+  }
+  objpool__bounded_back(state, slot, object, tag);
+  uint64_t bit = (uint64_t)1 << place;
+  /* release: publishes the object; seq_cst: before the look for waiters */
+  if (OBJPOOL__UNLIKELY(__atomic_fetch_or(&word->idle, bit, __ATOMIC_SEQ_CST) & bit)) {
+    objpool__release_again(state, object);
+    return;
+  }
+  /* what others made idle meanwhile is true, too */
+  bool peak = OBJPOOL__COUNTED && OBJPOOL__LOAD(word->idle) & ~OBJPOOL__LOAD(word->most);
+  if (OBJPOOL__UNLIKELY(peak || __atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST) != resizes ||
+                        __atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST) || OBJPOOL__LOAD(state->gate.late)))
+    objpool__release_ends(state, resizes);
+}
+
 OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object) {
   objpool__state *state = objpool__known(pool, describe);
-  objpool__found given = state && state->word ? objpool__bounded_release(state, object) : OBJPOOL__NOTHING;
-  if (OBJPOOL__LIKELY(given == OBJPOOL__OBJECT)) {
-    if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.late))) objpool__catch_up_quietly(state);
-  } else if (given == OBJPOOL__NOTHING) {
+  if (OBJPOOL__LIKELY(state && state->word))
+    objpool__release_bounded(state, pool, object);
+  else
     objpool__release_claiming(pool, describe, object);
-  } else {
-    objpool__reject(pool, describe, object);
-  }
 }
 
 /* ---- room: async >>async
@@ -8977,8 +9295,9 @@ OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__wal
                                              size_t *released) {
   void *excess = NULL, *objects[OBJPOOL__AT_ONCE];
   uintptr_t key = state->key;
-  bool bounded = OBJPOOL__LOAD(state->limits.bounded); /* then open slots hold some of the room */
-  if (bounded) objpool__hold(state);
+  /* open slots hold some of the room, or the word for themselves */
+  bool holds = OBJPOOL__LOAD(state->limits.bounded) || state->word;
+  if (holds) objpool__hold(state);
   objpool__lock(&state->commons.lock);
   for (size_t count; (count = objpool__walk_some(walk, handles, objects, OBJPOOL__AT_ONCE)) > 0; *released += count) {
     size_t idle = 0;
@@ -9000,7 +9319,7 @@ OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__wal
     }
   }
   objpool__unlock(&state->commons.lock);
-  if (bounded) objpool__unhold(&state->gate);
+  if (holds) objpool__unhold(&state->gate);
   return excess;
 }
 
@@ -9376,14 +9695,15 @@ static void objpool__fork_inherit(objpool__state *state, unsigned mine) {
   state->counts.inherited = true;
   memset(&state->queue, 0, sizeof state->queue); /* they waited on stacks that are gone */
   state->commons.gathering = false;
-  if (state->word) {
-    state->word->changes &= ~(uint64_t)(OBJPOOL__CHANGE - 1); /* those under way stayed behind */
-    objpool__word_learn(state);
-  }
   state->fleet.maintaining = 0;
   gate->hold = gate->open_slots = 0;
   for (objpool__cache *cache = state->slots.first; cache; cache = cache->next)
     gate->open_slots += cache->openness != OBJPOOL__CLOSED; /* a thread that was just opening one is gone */
+  if (state->word) {
+    state->word->changes &= ~(uint64_t)(OBJPOOL__CHANGE - 1); /* those under way stayed behind */
+    state->word->changes += gate->open_slots;
+    objpool__word_learn(state);
+  }
   objpool__unlock_all(state);
   for (unsigned row = OBJPOOL__FIRST_INDEX; row < OBJPOOL__ROWS; row++)
     if (row != mine) objpool__leave(state, row);
@@ -9468,6 +9788,7 @@ static size_t objpool__trim_as(objpool *pool, size_t keep, size_t most, objpool_
   void *doomed = most == SIZE_MAX ? objpool__gather_held(state, keep) : objpool__gather_some(state, keep, most);
   size_t destroyed = objpool__take_down_all(state, doomed, OBJPOOL__DESTROYED);
   objpool__blocks_shrink(state);
+  objpool__word_again(state);
   objpool__report_event(state, kind, NULL, destroyed);
   objpool__set_error(saved);
   return destroyed;
@@ -9753,6 +10074,7 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
   }
   if (OBJPOOL__COUNTED && as.type.create && !state->took) /* without memory none is timed */
     state->took = (objpool__times *)objpool__keep_less(&state->memory, OBJPOOL__TOOK_BYTES);
+  if (state->word) objpool__lone_ends(state);
   state->as = as;
   state->describe = describe;
   objpool__learn(state);
@@ -10151,7 +10473,7 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
     objpool__spin_lock(cache);
     cache->unseen = 0;
     /* the next acquire asks: it ends a peak of idle, and may begin one of in_use */
-    if (cache->openness == OBJPOOL__OPEN && !cache->peak_pending) {
+    if (cache->openness == OBJPOOL__OPEN && !state->word && !cache->peak_pending) {
       OBJPOOL__STORE(cache->slot.base, objpool__end_of(state, cache));
       cache->idle_pending = true;
     }

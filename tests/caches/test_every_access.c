@@ -853,8 +853,9 @@ static const stage uncached_bounded = {"uncached and bounded", {0, 4, NO_CACHE, 
 static const stage aged_cached = {"aged, cached", {0, 0, 8, true, true}, 8, 12};
 static const stage aged_capped = {"aged and capped", {5, 0, 4, true, true}, 2, 2};
 static const stage aged_uncached = {"aged, uncached and capped", {5, 0, NO_CACHE, true, true}, 2, 2};
-static const stage *const stages[] = {&cached, &with_hooks, &capped,          &bounded,
-                                      &both,   &uncached,   &uncached_capped, &uncached_bounded};
+static const stage lone = {"one thread's", {12, 0, 0, false, false}, 4, 5};
+static const stage *const stages[] = {&cached,   &with_hooks,      &capped,           &bounded, &both,
+                                      &uncached, &uncached_capped, &uncached_bounded, &lone};
 
 typedef struct intrusion {
   const char *name;

@@ -33,7 +33,9 @@ static void take_down(thing *object, void *context) {
 
 OBJPOOL_DEFINE(thing_pool, thing, opt.create = build, opt.destroy = take_down);
 
-enum { CAP = 64, LEFT = 20, ENOUGH = 500 };
+enum { CAP = 64, FEW = 20, LEFT = 20, ENOUGH = 500 };
+static size_t cap =
+    CAP; /* FEW: a pool without caches, whose idle objects lie in the slot of the one thread that uses it */
 
 static thing_pool pool;
 static thing *held[ENOUGH];
@@ -72,7 +74,8 @@ static void *leave_some_and_come_by_later(void *unused) {
   (void)unused;
   CHECK(count == leaves);
   thing_pool_release_many(&pool, objects, count);
-  for (long i = 0; i < 100000 && thing_pool_stats(&pool).refills == 0; i++) { /* until the slot is open */
+  for (long i = 0; i < 100000 && thing_pool_stats(&pool).refills == 0 && (cap > FEW || i < 2);
+       i++) { /* until the slot is open */
     count = thing_pool_acquire_many(&pool, objects, leaves);
     thing_pool_release_many(&pool, objects, count);
   }
@@ -94,7 +97,7 @@ static void begin(size_t max_idle, size_t max_objects, size_t left) {
   memset(&config, 0, sizeof config);
   config.max_idle = max_idle;
   config.max_objects = max_objects;
-  config.cache_size = 16;
+  config.cache_size = cap > FEW ? 16 : 0;
   alarm(HANGS_AFTER);
   in_its_cache = 4 * 16; /* two magazines of at most so many */
   leaves = left;
@@ -146,16 +149,16 @@ static void give_all(size_t count) {
 static void acquire_all_there_is(void *unused) {
   size_t count;
   (void)unused;
-  begin(0, CAP, CAP);
+  begin(0, cap, cap);
   for (int round = 0; round < 3; round++) {
     count = take_all();
     CHECK(errno == EAGAIN);
-    CHECK(WAYS_LEFT ? count == CAP : count + in_its_cache >= CAP);
+    CHECK(WAYS_LEFT ? count == cap : count + in_its_cache >= cap);
     give_all(count);
   }
   let_it_come_by();
   count = take_all();
-  CHECK(count == CAP);
+  CHECK(count == cap);
   CHECK(thing_pool_stats(&pool).idle == 0);
   give_all(count);
   end();
@@ -202,7 +205,7 @@ static void resize_to_less(void *unused) {
 
 static void trim_to_none(void *unused) {
   (void)unused;
-  begin(0, 0, LEFT);
+  begin(0, cap > FEW ? 0 : cap, LEFT);
   CHECK(thing_pool_trim(&pool, 0) >= (WAYS_LEFT ? LEFT : 0));
   if (WAYS_LEFT) CHECK(thing_pool_stats(&pool).idle == 0);
   let_it_come_by();
@@ -217,9 +220,9 @@ static void wait_for_what_a_sleeper_has(void *unused) {
   size_t count = 0;
   thing *object;
   (void)unused;
-  begin(0, CAP, CAP);
+  begin(0, cap, cap);
   count = take_all();
-  if (count < CAP) { /* the rest lies in its cache */
+  if (count < cap) { /* the rest lies in its cache */
     CHECK(!WAYS_LEFT);
     object = thing_pool_acquire_for(&pool, 1000000);
     CHECK(!object && errno == ETIMEDOUT);
@@ -261,11 +264,11 @@ static void serve_waiters(void *unused) {
   size_t count;
   (void)unused;
   for (int i = 0; i < WAITERS; i++) waiters[i] = start_thread(wait_for_one_later, NULL);
-  begin(0, CAP, CAP);
+  begin(0, cap, cap);
   give_all(take_all()); /* which asks it to come by */
   let_it_come_by();
   count = take_all();
-  CHECK(count == CAP);
+  CHECK(count == cap);
   count_set(&may_wait, 1);
   WAIT_UNTIL(thing_pool_stats(&pool).waiting == WAITERS);
   held[0]->owner = 0;
@@ -280,7 +283,7 @@ static void serve_waiters(void *unused) {
 
 static void destroy_beside_a_sleeper(void *unused) {
   (void)unused;
-  begin(0, 0, LEFT);
+  begin(0, cap > FEW ? 0 : cap, LEFT);
   CHECK(thing_pool_stats(&pool).in_use == 0);
   come_to(2); /* the pool's users are done with it before it is destroyed */
   wait_for_step(3);
@@ -292,7 +295,7 @@ static void destroy_beside_a_sleeper(void *unused) {
 
 static void destroy_without_its_coming_by(void *unused) {
   (void)unused;
-  begin(0, 0, LEFT);
+  begin(0, cap > FEW ? 0 : cap, LEFT);
   thing_pool_destroy(&pool); /* nobody uses it: what lies in its cache goes, too */
   CHECK(count_read(&built) == count_read(&taken_down) && count_read(&built) > 0);
   come_to(2);
@@ -307,9 +310,9 @@ static void wait_for_what_one_that_ends_leaves(void *unused) {
   size_t count = 0;
   (void)unused;
   pthread_t waiter = start_thread(wait_for_one_later, NULL);
-  begin(0, CAP, CAP);
+  begin(0, cap, cap);
   count = take_all();
-  if (count == CAP) { /* nothing was out of reach */
+  if (count == cap) { /* nothing was out of reach */
     give_all(count);
     count_set(&may_wait, 1);
     join_thread(waiter);
@@ -431,6 +434,19 @@ static void destroy_takes_down_every_object(void **state) {
   in_sandboxes(destroy_without_its_coming_by);
 }
 
+static void the_slot_of_one_who_used_a_small_pool_alone_is_no_exception(void **state) {
+  (void)state;
+  cap = FEW;
+  in_sandboxes(acquire_all_there_is);
+  in_sandboxes(trim_to_none);
+  in_sandboxes(wait_for_what_a_sleeper_has);
+  in_sandboxes(serve_waiters);
+  in_sandboxes(wait_for_what_one_that_ends_leaves);
+  in_sandboxes(destroy_beside_a_sleeper);
+  in_sandboxes(destroy_without_its_coming_by);
+  cap = CAP;
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_of_a_cap_can_be_acquired),
@@ -443,6 +459,7 @@ int main(void) {
       cmocka_unit_test(many_pools_may_be_trimmed_at_once),
       cmocka_unit_test(max_idle_is_exact_once_the_sleeper_came_by),
       cmocka_unit_test(destroy_takes_down_every_object),
+      cmocka_unit_test(the_slot_of_one_who_used_a_small_pool_alone_is_no_exception),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,13 @@ static inline void begin(size_t max_objects, size_t rounds) {
 #else /* whose word is not asked for: without a cap at first, it has the stack */
   const size_t first = 0;
 #endif
-  const objpool_config config = {.max_objects = first, .cache_size = rounds ? 2 * rounds : OBJPOOL_NO_CACHE,
+#ifdef LONE /* a thread that is alone has the word for itself */
+  const size_t cache_size = 0;
+  (void)rounds;
+#else
+  const size_t cache_size = rounds ? 2 * rounds : OBJPOOL_NO_CACHE;
+#endif
+  const objpool_config config = {.max_objects = first, .cache_size = cache_size,
                                  .on_leak = OBJPOOL_LEAK_IGNORE, .fair_after_ns = FAIR_AFTER_NS};
   bool began = objpool_init(&pool, &type, &config);
   assert(began);
@@ -110,8 +116,11 @@ static inline void begin(size_t max_objects, size_t rounds) {
   state->limits.max_objects = max_objects;
 #ifdef BOUNDED
   static objpool__word word;
-  state->word = &word;
-  objpool__word_learn(state);
+#ifdef LONE
+  objpool__word_begin(state, &word, true);
+#else
+  objpool__word_begin(state, &word, false);
+#endif
   state->engine = &objpool__bounded_engine;
 #else
   state->engine = rounds ? &objpool__cached_engine : &objpool__uncached_engine;
