@@ -46,6 +46,7 @@
         >>memory        where a pool's memory comes from
         >>depot         full and empty magazines, two lock-free stacks
         >>places        what handles name
+        >>segments      how cells and their tags lie in it
         >>blocks        the memory that objects lie in
         >>limits        places among max_objects, room among max_idle
         >>counts        what each thread counts
@@ -277,6 +278,13 @@
    opt.tracked five its use: since when, from where, by which thread. With opt.handles a block has whole ranges of 32 cells, of
    fewer where objects have more than 128 bytes.
 
+   A type of up to 1024 bytes that fills multiples of its alignment, 32 or more, would lose a whole alignment by a word before
+   it. Where that is more than a quarter, and without these three options, a block consists of segments of 512 to 4096 bytes, each
+   with the tags of its objects at its end. 64 bytes aligned to 64 take 73 each, where they would take 128 (32: 43 for 64; 128: 137
+   for 256; 1024: 1365 for 2048), without caches but with a cap above 64 or none 85. An acquire and a release compute where the tag
+   is: eight instructions more a pair. What is written in front of such an object hits its neighbour, and no tag. Blocks are
+   aligned to their segments; an allocator that aligns them less is taken for one that has no memory.
+
    Holders. In pools with opt.tracked an acquire notes the time, the thread and the place of its call, and the end of a use
    counts how long that was (OBJPOOL_TIME_USE): two reads of a clock a pair. The place is an address within the call: with gcc and clang,
    optimised or not, `addr2line -ipfe program offset` names the function and the line, last where functions were inlined, and
@@ -498,6 +506,7 @@ OBJPOOL__C_ENDS
 #define OBJPOOL__HIDE(object, size) __msan_poison((object), (size))
 #define OBJPOOL__SHOW(object, size) __msan_unpoison((object), (size))
 #elif defined(OBJPOOL_VALGRIND)
+#define OBJPOOL__SANITIZED
 #include <valgrind/memcheck.h>
 #define OBJPOOL__HIDE(object, size) ((void)VALGRIND_MAKE_MEM_NOACCESS((object), (size)))
 #define OBJPOOL__SHOW(object, size) ((void)VALGRIND_MAKE_MEM_DEFINED((object), (size)))
@@ -547,7 +556,7 @@ typedef struct objpool objpool; /* the first member of every typed pool */
 typedef enum objpool_leak_policy { OBJPOOL_LEAK_REPORT, OBJPOOL_LEAK_ABORT, OBJPOOL_LEAK_IGNORE } objpool_leak_policy;
 
 typedef struct objpool_allocator {
-  /* Returns `size` bytes aligned to `alignment`, or NULL. May be called under a pool's slow lock. */
+  /* Returns `size` bytes aligned to `alignment` (at most 4096), or NULL. May be called under a pool's slow lock. */
   void *(*allocate)(size_t size, size_t alignment, void *context)OBJPOOL__0;
   void (*deallocate)(void *memory, size_t size, size_t alignment, void *context) OBJPOOL__0;
   void *context OBJPOOL__0;
@@ -727,7 +736,7 @@ typedef struct objpool__walk {
   objpool *pool;
   objpool__stretch stretch; /* the one it is in; over: as there */
   const void *block, *last; /* the block that it is in, and the last that there was when it began */
-  size_t range, ranges;     /* the next range, and how many there were */
+  size_t next, count;       /* the next range, and how many there were; or of the block, the next cell, and cells */
 } objpool__walk;
 
 /* Whoever waits stands in a pool's queue with one of these: a thread, or an event loop's waiter. Under the pool's lock. */
@@ -1136,8 +1145,43 @@ OBJPOOL__INLINE const void *objpool__call_before(void *return_address) {
 #define OBJPOOL__SITE(name) OBJPOOL__CALLER
 #endif
 
-/* The word before an object: key ^ address while it is in use, which is odd, and one less while it is idle. */
-OBJPOOL__INLINE uintptr_t *objpool__tag(void *object) { return (uintptr_t *)object - 1; }
+/* Whether the tags of a type's objects do not stand before them, but together at the end of their segment of a block: where such
+   a word would move an object that is aligned to 32 bytes or more to the next multiple of that, and cost more than a quarter. Then
+   the bytes of an object, and from bit 16 on those of a segment; else 0. A constant of the type. Segments are aligned to their
+   size, which is such that the tags take about one object's place; never more than a page: where an object is, its word may be
+   read, also if it is nobody's. */
+OBJPOOL__INLINE uint32_t objpool__apart(const objpool_type *type) {
+  const size_t least = 32, most = 1024, page = 4096, word = sizeof(uint64_t), size = type->size;
+  if (OBJPOOL__LIKELY(type->alignment < least)) return 0;
+  if (size & (type->alignment - 1) || size > most || type->alignment - word <= size / 4) return 0;
+  if (type->handles || type->timed || type->tracked) return 0;
+  size_t wanted = size * size / word;
+  size_t segment = wanted > page / 2 ? page : wanted > page / 4 ? page / 2 : wanted > page / 8 ? page / 4 : page / 8;
+  return (uint32_t)(segment << 16 | size);
+}
+
+OBJPOOL__INLINE uint32_t objpool__apart_bytes(uint32_t apart) { return apart & 0xffff; }
+OBJPOOL__INLINE uint32_t objpool__segment_bytes(uint32_t apart) { return apart >> 16; }
+
+/* Where in its segment an address is. */
+OBJPOOL__INLINE uint32_t objpool__segment_offset(const void *address, uint32_t apart) {
+  return (uint32_t)(uintptr_t)address & (objpool__segment_bytes(apart) - 1);
+}
+
+/* The word of an object: key ^ address while it is in use, which is odd, and one less while it is idle. Before it, or with
+   those of its neighbours, the first one's last. `apart` is objpool__apart of its type. */
+OBJPOOL__INLINE uintptr_t *objpool__tag(void *object, uint32_t apart) {
+  if (OBJPOOL__LIKELY(!apart)) return (uintptr_t *)object - 1;
+  uint32_t place = objpool__segment_offset(object, apart) / objpool__apart_bytes(apart);
+  return (uintptr_t *)(((uintptr_t)object | (objpool__segment_bytes(apart) - 1)) + 1) - 1 - place;
+}
+
+/* With tags apart an address within an object leads to the object's word: where some bits of that tell something else, this says
+   that it is no object's own. */
+OBJPOOL__INLINE bool objpool__is_within(const void *address, uint32_t apart) {
+  return apart && objpool__segment_offset(address, apart) % objpool__apart_bytes(apart);
+}
+
 OBJPOOL__INLINE uintptr_t objpool__tag_of(uintptr_t key, const void *object) { return key ^ (uintptr_t)object; }
 
 /* How many bytes before an object such words begin, if it has them; of ALL_WORDS, what lies before it altogether. */
@@ -1168,6 +1212,7 @@ OBJPOOL__INLINE size_t objpool__words_begin(const objpool_type *type, objpool__w
     !defined(__SANITIZE_THREAD__) && !OBJPOOL__HAS(thread_sanitizer)
 /* Single instructions stand for relaxed accesses, of which gcc makes three. (The sanitizers should see the accesses.) */
 #define OBJPOOL__X86_64
+#define OBJPOOL__WATCHED 0
 OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) { __asm__("incq %0" : "+m"(*counter)); }
 OBJPOOL__INLINE void objpool__step_up(uintptr_t *top) { __asm__ volatile("addq $8, %0" : "+m"(*top) : : "memory"); }
 OBJPOOL__INLINE void objpool__step_down(uintptr_t *top) { __asm__("subq $8, %0" : "+m"(*top)); }
@@ -1201,13 +1246,14 @@ OBJPOOL__INLINE bool objpool__reads(const uintptr_t *word, int constant) {
                    : "memory");
   return holds;
 }
-OBJPOOL__INLINE void objpool__flip_bit(void *object) { *objpool__tag(object) ^= 1; }
-OBJPOOL__INLINE bool objpool__mark_once(void *object) {
+OBJPOOL__INLINE void objpool__flip_bit(uintptr_t *tag) { *tag ^= 1; }
+OBJPOOL__INLINE bool objpool__mark_once(uintptr_t *tag) {
   bool was_in_use; /* clang makes a loop of an atomic and */
-  __asm__("lock btrq $0, %1" : "=@ccc"(was_in_use), "+m"(*objpool__tag(object)));
+  __asm__("lock btrq $0, %1" : "=@ccc"(was_in_use), "+m"(*tag));
   return was_in_use;
 }
 #else
+#define OBJPOOL__WATCHED 1 /* someone may: a compiler, or what watches accesses */
 OBJPOOL__INLINE void objpool__step_up(uintptr_t *top) {
   __atomic_store_n(top, OBJPOOL__LOAD(*top) + sizeof(void *), __ATOMIC_RELEASE); /* pairs with the revoker's acquire */
 }
@@ -1245,11 +1291,9 @@ OBJPOOL__INLINE bool objpool__mix(uintptr_t *value, const uintptr_t *word) {
 OBJPOOL__INLINE bool objpool__reads(const uintptr_t *word, int constant) {
   return __atomic_load_n(word, __ATOMIC_ACQUIRE) == (uintptr_t)constant;
 }
-OBJPOOL__INLINE void objpool__flip_bit(void *object) {
-  OBJPOOL__STORE(*objpool__tag(object), OBJPOOL__LOAD(*objpool__tag(object)) ^ 1);
-}
-OBJPOOL__INLINE bool objpool__mark_once(void *object) {
-  return __atomic_fetch_and(objpool__tag(object), ~(uintptr_t)1, __ATOMIC_RELAXED) & 1;
+OBJPOOL__INLINE void objpool__flip_bit(uintptr_t *tag) { OBJPOOL__STORE(*tag, OBJPOOL__LOAD(*tag) ^ 1); }
+OBJPOOL__INLINE bool objpool__mark_once(uintptr_t *tag) {
+  return __atomic_fetch_and(tag, ~(uintptr_t)1, __ATOMIC_RELAXED) & 1;
 }
 #endif
 OBJPOOL__COMPARE(objpool__below, <, "b")
@@ -1280,24 +1324,22 @@ OBJPOOL__INLINE void objpool__count(objpool__uint64 *counter) {
   if (OBJPOOL__COUNTED) objpool__increment(counter);
 }
 
-OBJPOOL__INLINE void objpool__flip(void *object) {
-  if (OBJPOOL__CHECKED) objpool__flip_bit(object);
+OBJPOOL__INLINE void objpool__flip(uintptr_t *tag) {
+  if (OBJPOOL__CHECKED) objpool__flip_bit(tag);
 }
 
 /* Marks an object of this pool that is in use as idle; false: it is not one, or needs another look. */
-OBJPOOL__INLINE bool objpool__take_back(objpool *pool, void *object) {
-  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(pool->key, object), objpool__tag(object))))
-    return false;
-  objpool__flip(object);
+OBJPOOL__INLINE bool objpool__take_back(objpool *pool, void *object, uintptr_t *tag) {
+  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(pool->key, object), tag))) return false;
+  objpool__flip(tag);
   return true;
 }
 
 /* The same as objpool__take_back, before hooks see the object: of two threads that give it back at the same moment one wins. It
    looks first: what is no object may not be writable. */
-OBJPOOL__INLINE bool objpool__take_back_once(uintptr_t key, void *object) {
-  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object))))
-    return false;
-  return !OBJPOOL__CHECKED || objpool__mark_once(object);
+OBJPOOL__INLINE bool objpool__take_back_once(uintptr_t key, void *object, uintptr_t *tag) {
+  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), tag))) return false;
+  return !OBJPOOL__CHECKED || objpool__mark_once(tag);
 }
 
 /* Of an object in a pool with handles; written when the cell was first used. */
@@ -1317,11 +1359,11 @@ OBJPOOL__INLINE unsigned objpool__range_bits(size_t size) {
 /* The end of a use in a pool with handles: as objpool__take_back, but the generation decides, so that of a release and a
    release by handle in two threads one wins. *used_up: the generation is. */
 OBJPOOL__INLINE bool objpool__use_ends(uintptr_t key, void *object, bool local, bool *used_up) {
-  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object))))
+  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object, 0))))
     return false;
   uint32_t *word = objpool__generation_of(object);
   if (local || !OBJPOOL__THREADED) {
-    objpool__flip(object);
+    objpool__flip(objpool__tag(object, 0));
     *used_up = objpool__increment_use(word); /* last: its flag is what the caller looks at */
     return true;
   }
@@ -1330,7 +1372,7 @@ OBJPOOL__INLINE bool objpool__use_ends(uintptr_t key, void *object, bool local, 
   if (!(generation & 1) ||
       !__atomic_compare_exchange_n(word, &generation, generation + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
     return false;
-  objpool__flip(object);
+  objpool__flip(objpool__tag(object, 0));
   return true;
 }
 
@@ -1368,7 +1410,7 @@ OBJPOOL__INLINE void *objpool__get(const objpool *pool, const void *handle, unsi
 /* The heart of an acquire: the thread's newest idle object, or NULL: ask objpool__acquire_slow.
    A shared pool lowers top first, and only then looks whether it may: whoever revokes a slot sets base, makes every
    thread pass a barrier (membarrier), and reads top. So either the owner sees the base, or the revoker sees the top. */
-OBJPOOL__INLINE void *objpool__take_from(objpool__slot *slot, bool local) {
+OBJPOOL__INLINE void *objpool__take_from(objpool__slot *slot, bool local, uint32_t apart) {
   uintptr_t top;
   if (OBJPOOL__THREADED && !local) {
     top = OBJPOOL__LOAD(slot->top) - sizeof(void *);
@@ -1384,12 +1426,12 @@ OBJPOOL__INLINE void *objpool__take_from(objpool__slot *slot, bool local) {
   objpool__count(&slot->acquires);
   void *object = *(void **)top;
   if (!object) __builtin_unreachable(); /* the caller need not ask again */
-  objpool__flip(object);
+  objpool__flip(objpool__tag(object, apart));
   return object;
 }
 
 /* The same, from the slot of the calling thread in a pool that may not have been used yet. */
-OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
+OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local, uint32_t apart) {
   objpool__slot *slot = &pool->own;
   if (OBJPOOL__THREADED && !local) {
     /* acquire: pairs with the release of a new table in objpool__publish */
@@ -1398,7 +1440,7 @@ OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
     __asm__("" : "+r"(offset)); /* keeps the sum together: one instruction less */
     slot = *(objpool__slot **)((uintptr_t)objpool__empty_table + offset);
   }
-  return objpool__take_from(slot, local);
+  return objpool__take_from(slot, local, apart);
 }
 
 /* The heart of a release: leaves the object on top of the thread's cache, if there is room. After the store, never
@@ -1425,7 +1467,7 @@ OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objp
 /* The description is read where it lies: a copy of it takes longer than all else. */
 OBJPOOL__INLINE void *objpool__acquire_by(objpool *pool, const objpool__description *as, objpool__describe *describe,
                                           objpool__how how, int64_t timeout_ns) {
-  void *object = objpool__take(pool, as->type.local);
+  void *object = objpool__take(pool, as->type.local, objpool__apart(&as->type));
   if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, describe, how, timeout_ns);
   if (as->type.handles) (void)objpool__increment_use(objpool__generation_of(object));
   OBJPOOL__SHOW(object, as->type.size);
@@ -1474,9 +1516,10 @@ OBJPOOL__INLINE void objpool__release_by(objpool *pool, void *object, const objp
   if (!object) return;
   if (as->type.tracked) objpool__hold_ends(pool, object);
   bool once = !as->type.local && (as->type.wipe || as->restore), used_up = false;
+  uintptr_t *tag = objpool__tag(object, objpool__apart(&as->type));
   if (OBJPOOL__UNLIKELY(!(as->type.handles ? objpool__use_ends(pool->key, object, as->type.local, &used_up)
-                          : once           ? objpool__take_back_once(pool->key, object)
-                                           : objpool__take_back(pool, object)))) {
+                          : once           ? objpool__take_back_once(pool->key, object, tag)
+                                           : objpool__take_back(pool, object, tag)))) {
     objpool__release_checked(pool, describe, object);
     return;
   }
@@ -1517,14 +1560,14 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, uint32_t index, u
     return false;
   }
   if (as.type.tracked) objpool__hold_ends(pool, object);
-  objpool__flip(object);
+  objpool__flip(objpool__tag(object, 0));
   objpool__release_rest(pool, object, &as, describe, generation == UINT32_MAX);
   return true;
 }
 
 /* The next object in use in the stretch, or NULL. With handles it is the generation that says so: acquire, which pairs with
    objpool__increment_use, since another thread may just have built the object; marks are relaxed. */
-OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool handles, bool local) {
+OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool handles, bool local, uint32_t apart) {
   for (char *at; (at = stretch->at) != stretch->end;) {
     void *object = at;
     if (handles) {
@@ -1535,7 +1578,8 @@ OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool hand
       if (!((local ? OBJPOOL__LOAD(*word) : __atomic_load_n(word, __ATOMIC_ACQUIRE)) & 1)) continue;
     } else {
       stretch->at = at + stretch->step;
-      if ((OBJPOOL__LOAD(*objpool__tag(object)) ^ objpool__tag_of(stretch->key, object)) & ~stretch->ignored) continue;
+      uintptr_t tag = OBJPOOL__LOAD(*objpool__tag(object, apart));
+      if ((tag ^ objpool__tag_of(stretch->key, object)) & ~stretch->ignored) continue;
     }
     if (!object) __builtin_unreachable(); /* the caller need not ask again */
     return object;
@@ -1544,13 +1588,18 @@ OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool hand
 }
 
 /* The next object in use of all. `stretch` is the caller's own, so that it stays in registers. */
-OBJPOOL__INLINE void *objpool__walk_next(objpool__walk *walk, objpool__stretch *stretch, bool handles, bool local) {
+OBJPOOL__INLINE void *objpool__walk_next(objpool__walk *walk, objpool__stretch *stretch, bool handles, bool local,
+                                         uint32_t apart) {
   for (;;) {
-    void *object = objpool__stretch_next(stretch, handles, local);
+    void *object = objpool__stretch_next(stretch, handles, local, apart);
     if (OBJPOOL__LIKELY(object)) return object;
     if (!objpool__walk_on(walk)) return OBJPOOL__NULL;
     *stretch = walk->stretch;
   }
+}
+
+OBJPOOL__INLINE void *objpool__walk_next_as(objpool__walk *walk, objpool__stretch *stretch, objpool__description as) {
+  return objpool__walk_next(walk, stretch, as.type.handles, as.type.local, objpool__apart(&as.type));
 }
 
 OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__description as,
@@ -2134,8 +2183,7 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_objpool_next(objpool__walk *objpool__w,                 \
                                                                            objpool__stretch *objpool__s) {            \
-    return OBJPOOL__VALUE(name, objpool__walk_next(objpool__w, objpool__s, name##_objpool_is().type.handles,          \
-                                                   name##_objpool_is().type.local));                                  \
+    return OBJPOOL__VALUE(name, objpool__walk_next_as(objpool__w, objpool__s, name##_objpool_is()));                  \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED size_t name##_release_all(name *pool) {                                              \
     return objpool__release_all(&pool->base, name##_objpool_describe);                                                \
@@ -2246,7 +2294,7 @@ OBJPOOL__INLINE size_t objpool__class_of(const size_t *sizes, size_t count, cons
 
 /* Whether a release of it would be right. Pools of up to 64 objects have tags that only their state knows. */
 OBJPOOL__INLINE bool objpool__holds(const objpool *pool, void *bytes) {
-  return !OBJPOOL__CHECKED || !objpool__differs(objpool__tag_of(pool->key, bytes), objpool__tag(bytes)) ||
+  return !OBJPOOL__CHECKED || !objpool__differs(objpool__tag_of(pool->key, bytes), objpool__tag(bytes, 0)) ||
          objpool__buffer_held(pool, bytes);
 }
 
@@ -3263,11 +3311,14 @@ typedef struct objpool__quest {
   objpool__patience *patience;               /* of an acquire that may wait, and of no other */
 } objpool__quest;
 
+#define OBJPOOL__OTHER_KEY (UINTPTR_MAX / 2 + 1)
+
 /* What an engine has to do; each stands in a room of its own. Which one a pool has is chosen once, by
    objpool__choose_engine. */
 typedef struct objpool__engine {
-  uintptr_t
-      key_difference; /* not 0: what looks inline finds no object, and every release comes to objpool__release_checked */
+  /* not 0: what looks inline finds no object, and every release comes to objpool__release_checked. The highest bit, in which no
+     two addresses differ that lead to the same word */
+  uintptr_t key_difference;
   /* find: an idle object, in quest->object, or the permit to build one; and for those who gather, under the commons lock,
      whatever is idle outside of open slots */
   objpool__found (*find)(objpool__state *state, objpool__quest *quest);
@@ -3363,7 +3414,8 @@ typedef struct objpool__strip { /* fresh cells set aside for one thread: they co
 /* Owner: the pool; guarded by the memory lock. */
 typedef struct objpool__blocks {
   size_t stride, offset, object_bytes; /* of a cell; of the first object in a block; a T, rounded up to 8: fixed */
-  size_t header;                       /* bytes before each object: fixed */
+  uint32_t header;                     /* bytes before each object: fixed */
+  uint32_t apart;                      /* see objpool__apart: fixed */
   size_t alignment;                    /* of a block: fixed */
   double growth_factor;                /* fixed */
   objpool__block **sorted, *filling;   /* by address; new objects go to `filling` while it has free cells */
@@ -3372,7 +3424,9 @@ typedef struct objpool__blocks {
   bool plain_bytes;               /* nobody expects zeroes: fixed */
   bool emptied;                   /* there may be a block without a used cell */
   uint8_t least_cells;            /* of a block after the first, if the allocator has it: fixed */
-  unsigned range_bits;            /* a block has a multiple of 1 << this cells: 0, but with handles. fixed */
+  uint8_t range_bits;             /* a block has a multiple of 1 << this cells: 0, but with handles. fixed */
+  uint8_t first_cell;             /* with tags apart: cells that a block's head takes the place of; fixed */
+  uint8_t per_segment;            /* with tags apart: cells; fixed */
   objpool__block *oldest, *newest;
   size_t walks; /* loops over objects: meanwhile no block goes back */
 } objpool__blocks;
@@ -3611,6 +3665,7 @@ struct objpool__state {
   objpool__word *word;  /* behind the table; NULL: it is not bounded */
   objpool__times *took; /* creates and uses, behind all else; NULL: it has neither */
   bool alone;           /* one thread at a time uses it */
+  bool plain_tags;      /* they stand before the objects, hold no place, and are all that tells a use */
   bool looks;           /* an acquire looks at what it found idle: at its age, or by validate */
   bool restores;        /* a release runs reset, or validate */
   bool plain;           /* neither of these, no event, nothing to wipe, neither generation nor time to note */
@@ -3652,8 +3707,12 @@ static const char *objpool__name_of(const objpool__state *state) {
   return name ? name : state && state->as.called ? state->as.called : "unnamed";
 }
 
+OBJPOOL__INLINE uintptr_t *objpool__tag_in(const objpool__state *state, void *object) {
+  return objpool__tag(object, state->blocks.apart);
+}
+
 /* An idle object's or a free cell's link to the next: its tag word, which a loop over the objects may be looking at. */
-static void **objpool__link(void *object) { return (void **)object - 1; }
+static void **objpool__link(void *object, uint32_t apart) { return (void **)(void *)objpool__tag(object, apart); }
 
 enum {
   OBJPOOL__TAG_BITS = 2 * (OBJPOOL__WORD_BITS | (OBJPOOL__WORD_BITS - 1))
@@ -3663,18 +3722,24 @@ static uintptr_t objpool__tag_ignored(const objpool__state *state) { return stat
 
 /* What a word says that may be the object's tag, but for its place: 0: in use, 1: idle; else: it is no tag of this pool. */
 static uintptr_t objpool__tag_says(const objpool__state *state, const void *object, uintptr_t word) {
-  return (word ^ objpool__tag_of(state->key, object)) & ~objpool__tag_ignored(state);
+  uintptr_t says = (word ^ objpool__tag_of(state->key, object)) & ~objpool__tag_ignored(state);
+  return state->word && objpool__is_within(object, state->blocks.apart) ? 2 : says;
+}
+
+/* What is now where an object has its tag, of an address that may be none. */
+static uintptr_t objpool__word_of(const objpool__state *state, const void *address) {
+  return OBJPOOL__LOAD(*objpool__tag_in(state, (void *)(uintptr_t)address));
 }
 
 /* For assertions: without checks tags say nothing. */
 static OBJPOOL__UNUSED bool objpool__is_idle(const objpool__state *state, void *object) {
-  return !OBJPOOL__CHECKED || objpool__tag_says(state, object, OBJPOOL__LOAD(*objpool__tag(object))) == 1;
+  return !OBJPOOL__CHECKED || objpool__tag_says(state, object, objpool__word_of(state, object)) == 1;
 }
 
 /* An object's place: what its tag says, or where that is a link now, what the table says. */
 static unsigned objpool__bit_of(const objpool__state *state, void *object) {
   const objpool__word *word = state->word;
-  uintptr_t said = (OBJPOOL__LOAD(*objpool__tag(object)) ^ objpool__tag_of(state->key, object)) / 2;
+  uintptr_t said = (objpool__word_of(state, object) ^ objpool__tag_of(state->key, object)) / 2;
   /* relaxed, here and below: the place of an object that the caller holds does not change */
   if (said < OBJPOOL__WORD_BITS && OBJPOOL__LOAD(word->objects[said]) == object) return (unsigned)said;
   unsigned place = 0;
@@ -3702,15 +3767,25 @@ static void objpool__use_undone(void *object) {
   OBJPOOL__STORE(*generation, *generation - 1);
 }
 
+/* relaxed: see objpool__flip */
+static __attribute__((__noinline__)) void objpool__tag_fully(const objpool__state *state, void *object, bool in_use) {
+  if (!in_use) (void)objpool__mark_use(state, object, false); /* who ends a use looks whether it was the last */
+  OBJPOOL__STORE(*objpool__tag_in(state, object), objpool__tag_for(state, object) - !in_use);
+  if (in_use) (void)objpool__mark_use(state, object, true); /* last: who sees the use in a loop sees its tag, too */
+}
+
 static void objpool__tag_idle(const objpool__state *state, void *object) {
-  (void)objpool__mark_use(state, object, false); /* who ends a use looks whether it was the last */
-  OBJPOOL__STORE(*objpool__tag(object),
-                 objpool__tag_for(state, object) ^ 1); /* relaxed, here and below: see objpool__flip */
+  if (OBJPOOL__LIKELY(state->plain_tags)) /* relaxed, here and below: see objpool__flip */
+    OBJPOOL__STORE(*objpool__tag(object, 0), objpool__tag_of(state->key, object) - 1);
+  else
+    objpool__tag_fully(state, object, false);
 }
 
 static void objpool__tag_in_use(const objpool__state *state, void *object) {
-  OBJPOOL__STORE(*objpool__tag(object), objpool__tag_for(state, object));
-  (void)objpool__mark_use(state, object, true); /* last: whoever sees the use in a loop sees its tag, too */
+  if (OBJPOOL__LIKELY(state->plain_tags))
+    OBJPOOL__STORE(*objpool__tag(object, 0), objpool__tag_of(state->key, object));
+  else
+    objpool__tag_fully(state, object, true);
 }
 
 /* ---- room: panics >>panics
@@ -4192,6 +4267,84 @@ static void objpool__range_begins(const objpool *pool, size_t range, uintptr_t c
   __atomic_store_n(&pool->places->range[range].cells, cells, __ATOMIC_RELEASE);
 }
 
+/* ---- room: segments >>segments
+   How cells lie in a block: one beside the other, each with its tag before it. Or with tags apart, in segments, each with as many
+   cells as leave room for their words; a block's own head takes the place of the first ones. */
+
+/* The address of a block's cell of that number, or of the one that would follow its last. */
+static char *objpool__cell_at(const objpool__blocks *blocks, const objpool__block *block, size_t number) {
+  if (!blocks->apart) return block->first + number * blocks->stride;
+  number += blocks->first_cell;
+  return (char *)(uintptr_t)block + number / blocks->per_segment * objpool__segment_bytes(blocks->apart) +
+         number % blocks->per_segment * blocks->stride;
+}
+
+/* How many cells from that one on, of at most so many, lie side by side. */
+static size_t objpool__cells_beside(const objpool__blocks *blocks, size_t number, size_t most) {
+  size_t beside = blocks->apart ? blocks->per_segment - (number + blocks->first_cell) % blocks->per_segment : most;
+  return beside < most ? beside : most;
+}
+
+/* What a block of so many cells takes; false: more than there can be. */
+static bool objpool__block_bytes(const objpool__blocks *blocks, size_t cells, size_t *bytes) {
+  if (!blocks->apart)
+    return objpool__multiply(cells, blocks->stride, bytes) && !__builtin_add_overflow(*bytes, blocks->offset, bytes);
+  return !__builtin_add_overflow(cells, blocks->first_cell + blocks->per_segment - 1, &cells) &&
+         objpool__multiply(cells / blocks->per_segment, objpool__segment_bytes(blocks->apart), bytes);
+}
+
+/* How far into one of the block's cells an address points; stride: it points at none. */
+static size_t objpool__cell_offset(const objpool__blocks *blocks, const objpool__block *block, const char *address) {
+  if (address < block->first) return blocks->stride;
+  if (!blocks->apart) return (size_t)(address - block->first) % blocks->stride;
+  size_t within = objpool__segment_offset(address, blocks->apart);
+  return within < blocks->per_segment * blocks->stride ? within % blocks->stride : blocks->stride;
+}
+
+/* So many cells or more, which fill a block's last segment. */
+static size_t objpool__whole_segments(const objpool__blocks *blocks, size_t cells) {
+  size_t over = blocks->apart ? (cells + blocks->first_cell) % blocks->per_segment : 0;
+  return over ? cells + blocks->per_segment - over : cells;
+}
+
+/* The first block: about a quarter of a page, at least 8 cells unless they are huge; of a pool of one thread, which itself takes
+   less, a quarter of that, and at least 4: the next is then as large as others' first. With tags apart: whole
+   segments. */
+static size_t objpool__first_cells(const objpool__blocks *blocks, bool alone) {
+  const size_t bytes = alone ? 256 : 1024, most = 64, least = alone ? 4 : 8, huge = 65536;
+  if (blocks->apart) {
+    size_t segment = objpool__segment_bytes(blocks->apart), segments = segment < bytes ? bytes / segment : 1;
+    return segments * blocks->per_segment - blocks->first_cell;
+  }
+  size_t cells = bytes / blocks->stride;
+  return cells >= most ? most : cells >= least ? cells : blocks->stride > huge ? 1 : least;
+}
+
+/* What a cell takes that has so many bytes more behind its object (a word, or none), and how cells lie in blocks; no overflow:
+   see objpool__plan. */
+static void objpool__lay_out(objpool__blocks *blocks, const objpool_type *type, size_t more) {
+  const size_t least = sizeof(uint64_t);
+  size_t alignment = type->alignment > least ? type->alignment : least;
+  blocks->apart = objpool__apart(type);
+  blocks->header = blocks->apart ? 0 : (uint32_t)objpool__words_begin(type, OBJPOOL__ALL_WORDS);
+  blocks->alignment = alignment;
+  if (blocks->alignment < OBJPOOL__NATURAL) blocks->alignment = OBJPOOL__NATURAL;
+  if (blocks->apart) { /* the word stands beside the tags */
+    size_t segment = objpool__segment_bytes(blocks->apart), size = objpool__apart_bytes(blocks->apart);
+    blocks->stride = size;
+    blocks->per_segment = (uint8_t)((segment - segment / size * (sizeof(uintptr_t) + more)) / size);
+    blocks->first_cell = (uint8_t)((sizeof(objpool__block) + size - 1) / size);
+    blocks->offset = blocks->first_cell * size;
+    blocks->alignment = segment;
+  } else {
+    objpool__round_up(blocks->object_bytes + more + blocks->header, alignment, &blocks->stride);
+    objpool__round_up(sizeof(objpool__block) + blocks->header, alignment, &blocks->offset);
+  }
+  bool alone = type->local || !OBJPOOL__THREADED;
+  blocks->next_cells = objpool__first_cells(blocks, alone);
+  blocks->least_cells = (uint8_t)(alone ? objpool__first_cells(blocks, false) : 1); /* 64 at most */
+}
+
 /* ---- room: blocks >>blocks
    Cells come from blocks, each growth_factor larger than the one before; a block whose cells are all free goes back to the
    allocator when the pool is trimmed. */
@@ -4216,10 +4369,15 @@ static objpool__block *objpool__block_of(const objpool__blocks *blocks, const vo
   return block && (uintptr_t)object < (uintptr_t)block + block->bytes ? block : NULL;
 }
 
-/* The address of the first cell that was never used. */
-static char *objpool__block_fresh(const objpool__blocks *blocks, const objpool__block *block) {
+/* The number of the first cell that was never used. */
+static size_t objpool__block_begun(const objpool__block *block) {
   OBJPOOL_ASSERT(block->fresh <= block->cells);
-  return block->first + (block->cells - block->fresh) * blocks->stride;
+  return block->cells - block->fresh;
+}
+
+/* Its address. */
+static char *objpool__block_fresh(const objpool__blocks *blocks, const objpool__block *block) {
+  return objpool__cell_at(blocks, block, objpool__block_begun(block));
 }
 
 enum { OBJPOOL__FIRST_BLOCKS = 4 }; /* that there is a place for at first */
@@ -4267,7 +4425,7 @@ static bool objpool__make_places(objpool__state *state, size_t more) {
 static objpool__block *objpool__block_add(objpool__state *state, size_t cells) {
   objpool__blocks *blocks = &state->blocks;
   size_t bytes;
-  if (!objpool__multiply(cells, blocks->stride, &bytes) || __builtin_add_overflow(bytes, blocks->offset, &bytes)) {
+  if (!objpool__block_bytes(blocks, cells, &bytes)) {
     errno = ENOMEM;
     return NULL;
   }
@@ -4275,7 +4433,10 @@ static objpool__block *objpool__block_add(objpool__state *state, size_t cells) {
   objpool__block *block = (objpool__block *)objpool__allocate_piece(&state->memory, bytes, blocks->alignment, &clear,
                                                                     cells >> blocks->range_bits <= 1);
   if (!block) return NULL;
-  if (!objpool__make_places(state, cells)) {
+  /* an allocator that aligns less than it was asked to: where an object's word is depends on it */
+  bool stands = !blocks->apart || !((uintptr_t)block & (blocks->alignment - 1));
+  if (!stands) errno = ENOMEM;
+  if (!stands || !objpool__make_places(state, cells)) {
     objpool__deallocate_for(&state->memory, block, bytes, blocks->alignment);
     return NULL;
   }
@@ -4308,6 +4469,7 @@ static size_t objpool__whole_ranges(const objpool__blocks *blocks, size_t cells)
 static size_t objpool__cells_after(const objpool__blocks *blocks, size_t cells) {
   double next = (double)cells * blocks->growth_factor;
   if (next < (double)(SIZE_MAX / 2)) cells = (size_t)(next + 0.999999);
+  cells = objpool__whole_segments(blocks, cells);
   return cells > blocks->least_cells ? cells : blocks->least_cells;
 }
 
@@ -4366,7 +4528,11 @@ static objpool__block *objpool__block_to_fill(objpool__blocks *blocks) {
 
 /* Cells that were never used: the words before them are no tag. */
 static void objpool__cells_begin(const objpool__blocks *blocks, const objpool__block *block, char *cell, size_t count) {
-  for (; !block->clear && count > 0; count--, cell += blocks->stride) memset(cell - blocks->header, 0, blocks->header);
+  for (; !block->clear && count > 0; count--, cell += blocks->stride)
+    if (blocks->apart)
+      *objpool__tag(cell, blocks->apart) = 0;
+    else
+      memset(cell - blocks->header, 0, blocks->header);
 }
 
 /* With handles: the block's next range of cells gets indices. Under the memory lock. */
@@ -4385,7 +4551,7 @@ static void objpool__cells_name(objpool__state *state, objpool__block *block) {
 
 /* A cell of the block whose generation was used up before is not handed out. Under the memory lock. */
 static void objpool__cell_is_gone(objpool__blocks *blocks, objpool__block *block, void *cell) {
-  OBJPOOL__STORE(*objpool__link(cell), cell);
+  OBJPOOL__STORE(*objpool__link(cell, 0), cell);
   block->used++;
   blocks->used++;
   block->retired++;
@@ -4397,7 +4563,7 @@ static char *objpool__cell_of(objpool__state *state, objpool__block *block, bool
   char *cell = (char *)block->free;
   *clear = false;
   if (cell) {
-    block->free = *objpool__link(cell);
+    block->free = *objpool__link(cell, blocks->apart);
   } else {
     bool gone;
     OBJPOOL_ASSERT(block->fresh > 0);
@@ -4427,7 +4593,8 @@ enum { OBJPOOL__STRIP = 32 };
 static void objpool__strip_cut(objpool__blocks *blocks, objpool__block *block, objpool__strip *strip) {
   strip->block = block;
   strip->next = objpool__block_fresh(blocks, block);
-  strip->cells = block->fresh < OBJPOOL__STRIP - 1 ? block->fresh : OBJPOOL__STRIP - 1;
+  strip->cells = objpool__cells_beside(blocks, objpool__block_begun(block),
+                                       block->fresh < OBJPOOL__STRIP - 1 ? block->fresh : OBJPOOL__STRIP - 1);
   objpool__cells_begin(blocks, block, strip->next, strip->cells);
   block->fresh -= strip->cells;
   block->used += strip->cells;
@@ -4453,11 +4620,11 @@ static void objpool__strip_give(objpool__blocks *blocks, objpool__memory *memory
   block->used -= strip->cells;
   blocks->used -= strip->cells;
   blocks->emptied |= !block->used;
-  if (strip->next + strip->cells * blocks->stride == objpool__block_fresh(blocks, block))
+  if (strip->next == objpool__cell_at(blocks, block, objpool__block_begun(block) - strip->cells))
     block->fresh += strip->cells;
   else
     for (; strip->cells; strip->cells--, strip->next += blocks->stride) {
-      OBJPOOL__STORE(*objpool__link(strip->next), block->free);
+      OBJPOOL__STORE(*objpool__link(strip->next, blocks->apart), block->free);
       block->free = strip->next;
     }
   objpool__unlock(&memory->lock);
@@ -4496,7 +4663,7 @@ static void objpool__cell_retire(objpool__state *state, void *cell) {
   OBJPOOL__HIDE(cell, blocks->object_bytes);
   objpool__lock(&state->memory.lock);
   objpool__block *block = objpool__block_of(blocks, cell);
-  OBJPOOL__STORE(*objpool__link(cell), cell); /* relaxed: see objpool__flip */
+  OBJPOOL__STORE(*objpool__link(cell, 0), cell); /* relaxed: see objpool__flip */
   block->retired++;
   blocks->emptied |= block->used == block->retired;
   OBJPOOL__STORE(state->placing.retired, state->placing.retired + 1); /* read without the lock */
@@ -4509,21 +4676,13 @@ static void objpool__cell_give(objpool__blocks *blocks, objpool__memory *memory,
   objpool__lock(&memory->lock);
   objpool__block *block = objpool__block_of(blocks, cell);
   OBJPOOL_ASSERT(block && block->used > 0 && blocks->used > 0);
-  OBJPOOL_ASSERT((size_t)((char *)cell - block->first) % blocks->stride == 0);
-  OBJPOOL__STORE(*objpool__link(cell), block->free); /* relaxed: see objpool__flip */
+  OBJPOOL_ASSERT(objpool__cell_offset(blocks, block, (char *)cell) == 0);
+  OBJPOOL__STORE(*objpool__link(cell, blocks->apart), block->free); /* relaxed: see objpool__flip */
   block->free = cell;
   block->used--;
   blocks->used--;
   blocks->emptied |= block->used == block->retired;
   objpool__unlock(&memory->lock);
-}
-
-/* The first block: about a quarter of a page, at least 8 cells unless they are huge; of a pool of one thread, which itself takes
-   less, a quarter of that, and at least 4: the next is then as large as others' first. */
-static size_t objpool__first_cells(const objpool__blocks *blocks, bool alone) {
-  const size_t bytes = alone ? 256 : 1024, most = 64, least = alone ? 4 : 8, huge = 65536;
-  size_t cells = bytes / blocks->stride;
-  return cells >= most ? most : cells >= least ? cells : blocks->stride > huge ? 1 : least;
 }
 
 /* Takes every block without a used cell out, and returns them, linked. Under the memory lock. */
@@ -4563,7 +4722,7 @@ static void objpool__places_leave(objpool__state *state, const objpool__block *b
     size_t range = objpool__index_of(cell) >> blocks->range_bits, gone = 0;
     for (size_t i = 0; i < count; i++, cell += blocks->stride) {
       uint32_t *generation = objpool__generation_of(cell);
-      if (block->retired && OBJPOOL__LOAD(*objpool__link(cell)) == cell) OBJPOOL__STORE(*generation, OBJPOOL__GONE);
+      if (block->retired && OBJPOOL__LOAD(*objpool__link(cell, 0)) == cell) OBJPOOL__STORE(*generation, OBJPOOL__GONE);
       gone += OBJPOOL__LOAD(*generation) == OBJPOOL__GONE;
     }
     if (gone == count) {
@@ -5013,7 +5172,7 @@ static void *objpool__aside_pop(objpool__state *state) {
   void *object = commons->aside;
   OBJPOOL_ASSERT(!object == !commons->aside_count);
   if (!object) return NULL;
-  commons->aside = *objpool__link(object);
+  commons->aside = *objpool__link(object, state->blocks.apart);
   objpool__tag_idle(state, object);
   __atomic_store_n(&commons->aside_count, commons->aside_count - 1,
                    __ATOMIC_SEQ_CST); /* see objpool__uncached_refuses */
@@ -6265,8 +6424,12 @@ static size_t objpool__push_each(objpool__state *state, void *const *objects, si
   return kept;
 }
 
-static objpool__magazine **objpool__node_of(const objpool__state *state, void *object) {
-  return (objpool__magazine **)(void *)((char *)object + state->blocks.object_bytes);
+/* Behind the object, or with its neighbours' before all of their tags. */
+OBJPOOL__INLINE objpool__magazine **objpool__node_of(const objpool__state *state, void *object) {
+  uint32_t apart = state->blocks.apart;
+  if (OBJPOOL__LIKELY(!apart)) return (objpool__magazine **)(void *)((char *)object + state->blocks.object_bytes);
+  return (objpool__magazine **)(void *)(objpool__tag(object, apart) -
+                                        objpool__segment_bytes(apart) / objpool__apart_bytes(apart));
 }
 
 static void *objpool__uncached_cell(objpool__state *state, size_t *grown) {
@@ -6304,7 +6467,7 @@ static void *objpool__uncached_quick(objpool__state *state) {
   if (!node) return NULL;
   void *object = node->objects[0];
   OBJPOOL_ASSERT(objpool__is_idle(state, object) && *objpool__node_of(state, object) == node);
-  objpool__tag_in_use(state, object);
+  OBJPOOL__STORE(*objpool__tag_in(state, object), objpool__tag_of(state->key, object)); /* as objpool__tag_in_use */
   OBJPOOL__SHOW(object, state->as.type.size);
   objpool__count(&cache->slot.acquires);
   objpool__uncached_peak(state, OBJPOOL__LOAD(node->depth) - 1); /* its own still: it is written by a push */
@@ -6444,25 +6607,12 @@ static bool objpool__uncached_give(objpool__state *state, void *object, objpool_
 }
 
 /* The inline check finds no object of such a pool: each release is decided by one atomic instruction. */
-static const objpool__engine objpool__uncached_engine = {2,
-                                                         objpool__uncached_find,
-                                                         objpool__uncached_pop,
-                                                         objpool__uncached_idle,
-                                                         objpool__uncached_put,
-                                                         objpool__uncached_give,
-                                                         objpool__uncached_push,
-                                                         objpool__push_each,
-                                                         objpool__uncached_taken,
-                                                         objpool__add_objects,
-                                                         objpool__settle_nothing,
-                                                         objpool__threaded_look,
-                                                         objpool__uncached_cell,
-                                                         objpool__threaded_has_places,
-                                                         objpool__threaded_make_places,
-                                                         sizeof(void *),
-                                                         objpool__uncached_unbind,
-                                                         objpool__uncached_quick,
-                                                         objpool__uncached_quick_give};
+static const objpool__engine objpool__uncached_engine = {
+    OBJPOOL__OTHER_KEY,       objpool__uncached_find,       objpool__uncached_pop,         objpool__uncached_idle,
+    objpool__uncached_put,    objpool__uncached_give,       objpool__uncached_push,        objpool__push_each,
+    objpool__uncached_taken,  objpool__add_objects,         objpool__settle_nothing,       objpool__threaded_look,
+    objpool__uncached_cell,   objpool__threaded_has_places, objpool__threaded_make_places, sizeof(void *),
+    objpool__uncached_unbind, objpool__uncached_quick,      objpool__uncached_quick_give};
 
 /* ---- room: lone threads >>lone
    While one thread alone uses a bounded pool, what it gives back lies in its slot: a bit for each place, as in the word, which
@@ -6860,18 +7010,18 @@ OBJPOOL__INLINE objpool__slot *objpool__counting_slot(const objpool__state *stat
 
 /* What an acquire does to an object with a place. relaxed: see objpool__flip. */
 OBJPOOL__INLINE void objpool__bounded_out(const objpool__state *state, objpool__slot *slot, void *object,
-                                          unsigned place) {
+                                          unsigned place, uint32_t apart) {
   objpool__count(&slot->acquires);
   OBJPOOL_ASSERT(objpool__is_idle(state, object));
   if (OBJPOOL__CHECKED)
-    OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(state->key, object) ^ (uintptr_t)2 * place);
+    OBJPOOL__STORE(*objpool__tag(object, apart), objpool__tag_of(state->key, object) ^ (uintptr_t)2 * place);
   OBJPOOL__SHOW(object, state->as.type.size);
 }
 
 /* What a release does to one that was looked at. Of two threads that release it at once each writes the same tag. */
 OBJPOOL__INLINE void objpool__bounded_back(const objpool__state *state, objpool__slot *slot, void *object,
-                                           uintptr_t tag) {
-  OBJPOOL__STORE(*objpool__tag(object), tag ^ 1);
+                                           uintptr_t *tag, uintptr_t was) {
+  OBJPOOL__STORE(*tag, was ^ 1);
   OBJPOOL__HIDE(object, state->as.type.size);
   objpool__count(&slot->releases); /* before it is idle: nobody counts an acquire of it first */
 }
@@ -6884,7 +7034,7 @@ OBJPOOL__INLINE bool objpool__bounded_in(const objpool__state *state, void *obje
 }
 
 /* The inline check finds no object of such a pool: each release is decided by one atomic instruction, or by a look at a slot. */
-static const objpool__engine objpool__bounded_engine = {OBJPOOL__TAG_BITS + 2,
+static const objpool__engine objpool__bounded_engine = {OBJPOOL__OTHER_KEY,
                                                         objpool__bounded_find,
                                                         objpool__bounded_pop,
                                                         objpool__bounded_idle,
@@ -7246,13 +7396,13 @@ static void *objpool__merge(const objpool__state *state, void *a, void *b) {
   while (a || b) {
     void **from = !b || (a && objpool__idle_since(state, a) <= objpool__idle_since(state, b)) ? &a : &b;
     void *object = *from;
-    *from = *objpool__link(object);
+    *from = *objpool__link(object, 0);
     if (last)
-      OBJPOOL__STORE(*objpool__link(last), object);
+      OBJPOOL__STORE(*objpool__link(last, 0), object);
     else
       merged = object;
     last = object;
-    OBJPOOL__STORE(*objpool__link(last), NULL);
+    OBJPOOL__STORE(*objpool__link(last, 0), NULL);
   }
   return merged;
 }
@@ -7263,10 +7413,10 @@ static void *objpool__sort_by_age(const objpool__state *state, void *all) {
   void *runs[OBJPOOL__RUNS] = {NULL}, *sorted = NULL; /* runs[i]: of 2^i runs, if it is there */
   while (all) {
     void *run = all, *last = all;
-    for (all = *objpool__link(last); all && objpool__idle_since(state, last) <= objpool__idle_since(state, all);
-         all = *objpool__link(last))
+    for (all = *objpool__link(last, 0); all && objpool__idle_since(state, last) <= objpool__idle_since(state, all);
+         all = *objpool__link(last, 0))
       last = all;
-    OBJPOOL__STORE(*objpool__link(last), NULL);
+    OBJPOOL__STORE(*objpool__link(last, 0), NULL);
     size_t i = 0;
     for (; runs[i]; runs[i++] = NULL) run = objpool__merge(state, runs[i], run);
     runs[i] = run;
@@ -7397,7 +7547,7 @@ static void objpool__gather_end(objpool__state *state) {
 static void *objpool__gather_all(objpool__state *state, size_t *count) {
   void *all = NULL;
   for (void *object; (object = state->engine->pop(state)) != NULL; ++*count) {
-    OBJPOOL__STORE(*objpool__link(object), all);
+    OBJPOOL__STORE(*objpool__link(object, state->blocks.apart), all);
     all = object;
   }
   return all;
@@ -7421,13 +7571,14 @@ static unsigned objpool__share(const objpool__block *block) {
 /* Sorts linked objects by that. */
 static void objpool__sort_by_share(objpool__blocks *blocks, objpool__memory *memory, void *all,
                                    void *shares[OBJPOOL__SHARES]) {
+  uint32_t apart = blocks->apart;
   objpool__lock(&memory->lock);
   for (size_t i = 0; i < blocks->count; i++) blocks->sorted[i]->idle = 0;
-  for (void *object = all; object; object = *objpool__link(object)) objpool__block_of(blocks, object)->idle++;
+  for (void *object = all; object; object = *objpool__link(object, apart)) objpool__block_of(blocks, object)->idle++;
   for (void *object = all, *next; object; object = next) {
     unsigned share = objpool__share(objpool__block_of(blocks, object));
-    next = *objpool__link(object);
-    OBJPOOL__STORE(*objpool__link(object), shares[share]);
+    next = *objpool__link(object, apart);
+    OBJPOOL__STORE(*objpool__link(object, apart), shares[share]);
     shares[share] = object;
   }
   objpool__unlock(&memory->lock);
@@ -7450,12 +7601,12 @@ static void *objpool__gather(objpool__state *state, size_t keep) {
   size_t excess = idle > keep ? idle - keep : 0;
   for (unsigned share = 0; share < OBJPOOL__SHARES; share++) /* the fullest blocks' objects end on top, reused first */
     for (void *object = shares[share], *next; object; object = next) {
-      next = *objpool__link(object);
+      next = *objpool__link(object, state->blocks.apart);
       if (excess > 0)
         excess--;
       else if (objpool__push_back(state, object))
         continue;
-      OBJPOOL__STORE(*objpool__link(object), doomed);
+      OBJPOOL__STORE(*objpool__link(object, state->blocks.apart), doomed);
       doomed = object;
     }
   objpool__gather_end(state);
@@ -7485,7 +7636,7 @@ static void *objpool__gather_some(objpool__state *state, size_t keep, size_t mos
   objpool__lock(&state->commons.lock);
   for (void *object; taken < most && state->engine->idle(state) + within > keep; taken++) {
     if (!(object = state->engine->pop(state))) break;
-    OBJPOOL__STORE(*objpool__link(object), doomed);
+    OBJPOOL__STORE(*objpool__link(object, state->blocks.apart), doomed);
     doomed = object;
   }
   objpool__unlock(&state->commons.lock);
@@ -7498,7 +7649,7 @@ static void *objpool__gather_some(objpool__state *state, size_t keep, size_t mos
 static size_t objpool__take_down_all(objpool__state *state, void *doomed, objpool__counter why) {
   size_t destroyed = 0;
   for (void *next; doomed; doomed = next, destroyed++) {
-    next = *objpool__link(doomed);
+    next = *objpool__link(doomed, state->blocks.apart);
     objpool__take_down(state, doomed, why);
   }
   return destroyed;
@@ -7513,9 +7664,9 @@ typedef struct objpool__expiry {
 } objpool__expiry;
 
 static void objpool__append_link(void ***end, void *object) {
-  OBJPOOL__STORE(*objpool__link(object), NULL);
+  OBJPOOL__STORE(*objpool__link(object, 0), NULL); /* of a timed pool: no tags apart */
   OBJPOOL__STORE(**end, object);
-  *end = objpool__link(object);
+  *end = objpool__link(object, 0);
 }
 
 static bool objpool__is_over(const objpool__state *state, const objpool__stamps *stamps, uint64_t now_ns) {
@@ -7531,13 +7682,13 @@ static void objpool__gather_expired(objpool__state *state, objpool__expiry *expi
   OBJPOOL__STORE(state->lifetimes.due_ns, objpool__due_at_first(state, now_ns));
   OBJPOOL__STORE(state->lifetimes.late, false); /* relaxed: read for a hint */
   void *all = objpool__sort_by_age(state, objpool__gather_all(state, &idle));
-  for (void *object = all; object; object = *objpool__link(object))
+  for (void *object = all; object; object = *objpool__link(object, 0))
     idle -= objpool__is_over(state, objpool__stamps_of(state, object), now_ns);
   for (void *object = all, *next; object; object = next) {
     const objpool__stamps *stamps = objpool__stamps_of(state, object);
     bool over = objpool__is_over(state, stamps, now_ns), late = !over && now_ns > objpool__due_of(state, stamps);
     bool spared = late && idle <= expiry->least;
-    next = *objpool__link(object);
+    next = *objpool__link(object, 0);
     if ((over || late) && !spared && expiry->most > 0) {
       expiry->most--;
       expiry->late += late;
@@ -7687,8 +7838,8 @@ static size_t objpool__reserve_bytes(const objpool__blocks *blocks, const objpoo
   objpool__need(&bytes, objpool__state_plan(type, !rounds, rounds == 1 && objects <= OBJPOOL__WORD_BITS, &word, &times),
                 OBJPOOL_CACHE_LINE);
   objpool__need(&bytes, sizeof(objpool__kept) + sizeof(objpool__demand), OBJPOOL__NATURAL);
-  if (!objpool__multiply(objects, blocks->stride, &cells) || cells > PTRDIFF_MAX - blocks->offset) return SIZE_MAX;
-  objpool__need(&bytes, cells + blocks->offset, blocks->alignment);
+  if (!objpool__block_bytes(blocks, objects, &cells) || cells > PTRDIFF_MAX) return SIZE_MAX;
+  objpool__need(&bytes, cells, blocks->alignment);
   objpool__need(&bytes, OBJPOOL__FIRST_BLOCKS * sizeof(objpool__block *), OBJPOOL__NATURAL);
   if (type->handles) objpool__need_places(&bytes, blocks, objects);
   if (!rounds) {
@@ -7950,25 +8101,10 @@ static bool objpool__plan(const objpool_type *type, objpool_config *config, objp
     config->allocator.allocate = objpool__default_allocate;
     config->allocator.deallocate = objpool__default_deallocate;
   }
-  blocks->header = objpool__words_begin(type, OBJPOOL__ALL_WORDS);
-  objpool__round_up(blocks->object_bytes + blocks->header, alignment, &blocks->stride); /* no overflow: see above */
-  objpool__round_up(sizeof(objpool__block) + blocks->header, alignment, &blocks->offset);
-  blocks->alignment = alignment;
-  if (blocks->alignment < OBJPOOL__NATURAL) blocks->alignment = OBJPOOL__NATURAL;
   blocks->growth_factor = config->growth_factor;
-  blocks->range_bits = type->handles ? objpool__range_bits(type->size) : 0;
-  bool alone = type->local || !OBJPOOL__THREADED;
-  blocks->next_cells = objpool__first_cells(blocks, alone);
-  blocks->least_cells = (uint8_t)(alone ? objpool__first_cells(blocks, false) : 1); /* 64 at most */
+  blocks->range_bits = (uint8_t)(type->handles ? objpool__range_bits(type->size) : 0);
+  objpool__lay_out(blocks, type, 0);
   return true;
-}
-
-/* Cells that have so many bytes more behind their object; no overflow: see objpool__plan. */
-static void objpool__widen_cells(objpool__blocks *blocks, size_t alignment, size_t more) {
-  size_t least = sizeof(uint64_t);
-  objpool__round_up(blocks->object_bytes + more + blocks->header, alignment > least ? alignment : least,
-                    &blocks->stride);
-  blocks->next_cells = objpool__first_cells(blocks, false);
 }
 
 /* Its own name, as the caller's may go. */
@@ -7982,7 +8118,7 @@ static bool objpool__copy_name(objpool__state *state, const char *name) {
 }
 
 /* What its options mean for the paths of an object, and what it is called by, if it is a class of a set. */
-static void objpool__learn(objpool__state *state) {
+static void objpool__learn(objpool__state *state, bool bounded) {
   const objpool_type *type = &state->as.type;
   if (state->as.bytes && state->as.called) {
     objpool__name_class(state->called, sizeof state->called, state->as.called, type->size);
@@ -7991,6 +8127,7 @@ static void objpool__learn(objpool__state *state) {
   state->looks = type->timed || (type->validate && (type->validate_on & OBJPOOL_ON_ACQUIRE));
   state->restores = state->describe ? state->as.restore != NULL
                                     : type->reset || (type->validate && (type->validate_on & OBJPOOL_ON_RELEASE));
+  state->plain_tags = !bounded && !type->handles && !state->blocks.apart;
   state->plain = !(state->looks || state->restores || state->as.on_event || type->wipe || type->handles);
 }
 
@@ -8026,7 +8163,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   bool bounded = !alone && !rounds && config.max_objects && config.max_objects <= OBJPOOL__WORD_BITS &&
                  !as->type.handles && !as->type.timed;
   const objpool__engine *engine = objpool__choose_engine(alone, rounds, bounded);
-  if (engine->node_bytes) objpool__widen_cells(&blocks, as->type.alignment, engine->node_bytes);
+  if (engine->node_bytes) objpool__lay_out(&blocks, &as->type, engine->node_bytes);
   size_t word, times, bytes = objpool__state_plan(&as->type, alone, bounded, &word, &times);
   objpool__state *state = (objpool__state *)objpool__allocate(config.allocator, bytes, OBJPOOL_CACHE_LINE, NULL);
   if (!state) return NULL;
@@ -8036,10 +8173,10 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->home = &objpool__process;
   state->engine = engine;
   state->alone = alone;
-  objpool__learn(state);
   state->bytes = bytes;
   objpool__settle_config(&state->config, &config);
   state->blocks = blocks;
+  objpool__learn(state, bounded);
   state->memory.allocator = config.allocator;
   state->memory.bytes = bytes;
   state->limits.max_idle = config.max_idle;
@@ -8075,7 +8212,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
    a plain shared one. */
 #define OBJPOOL__ALONE_KEY ((uintptr_t)(intptr_t)INT32_MIN)
 static void objpool__make_plain(objpool *pool, const objpool__state *state) {
-  bool hooked = !state->plain || state->as.type.tracked;
+  bool hooked = !state->plain || state->as.type.tracked || state->blocks.apart;
   pool->plain_key = hooked || (state->alone && !OBJPOOL__CHECKED)
                         ? 0
                         : pool->key ^ (uintptr_t)&objpool__process ^ (state->alone ? OBJPOOL__ALONE_KEY : 0);
@@ -8174,16 +8311,24 @@ static void objpool__attach_if_free(objpool__state *state) { (void)objpool__cach
 /* ---- room: misuse >>misuse
    Says what is wrong with an object that is not this pool's, or not in use; no lock is held when it does. */
 
-/* Of an address that may be no object. */
-static uintptr_t objpool__word_before(const void *address) { return OBJPOOL__LOAD(*((const uintptr_t *)address - 1)); }
-
 /* What an address within one of the pool's blocks is. */
 static const char *objpool__mistake_within(const objpool__state *state, const objpool__block *block,
                                            const char *object) {
-  if (object < block->first) return "is not an object of this pool";
-  if ((size_t)(object - block->first) % state->blocks.stride) return "points into the middle of an object";
-  if (objpool__tag_says(state, object, objpool__word_before(object)) == 1) return "released twice: it is idle already";
+  size_t offset = objpool__cell_offset(&state->blocks, block, object);
+  if (offset == state->blocks.stride) return "is not an object of this pool";
+  if (offset) return "points into the middle of an object";
+  if (objpool__tag_says(state, object, objpool__word_of(state, object)) == 1)
+    return "released twice: it is idle already";
   return "is not in use: it was released, destroyed or extracted before, or overwritten in front";
+}
+
+/* Whether an address may be looked at as an object of that pool: with tags apart its word may lie in memory that is not the pool's. */
+static bool objpool__may_hold(objpool__state *state, const void *object) {
+  if (!state->blocks.apart) return true;
+  objpool__lock(&state->memory.lock);
+  bool holds = objpool__block_of(&state->blocks, object) != NULL;
+  objpool__unlock(&state->memory.lock);
+  return holds;
 }
 
 /* Whether it is in use in another pool. */
@@ -8191,7 +8336,8 @@ static bool objpool__is_of_another(const objpool__state *state, const void *obje
   bool found = false;
   objpool__lock(&objpool__process.lock);
   for (objpool__state *other = objpool__process.states; other; other = other->next)
-    found |= other != state && objpool__tag_says(other, object, objpool__word_before(object)) == 0;
+    found |= other != state && objpool__may_hold(other, object) &&
+             objpool__tag_says(other, object, objpool__word_of(other, object)) == 0;
   objpool__unlock(&objpool__process.lock);
   return found;
 }
@@ -8219,7 +8365,8 @@ static void objpool__reject(objpool *pool, objpool__describe *describe, const vo
 /* For the inline check, which finds no object of some engines' pools. */
 OBJPOOL_API bool objpool__handle_checked(const objpool *pool, objpool__describe *describe, const void *object) {
   const objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  if (state && state->home == &objpool__process && objpool__word_before(object) == objpool__tag_of(state->key, object))
+  if (state && state->home == &objpool__process &&
+      objpool__word_of(state, object) == objpool__tag_of(state->key, object))
     return true;
   objpool__reject((objpool *)(uintptr_t)pool, describe, object);
   return false;
@@ -8228,8 +8375,8 @@ OBJPOOL_API bool objpool__handle_checked(const objpool *pool, objpool__describe 
 /* After a panic that returned: the release did not happen. */
 static void objpool__undo_release(objpool__describe *describe, void *object) {
   objpool__description as;
-  objpool__flip(object);
   describe(&as); /* a call without the type has found the state just before, and does not come here */
+  objpool__flip(objpool__tag(object, objpool__apart(&as.type)));
   if (as.type.handles) objpool__use_undone(object);
   OBJPOOL__SHOW(object, as.type.size);
 }
@@ -8566,7 +8713,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_late(objpool *pool, 
   objpool__catch_up_quietly(state);
   if (moved) return objpool__acquire_rest(pool, state->describe, how, timeout_ns);
   void *object = OBJPOOL__LOAD(state->word->objects[place]);
-  objpool__bounded_out(state, slot, object, place);
+  objpool__bounded_out(state, slot, object, place, state->blocks.apart);
   if (OBJPOOL__COUNTED) objpool__bounded_peak(state, OBJPOOL__LOAD(state->word->idle));
   return object;
 }
@@ -8581,7 +8728,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_at_peak(objpool__sta
 /* A plain acquire of a bounded pool: out of the open slot of its owner, or out of the word. Then it is two locked instructions
    a pair with its release. All else is for others, as last calls: so neither needs a frame on the stack. */
 OBJPOOL__INLINE void *objpool__acquire_bounded(objpool__state *state, objpool *pool, objpool__how how,
-                                               int64_t timeout_ns) {
+                                               int64_t timeout_ns, uint32_t apart) {
   objpool__word *word = state->word;
   objpool__slot *slot = objpool__counting_slot(state);
   objpool__cache *cache = (objpool__cache *)(void *)slot;
@@ -8604,17 +8751,25 @@ OBJPOOL__INLINE void *objpool__acquire_bounded(objpool__state *state, objpool *p
   }
   void *object = OBJPOOL__LOAD(word->objects[place]);
   if (!object) __builtin_unreachable(); /* the caller need not ask again */
-  objpool__bounded_out(state, slot, object, place);
+  objpool__bounded_out(state, slot, object, place, apart);
   if (OBJPOOL__COUNTED && OBJPOOL__UNLIKELY(OBJPOOL__LOAD(word->fewest) & ~left))
     return objpool__acquire_at_peak(state, object, left);
   return object;
+}
+
+/* With tags apart: a function of its own, so that the other is as short as it was. */
+static __attribute__((__noinline__)) void *objpool__acquire_apart(objpool__state *state, objpool *pool,
+                                                                  objpool__how how, int64_t timeout_ns) {
+  return objpool__acquire_bounded(state, pool, how, timeout_ns, state->blocks.apart);
 }
 
 OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
                                         int64_t timeout_ns) {
   objpool__state *state = objpool__known(pool, describe);
   if (OBJPOOL__UNLIKELY(!state)) return objpool__acquire_rest(pool, describe, how, timeout_ns);
-  if (state->word) return objpool__acquire_bounded(state, pool, how, timeout_ns);
+  if (state->word)
+    return OBJPOOL__LIKELY(!state->blocks.apart) ? objpool__acquire_bounded(state, pool, how, timeout_ns, 0)
+                                                 : objpool__acquire_apart(state, pool, how, timeout_ns);
   bool empty = state->slots.open_at_all ? OBJPOOL__LOAD(state->limits.dry) & 1
                                         : !objpool__number(OBJPOOL__LOAD(state->depot.full)); /* hints */
   return empty ? objpool__acquire_none(pool, describe, how, timeout_ns)
@@ -8627,7 +8782,7 @@ static void *objpool__acquire_another(objpool *pool, objpool__describe *describe
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) { /* after a panic that returned: it goes back */
     state = pool->state;
-    objpool__flip(invalid);
+    objpool__flip(objpool__tag_in(state, invalid));
     if (state->as.type.handles) objpool__use_undone(invalid);
     OBJPOOL__HIDE(invalid, state->as.type.size);
     objpool__give(pool, invalid, state->as.type.local, state->describe);
@@ -8787,11 +8942,14 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
 /* Marks an object of this pool that is in use as idle, decided by one atomic instruction (relaxed: it publishes nothing):
    of two threads that give it back at the same moment one wins. */
 OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
+  if (OBJPOOL__LIKELY(state->plain_tags && !state->alone))
+    return objpool__take_back_once(state->key, object, objpool__tag(object, 0));
   bool used_up; /* whoever goes on sees it by the generation */
   if (state->as.type.handles) return objpool__use_ends(state->key, object, state->alone, &used_up);
+  uintptr_t *tag = objpool__tag_in(state, object);
   if (OBJPOOL__CHECKED && state->word)
-    return objpool__tag_says(state, object, OBJPOOL__LOAD(*objpool__tag(object))) == 0 && objpool__mark_once(object);
-  return state->alone ? objpool__take_back(state->pool, object) : objpool__take_back_once(state->key, object);
+    return objpool__tag_says(state, object, OBJPOOL__LOAD(*tag)) == 0 && objpool__mark_once(tag);
+  return state->alone ? objpool__take_back(state->pool, object, tag) : objpool__take_back_once(state->key, object, tag);
 }
 
 /* The object is the caller's alone, to be destroyed or moved out; false: it was not in use here. */
@@ -8903,18 +9061,20 @@ static __attribute__((__noinline__)) void objpool__release_again(objpool__state 
 }
 
 /* A plain release in a bounded pool, as objpool__acquire_bounded. */
-OBJPOOL__INLINE void objpool__release_bounded(objpool__state *state, objpool *pool, void *object) {
+OBJPOOL__INLINE void objpool__release_bounded(objpool__state *state, objpool *pool, void *object, uint32_t apart) {
   objpool__word *word = state->word;
   objpool__slot *slot = objpool__counting_slot(state);
   objpool__cache *cache = (objpool__cache *)(void *)slot;
-  uintptr_t tag = OBJPOOL__LOAD(*objpool__tag(object)), twice = tag ^ objpool__tag_of(state->key, object);
+  uintptr_t *tag = objpool__tag(object, apart), was = OBJPOOL__LOAD(*tag),
+            twice = was ^ objpool__tag_of(state->key, object);
   unsigned place = (unsigned)(twice / 2);
-  if (OBJPOOL__UNLIKELY(twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1)))) { /* not in use here, or without a place */
+  if (OBJPOOL__UNLIKELY(twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1)) ||
+                        objpool__is_within(object, apart))) { /* not in use here, or without a place */
     objpool__release_claiming(pool, state->describe, object);
     return;
   }
   if (OBJPOOL__UNLIKELY(objpool__is_lone(cache))) { /* as above */
-    objpool__bounded_back(state, slot, object, tag);
+    objpool__bounded_back(state, slot, object, tag, was);
     uint64_t bits = OBJPOOL__LOAD(cache->bits) | (uint64_t)1 << place; /* the owner's own */
     if (OBJPOOL__UNLIKELY(!objpool__lone_keeps(cache, bits)))
       objpool__release_late(state, object, place);
@@ -8927,7 +9087,7 @@ OBJPOOL__INLINE void objpool__release_bounded(objpool__state *state, objpool *po
     objpool__release_claiming(pool, state->describe, object);
     return;
   }
-  objpool__bounded_back(state, slot, object, tag);
+  objpool__bounded_back(state, slot, object, tag, was);
   uint64_t bit = (uint64_t)1 << place;
   /* release: publishes the object; seq_cst: before the look for waiters */
   if (OBJPOOL__UNLIKELY(__atomic_fetch_or(&word->idle, bit, __ATOMIC_SEQ_CST) & bit)) {
@@ -8941,12 +9101,19 @@ OBJPOOL__INLINE void objpool__release_bounded(objpool__state *state, objpool *po
     objpool__release_ends(state, resizes);
 }
 
+/* As objpool__acquire_apart. */
+static __attribute__((__noinline__)) void objpool__release_apart(objpool__state *state, objpool *pool, void *object) {
+  objpool__release_bounded(state, pool, object, state->blocks.apart);
+}
+
 OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object) {
   objpool__state *state = objpool__known(pool, describe);
-  if (OBJPOOL__LIKELY(state && state->word))
-    objpool__release_bounded(state, pool, object);
-  else
+  if (OBJPOOL__UNLIKELY(!state || !state->word))
     objpool__release_claiming(pool, describe, object);
+  else if (OBJPOOL__LIKELY(!state->blocks.apart))
+    objpool__release_bounded(state, pool, object, 0);
+  else
+    objpool__release_apart(state, pool, object);
 }
 
 /* ---- room: async >>async
@@ -9205,7 +9372,7 @@ static objpool__walk objpool__walk_cells(objpool__state *state) {
   objpool__lock(&state->memory.lock);
   state->blocks.walks++;
   walk.last = state->blocks.newest;
-  walk.ranges = state->placing.given;
+  walk.count = state->placing.given;
   objpool__unlock(&state->memory.lock);
   walk.pool = state->pool;
   walk.stretch.step = state->blocks.stride;
@@ -9227,16 +9394,23 @@ OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
   return walk;
 }
 
-/* To the cells that the next block has used so far; no block is gone while the walk lasts. */
+/* To the next cells that lie side by side, of those that a block had used when the walk came to it; no block is gone while
+   the walk lasts. */
 static bool objpool__walk_blocks(objpool__state *state, objpool__walk *walk) {
+  const objpool__blocks *blocks = &state->blocks;
   objpool__lock(&state->memory.lock);
   const objpool__block *block = (const objpool__block *)walk->block;
-  bool more = walk->last && block != walk->last;
+  bool within = block && walk->next < walk->count, more = within || (walk->last && block != walk->last);
+  if (more && !within) {
+    walk->block = block = block ? block->later : blocks->oldest;
+    walk->next = 0;
+    walk->count = objpool__block_begun(block);
+  }
   if (more) {
-    block = block ? block->later : state->blocks.oldest;
-    walk->block = block;
-    walk->stretch.at = block->first;
-    walk->stretch.end = objpool__block_fresh(&state->blocks, block);
+    size_t cells = objpool__cells_beside(blocks, walk->next, walk->count - walk->next);
+    walk->stretch.at = objpool__cell_at(blocks, block, walk->next);
+    walk->stretch.end = walk->stretch.at + cells * blocks->stride;
+    walk->next += cells;
   }
   objpool__unlock(&state->memory.lock);
   return more;
@@ -9245,22 +9419,22 @@ static bool objpool__walk_blocks(objpool__state *state, objpool__walk *walk) {
 /* To the generations of the next ranges whose cells are in a row, and those, too. acquire: pairs with objpool__range_begins,
    of which the words before the cells are seen then. */
 static bool objpool__walk_ranges(const objpool__state *state, objpool__walk *walk) {
-  if (walk->range >= walk->ranges) return false;
+  if (walk->next >= walk->count) return false;
   const objpool__range *range =
       __atomic_load_n(&walk->pool->places, __ATOMIC_ACQUIRE)->range; /* as in objpool__look_up */
-  size_t first = walk->range, end, bits = state->blocks.range_bits;
+  size_t first = walk->next, end, bits = state->blocks.range_bits;
   uintptr_t cells = OBJPOOL__NO_CELLS;
-  for (; first < walk->ranges; first++)
+  for (; first < walk->count; first++)
     if ((cells = __atomic_load_n(&range[first].cells, __ATOMIC_ACQUIRE)) != OBJPOOL__NO_CELLS) break;
-  if (first == walk->ranges) return false;
-  for (end = first + 1; end < walk->ranges; end++)
+  if (first == walk->count) return false;
+  for (end = first + 1; end < walk->count; end++)
     if (__atomic_load_n(&range[end].cells, __ATOMIC_ACQUIRE) != cells ||
         range[end].generations != range[first].generations)
       break;
   walk->stretch.cell = cells + (first << bits) * state->blocks.stride;
   walk->stretch.at = (char *)(range[first].generations + (first << bits) * sizeof(uint32_t));
   walk->stretch.end = walk->stretch.at + ((end - first) << bits) * sizeof(uint32_t);
-  walk->range = end;
+  walk->next = end;
   return true;
 }
 
@@ -9280,10 +9454,11 @@ OBJPOOL_API void objpool__walk_end(objpool__walk *walk) {
 }
 
 /* The next objects in use; how many, at most `most`, 0: there are no more. */
-OBJPOOL__INLINE size_t objpool__walk_some(objpool__walk *walk, bool handles, void **objects, size_t most) {
+OBJPOOL__INLINE size_t objpool__walk_some(objpool__walk *walk, bool handles, uint32_t apart, void **objects,
+                                          size_t most) {
   size_t count = 0;
   objpool__stretch stretch = walk->stretch;
-  while (count < most && (objects[count] = objpool__walk_next(walk, &stretch, handles, false)) != NULL) count++;
+  while (count < most && (objects[count] = objpool__walk_next(walk, &stretch, handles, false, apart)) != NULL) count++;
   walk->stretch = stretch;
   return count;
 }
@@ -9292,7 +9467,7 @@ enum { OBJPOOL__AT_ONCE = 64 };
 
 /* Objects of a pool without hooks, many at once under the lock: they become idle as those that a trim puts back. Those that
    there is no room for are returned, linked. */
-OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__walk *walk, bool handles,
+OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__walk *walk, bool handles, uint32_t apart,
                                              size_t *released) {
   void *excess = NULL, *objects[OBJPOOL__AT_ONCE];
   uintptr_t key = state->key;
@@ -9300,22 +9475,23 @@ OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__wal
   bool holds = OBJPOOL__LOAD(state->limits.bounded) || state->word;
   if (holds) objpool__hold(state);
   objpool__lock(&state->commons.lock);
-  for (size_t count; (count = objpool__walk_some(walk, handles, objects, OBJPOOL__AT_ONCE)) > 0; *released += count) {
+  for (size_t count; (count = objpool__walk_some(walk, handles, apart, objects, OBJPOOL__AT_ONCE)) > 0;
+       *released += count) {
     size_t idle = 0;
     for (size_t i = 0; i < count; i++) {
       void *object = objects[i];
-      OBJPOOL__STORE(*objpool__tag(object), objpool__tag_of(key, object) - 1); /* as objpool__tag_idle */
+      OBJPOOL__STORE(*objpool__tag(object, apart), objpool__tag_of(key, object) - 1); /* as objpool__tag_idle */
       OBJPOOL__HIDE(object, state->as.type.size);
       objects[idle] = object;
       if (handles && objpool__increment_use(objpool__generation_of(object))) {
-        OBJPOOL__STORE(*objpool__link(object), excess);
+        OBJPOOL__STORE(*objpool__link(object, apart), excess);
         excess = object;
       } else {
         idle++;
       }
     }
     for (size_t kept = state->engine->push_some(state, objects, idle); kept < idle; kept++) {
-      OBJPOOL__STORE(*objpool__link(objects[kept]), excess);
+      OBJPOOL__STORE(*objpool__link(objects[kept], apart), excess);
       excess = objects[kept];
     }
   }
@@ -9333,19 +9509,21 @@ static bool objpool__releases_plainly(const objpool__state *state) {
 
 static size_t objpool__release_walked(objpool__state *state, objpool__walk *walk) {
   size_t count = 0;
+  uint32_t apart = state->blocks.apart;
   if (objpool__releases_plainly(state)) {
-    void *excess = state->as.type.handles ? objpool__release_plain(state, walk, true, &count)
-                                          : objpool__release_plain(state, walk, false, &count);
+    void *excess = state->as.type.handles ? objpool__release_plain(state, walk, true, 0, &count)
+                   : apart                ? objpool__release_plain(state, walk, false, apart, &count)
+                                          : objpool__release_plain(state, walk, false, 0, &count);
     if (count) state->engine->returned(state, OBJPOOL__RELEASES, count);
     for (void *next; excess; excess = next) {
-      next = *objpool__link(excess);
+      next = *objpool__link(excess, apart);
       objpool__overflow(state, excess);
     }
     state->engine->settle(state);
     objpool__watch_mine(state);
     return count;
   }
-  for (void *object = NULL; objpool__walk_some(walk, state->as.type.handles, &object, 1) > 0; count++) {
+  for (void *object = NULL; objpool__walk_some(walk, state->as.type.handles, apart, &object, 1) > 0; count++) {
     if (state->as.type.tracked) objpool__use_over(state, object);
     if (objpool__claim_tag(state, object)) objpool__release_claimed(state, state->describe, object);
   }
@@ -9829,7 +10007,7 @@ OBJPOOL_API size_t objpool_abandon(objpool *pool) {
   objpool__attach_if_free(state);
   size_t abandoned = 0;
   for (void *object = objpool__gather_held(state, 0), *next; object; object = next, abandoned++) {
-    next = *objpool__link(object);
+    next = *objpool__link(object, state->blocks.apart);
     OBJPOOL__SHOW(object, state->as.type.size);
     objpool__add(state, OBJPOOL__ACQUIRES, 1);
     objpool__add(state, OBJPOOL__EXTRACTED, 1);
@@ -9901,7 +10079,7 @@ static bool objpool__reserve_for(const objpool_type *type, objpool_config *confi
   bool alone = type->local || !OBJPOOL__THREADED;
   size_t rounds = objpool__choose_rounds(&planned, blocks.stride);
   const objpool__engine *engine = objpool__choose_engine(alone, alone ? 0 : rounds, false);
-  if (engine->node_bytes) objpool__widen_cells(&blocks, type->alignment, engine->node_bytes);
+  if (engine->node_bytes) objpool__lay_out(&blocks, type, engine->node_bytes);
   size_t bytes = objpool__reserve_bytes(&blocks, type, alone ? 0 : rounds ? rounds : 1, config->reserve, 1);
   config->allocator = planned.allocator;
   if (config->name) objpool__need(&bytes, strlen(config->name) + 1, 1);
@@ -9992,7 +10170,7 @@ OBJPOOL_API size_t objpool_memory_for(const objpool_type *type, size_t objects, 
   } else {
     /* what magazines take in all is largest where they are smallest, or largest */
     size_t with_largest = objpool__reserve_bytes(&blocks, type, most_rounds, objects, threads);
-    objpool__widen_cells(&blocks, type->alignment, objpool__choose_engine(false, 0, false)->node_bytes);
+    objpool__lay_out(&blocks, type, objpool__choose_engine(false, 0, false)->node_bytes);
     most = objpool__reserve_bytes(&blocks, type, 1, objects, threads);
     if (most < with_largest) most = with_largest;
   }
@@ -10078,7 +10256,7 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
   if (state->word) objpool__lone_ends(state);
   state->as = as;
   state->describe = describe;
-  objpool__learn(state);
+  objpool__learn(state, state->word != NULL);
   objpool__make_plain(pool, state);
   if (state->word) objpool__word_learn(state);
   return true;
@@ -10188,31 +10366,46 @@ OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns) {
    The operations without the type: for managers and bindings. One word of the pool tells whether its objects need no look but
    the inline ones: then a call takes seven instructions more than by its type. */
 
-static __attribute__((__noinline__)) void *objpool__acquire_untyped(objpool *pool, objpool__how how, int64_t timeout_ns,
-                                                                    const void *site) {
+/* Acquire from a plain pool's slot. */
+OBJPOOL__INLINE void *objpool__acquire_plain(objpool *pool, objpool__slot *slot, bool local, uint32_t apart,
+                                             objpool__how how, int64_t timeout_ns) {
+  void *object = objpool__take_from(slot, local, apart);
+  if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, NULL, how, timeout_ns);
+  OBJPOOL__SHOW(object, pool->state->as.type.size);
+  return object;
+}
+
+/* The state of a pool of this copy that is plain but for its tags, which lie apart; or NULL. */
+OBJPOOL__INLINE const objpool__state *objpool__plain_apart(const objpool *pool) {
+  const objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  return state && state->home == &objpool__process && state->plain && state->blocks.apart ? state : NULL;
+}
+
+static __attribute__((__noinline__)) void *objpool__acquire_hooked(objpool *pool, objpool__how how, int64_t timeout_ns,
+                                                                   const void *site) {
   objpool__state *state = objpool__state_of(pool, NULL);
   void *object = state ? objpool__acquire_by(pool, &state->as, state->describe, how, timeout_ns) : NULL;
   if (object && state->as.type.tracked) objpool__hold_begins(pool, object, site);
   return object;
 }
 
-/* Acquire from a plain pool's slot. */
-OBJPOOL__INLINE void *objpool__acquire_plain(objpool *pool, objpool__slot *slot, bool local, objpool__how how,
-                                             int64_t timeout_ns) {
-  void *object = objpool__take_from(slot, local);
-  if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, NULL, how, timeout_ns);
-  OBJPOOL__SHOW(object, pool->state->as.type.size);
-  return object;
+static __attribute__((__noinline__)) void *objpool__acquire_untyped(objpool *pool, objpool__how how, int64_t timeout_ns,
+                                                                    const void *site) {
+  const objpool__state *plain = objpool__plain_apart(pool);
+  if (!plain) return objpool__acquire_hooked(pool, how, timeout_ns, site);
+  if (plain->alone) return objpool__acquire_plain(pool, &pool->own, true, plain->blocks.apart, how, timeout_ns);
+  objpool__slot *slot = *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW);
+  return objpool__acquire_plain(pool, slot, false, plain->blocks.apart, how, timeout_ns);
 }
 
 /* False: it is no plain pool, or not in use yet. */
 OBJPOOL__INLINE bool objpool__acquire_any(objpool *pool, objpool__how how, int64_t timeout_ns, void **object) {
   OBJPOOL__BRANCH(pool->kind, OBJPOOL__PLAIN_SHARED, alone, other); /* pairs with objpool__make_plain */
-  *object =
-      objpool__acquire_plain(pool, *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW), false, how, timeout_ns);
+  *object = objpool__acquire_plain(pool, *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW), false, 0, how,
+                                   timeout_ns);
   return true;
 alone:
-  *object = objpool__acquire_plain(pool, &pool->own, true, how, timeout_ns);
+  *object = objpool__acquire_plain(pool, &pool->own, true, 0, how, timeout_ns);
   return true;
 other:
   return false;
@@ -10236,7 +10429,7 @@ OBJPOOL_API void *objpool_acquire_for(objpool *pool, int64_t timeout_ns) {
   return objpool__acquire_untyped(pool, OBJPOOL__WAIT, timeout_ns, OBJPOOL__CALLER);
 }
 
-static __attribute__((__noinline__)) void objpool__release_untyped(objpool *pool, void *object) {
+static __attribute__((__noinline__)) void objpool__release_hooked(objpool *pool, void *object) {
   int saved = errno;
   objpool__state *state = objpool__state_of(pool, NULL);
   if (!state) {
@@ -10253,17 +10446,32 @@ static __attribute__((__noinline__)) void objpool__release_untyped(objpool *pool
   objpool__set_error(saved);
 }
 
+static __attribute__((__noinline__)) void objpool__release_untyped(objpool *pool, void *object) {
+  const objpool__state *plain = objpool__plain_apart(pool);
+  if (!plain || !objpool__take_back(pool, object, objpool__tag_in(plain, object))) {
+    objpool__release_hooked(pool, object);
+    return;
+  }
+  OBJPOOL__HIDE(object, plain->as.type.size);
+  if (plain->alone)
+    objpool__give(pool, object, true, NULL);
+  else
+    objpool__give(pool, object, false, NULL);
+}
+
 /* Marks a plain pool's object in use as idle, if the pool is this copy's. Nothing was done where neither stands. */
 OBJPOOL__INLINE objpool__plainness objpool__take_back_plain(objpool *pool, void *object) {
   uintptr_t key = objpool__tag_of(pool->plain_key ^ (uintptr_t)&objpool__process, object);
   if (!OBJPOOL__CHECKED)
     return OBJPOOL__LIKELY(pool->plain_key != 0) ? OBJPOOL__PLAIN_SHARED : (objpool__plainness)pool->kind;
-  if (OBJPOOL__LIKELY(!objpool__mix(&key, objpool__tag(object)))) {
-    objpool__flip(object);
+  /* a pool with tags apart is none, and before its objects lie the bytes of others: a look at those does no harm, if nobody sees it */
+  if (OBJPOOL__WATCHED && !pool->plain_key) return OBJPOOL__NOT_PLAIN;
+  if (OBJPOOL__LIKELY(!objpool__mix(&key, objpool__tag(object, 0)))) {
+    objpool__flip(objpool__tag(object, 0));
     return OBJPOOL__PLAIN_SHARED;
   }
   if (OBJPOOL__UNLIKELY(key != OBJPOOL__ALONE_KEY)) return OBJPOOL__NOT_PLAIN;
-  objpool__flip(object);
+  objpool__flip(objpool__tag(object, 0));
   return OBJPOOL__PLAIN_ALONE;
 }
 
@@ -10619,7 +10827,7 @@ OBJPOOL_API void *objpool__large_acquire(objpool__sizes *sizes, objpool *first, 
 /* Whether a class's pool has handed out such an object. */
 OBJPOOL_API bool objpool__buffer_held(const objpool *pool, void *bytes) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  return state && objpool__tag_says(state, bytes, OBJPOOL__LOAD(*objpool__tag(bytes))) == 0;
+  return state && objpool__tag_says(state, bytes, objpool__word_of(state, bytes)) == 0;
 }
 
 /* Whether a release of one would be right. */
@@ -11805,7 +12013,8 @@ OBJPOOL__OURS_ENDS
           destroyed by its alert handlers. Results of init, resize, attach and guard_acquire that are not used are warned
           of. New: objpool_times, objpool_quantile, OBJPOOL_ALERT_WAIT, close, drain, abandon, opt.timed, refresh,
           opt.tracked, objpool_each_held, ignore_pressure, objpool_config_error, OBJPOOL_MS, OBJPOOL_SECONDS, OBJPOOL_TLS_MODEL,
-          hooks that throw, pools in C++20 modules.
+          hooks that throw, pools in C++20 modules. Types of 32 to 1024 bytes with a large alignment take little more than their
+          bytes; their blocks are aligned to 512 to 4096.
           A hook of another type is an error in C, too. init on a pool in use panics, as calls on a copied pool do; in C++ a
           pool is not copied, a scoped guard is no plain one but by its address, take or move, and from C++17 on a T
           without T() needs opt.create.

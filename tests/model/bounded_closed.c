@@ -42,7 +42,7 @@ static void *gathers(void *argument) {
   objpool__gather_begin(state);
   void *all = objpool__gather_all(state, &count);
   for (void *next; all; all = next) {
-    next = *objpool__link(all);
+    next = *objpool__link(all, 0);
     bool pushed = objpool__push_back(state, all);
     assert(pushed);
   }

@@ -162,12 +162,12 @@ static inline void *made(void) {
 
 /* objpool_acquire, _try_acquire and _release without the type, as the typed ones: the fast path first. */
 static inline void *acquire(objpool__how how) {
-  void *object = objpool__take(&pool, false);
+  void *object = objpool__take(&pool, false, 0);
   return object ? object : objpool__acquire_slow(&pool, NULL, how, 0);
 }
 
 static inline void release(void *object) {
-  if (objpool__take_back(&pool, object)) objpool__give(&pool, object, false, NULL);
+  if (objpool__take_back(&pool, object, objpool__tag(object, 0))) objpool__give(&pool, object, false, NULL);
   else objpool__release_checked(&pool, NULL, object);
 }
 

@@ -120,9 +120,9 @@ static void *walks(void *argument) {
   (void)argument;
   objpool__walk walk = {0};
   walk.pool = &pool;
-  walk.ranges = 1; /* as when the loop began */
+  walk.count = 1; /* as when the loop began */
   walk.stretch.step = state->blocks.stride;
-  void *found = objpool__walk_on(&walk) ? objpool__stretch_next(&walk.stretch, true, false) : NULL;
+  void *found = objpool__walk_on(&walk) ? objpool__stretch_next(&walk.stretch, true, false, 0) : NULL;
   assert(!found || *(uint64_t *)found == BUILT);
   return found;
 }

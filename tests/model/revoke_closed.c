@@ -28,7 +28,7 @@ static void *revoker(void *argument) { /* as an acquire of a thread without a sl
   objpool__found found = objpool__cached_find(state, &quest);
   void *object = quest.object;
   assert(found == OBJPOOL__OBJECT);
-  objpool__flip(object);
+  objpool__flip(objpool__tag(object, 0));
   ((thing *)object)->uses++;
   return object;
 }

@@ -1,6 +1,6 @@
 /* narrow: what is different where a word has 32 bits. Counts, which have 64, are carried from one half into the
    other; a wait without limit, whose time the system's old calls cannot express, has none; memory that cannot be
-   addressed is refused. */
+   addressed is refused; tags that lie apart from their objects are found. */
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
@@ -85,4 +85,35 @@ static int what_cannot_be_addressed_is_refused(void) {
   return 0; /* its objects, if it had any, go with the process */
 }
 
-int main(void) { return counts_are_carried() || waits_have_no_end() || what_cannot_be_addressed_is_refused(); }
+typedef struct line {
+  _Alignas(64) char text[64];
+} line;
+OBJPOOL_DEFINE(line_pool, line);
+
+static int tags_apart_are_found(void) {
+  enum { MANY = 300 };
+  static line_pool lines;
+  line *held[MANY];
+  size_t count = 0;
+  for (int i = 0; i < MANY; i++) {
+    REQUIRE((held[i] = line_pool_acquire(&lines)) != NULL && (uintptr_t)held[i] % 64 == 0);
+    memset(held[i], i & 0xff, sizeof *held[i]);
+  }
+  OBJPOOL_EACH(line_pool, object, &lines) REQUIRE(object == held[count++]);
+  REQUIRE(count == MANY);
+  for (int i = 0; i < MANY; i++) {
+    for (size_t at = 0; at < sizeof held[i]->text; at++) REQUIRE((held[i]->text[at] & 0xff) == (i & 0xff));
+    if (i % 2)
+      line_pool_release(&lines, held[i]);
+    else
+      objpool_release(&lines.base, held[i]);
+  }
+  REQUIRE(line_pool_stats(&lines).in_use == 0);
+  REQUIRE(line_pool_clear(&lines) == MANY);
+  line_pool_destroy(&lines);
+  return 0;
+}
+
+int main(void) {
+  return counts_are_carried() || waits_have_no_end() || tags_apart_are_found() || what_cannot_be_addressed_is_refused();
+}
