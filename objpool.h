@@ -181,7 +181,8 @@
       void conn_pool_close(conn_pool *pool);
       // Waits until nothing is in use or being created, and every destroy has returned. False with ETIMEDOUT, or EDEADLK at
       // once in a local pool with objects in use. After close and a drain that succeeded, destroy is safe as soon as no
-      // thread will call an acquire any more, or is still in a release that began before the close.
+      // thread will call an acquire any more. It waits for releases that are under way, but cannot see the last look, one
+      // instruction, of one that began before the close and found room in its thread's cache.
       bool conn_pool_drain(conn_pool *pool, int64_t timeout_ns);
       // Forgets every idle object without destroy (it counts as extracted; the memory stays the pool's), and returns how
       // many: for the child of a fork, whose parent owns what the objects stand for.
@@ -3301,7 +3302,7 @@ typedef struct objpool__quest {
   bool claimed;       /* a fast acquire lowered the top of this thread's slot */
   bool permit;        /* holds the reservation of an object that proved invalid: enough for a new one */
   bool from_own_slot; /* so that its base watches over the peak */
-  bool leaving;       /* it is counted in gate.leaving */
+  unsigned leaving;   /* how it is counted in gate.leaving, or 0: see objpool__leave_begins */
   bool ended;         /* there is no object: */
   int error;          /* what it ends with when there is none */
   objpool__counter failure;
@@ -3462,8 +3463,8 @@ typedef struct objpool__gate {
   uint32_t calm_span; /* what calm_in starts from; written under revoke_lock */
   bool destroying;    /* no slot opens from here on; written by the destroyer */
   bool ended;         /* closed, or being destroyed: acquires get nothing */
-  size_t leaving;     /* threads that close sent away, and releases since: a drain waits for them; by atomic add */
-  bool late;          /* an object came out of a slot, or a resize overtook a release: see objpool__catch_up */
+  size_t leaving; /* calls that may end the last use of an object, and whom close sent away: a drain waits for them */
+  bool late;      /* an object came out of a slot, or a resize overtook a release: see objpool__catch_up */
   objpool__mutex revoke_lock; /* one revoker at a time */
   uint64_t revoked_ns;        /* when the last one was; under its lock */
 } objpool__gate;
@@ -4855,6 +4856,21 @@ static bool objpool__room_take(objpool__limits *limits, size_t objects) {
 static void objpool__room_add(objpool__limits *limits, int64_t objects) {
   if (OBJPOOL__LOAD(limits->bounded))
     __atomic_fetch_add(&limits->room, objects, __ATOMIC_ACQ_REL); /* pairs with objpool__room_take */
+}
+
+/* Around whatever may end the last use of an object, and its looks at the pool after that: a drain of a closed pool waits for
+   both, also if they began before the close. seq_cst: it is counted before `alive` goes down, or the object can be found;
+   release, pairs with objpool__is_drained. What this returns the other is told; 0: it is not counted. A hook may fork in between: in
+   the child nobody is counted. */
+OBJPOOL__INLINE unsigned objpool__leave_begins(objpool__state *state) {
+  if (state->alone) return 0;
+  __atomic_fetch_add(&state->gate.leaving, 1, __ATOMIC_SEQ_CST);
+  return objpool__process.forks + 1;
+}
+
+OBJPOOL__INLINE void objpool__leave_ends(objpool__state *state, unsigned leaving) {
+  if (leaving == objpool__process.forks + 1)
+    __atomic_fetch_sub(&state->gate.leaving, 1, __ATOMIC_RELEASE); /* as above */
 }
 
 /* Whether an acquire and a release of a bounded pool have nothing to do but with its word: no hook, event or wiping, nobody is
@@ -6592,8 +6608,10 @@ static bool objpool__uncached_quick_give(objpool__state *state, void *object) {
   bool late = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST) != resizes;
   if (OBJPOOL__UNLIKELY(late || __atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST))) {
     int saved = errno;
+    unsigned leaving = objpool__leave_begins(state);
     if (late) objpool__note_late(&state->gate);
     objpool__serve(state);
+    objpool__leave_ends(state, leaving);
     objpool__set_error(saved);
   }
   return true;
@@ -7429,19 +7447,6 @@ static void *objpool__sort_by_age(const objpool__state *state, void *all) {
 /* ---- room: objects >>objects
    Building and taking down; hooks run here, outside every lock. */
 
-/* Around whatever may end the last use of a closed pool's objects, and its looks at the pool after that: a drain waits for both.
-   seq_cst, so that it is counted before `alive` goes down; release, pairs with objpool__is_drained. */
-OBJPOOL__INLINE bool objpool__leave_begins(objpool__state *state) {
-  if (OBJPOOL__LIKELY(!OBJPOOL__LOAD(state->limits.closed)))
-    return false; /* relaxed: whoever comes after a close sees it */
-  __atomic_fetch_add(&state->gate.leaving, 1, __ATOMIC_SEQ_CST);
-  return true;
-}
-
-OBJPOOL__INLINE void objpool__leave_ends(objpool__state *state, bool leaving) {
-  if (OBJPOOL__UNLIKELY(leaving)) __atomic_fetch_sub(&state->gate.leaving, 1, __ATOMIC_RELEASE); /* as above */
-}
-
 /* Gives back a cell with nothing built in it; used_up: its generation is. */
 static void objpool__cell_leave(objpool__state *state, void *cell, bool used_up) {
   if (state->as.type.wipe) objpool__wipe(cell, state->blocks.object_bytes);
@@ -7486,7 +7491,6 @@ static void *objpool__build(objpool__state *state, void *cell, const objpool__co
     error = ECANCELED;
   }
   if (!object) {
-    objpool__unreserve(state);
     objpool__set_error(error);
     return NULL;
   }
@@ -7747,7 +7751,9 @@ OBJPOOL__INLINE void objpool__catch_up(objpool__state *state) {
 /* The same, where errno was not saved. */
 static __attribute__((__noinline__)) void objpool__catch_up_quietly(objpool__state *state) {
   int saved = errno;
+  unsigned leaving = objpool__leave_begins(state);
   objpool__catch_up(state);
+  objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
 }
 
@@ -8462,7 +8468,8 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__quest 
   patience->began_ns = waiter.turn.closed ? 0 : waiter.turn.began_ns; /* 0: that was counted */
   patience->waited_ns = waiter.turn.waited_ns;
   if (waiter.turn.closed) {
-    quest->leaving = true;
+    objpool__leave_ends(state, quest->leaving);
+    quest->leaving = objpool__process.forks + 1; /* close has counted it */
     objpool__quest_closed(quest);
     return OBJPOOL__NOTHING;
   }
@@ -8533,12 +8540,17 @@ static void objpool__acquire_fails(objpool__state *state, const objpool__quest *
 }
 
 /* Create refused, or there was no memory. Where the pool says so, the acquire goes on as if at the cap, and tries again. */
-static void objpool__quest_refused(const objpool__state *state, objpool__quest *quest, int error) {
+static void objpool__quest_refused(objpool__state *state, objpool__quest *quest, int error) {
   objpool__patience *patience = error == ECANCELED && state->config.retry_create_ns ? quest->patience : NULL;
-  bool waits = patience && (!state->alone || patience->async) && !objpool__holds_all() &&
-               !OBJPOOL__LOAD(state->limits.closed); /* relaxed: the queue decides */
+  bool waits = patience && (!state->alone || patience->async) && !objpool__holds_all();
   uint64_t now = waits ? objpool__now_ns() : 0;
   quest->cell = NULL;
+  if (!quest->leaving) quest->leaving = objpool__leave_begins(state);
+  objpool__unreserve(state);
+  if (OBJPOOL__LOAD(state->limits.closed)) { /* relaxed: as for what create built */
+    objpool__quest_closed(quest);
+    return;
+  }
   if (!waits || now >= quest->deadline) {
     objpool__quest_ends(quest, error, OBJPOOL__FAILURES);
     return;
@@ -8554,7 +8566,7 @@ OBJPOOL__INLINE void *objpool__acquire_found(objpool__state *state, objpool__que
   if (found == OBJPOOL__PERMIT) {
     void *object = objpool__build(state, quest->cell, quest->construction);
     if (object && OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->limits.closed))) {
-      quest->leaving = objpool__leave_begins(state);
+      if (!quest->leaving) quest->leaving = objpool__leave_begins(state);
       objpool__take_down(state, object, OBJPOOL__DESTROYED);
       objpool__quest_closed(quest);
       return NULL;
@@ -8598,10 +8610,10 @@ static __attribute__((__noinline__)) void *objpool__acquire_ended(objpool__state
     errno = ECANCELED;
     return NULL;
   }
-  objpool__quest quest = {OBJPOOL__TRY,      0,    claimed, false, false, false, false, 0,
+  objpool__quest quest = {OBJPOOL__TRY,      0,    claimed, false, false, 0, false, 0,
                           OBJPOOL__COUNTERS, NULL, NULL,    NULL,  NULL};
   objpool__cache *cache = objpool__mine(state);
-  bool leaving = objpool__leave_begins(state);
+  unsigned leaving = objpool__leave_begins(state);
   void *object = claimed && cache ? objpool__cache_take(state, cache, &quest) : NULL;
   if (object) objpool__take_down(state, object, OBJPOOL__DESTROYED);
   objpool__catch_up(state);
@@ -8622,6 +8634,7 @@ OBJPOOL__INLINE void *objpool__acquire_to_its_end(objpool__state *state, objpool
   state->engine->taken(state, quest->from_own_slot);
   objpool__catch_up(state);
   objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);
+  if (OBJPOOL__UNLIKELY(quest->leaving)) objpool__leave_ends(state, quest->leaving); /* it tried more than once */
   return object;
 }
 
@@ -8645,7 +8658,7 @@ static void objpool__quest_waits(objpool__quest *quest, objpool__patience *patie
 /* All an acquire does when the fast path had nothing. `claimed`: it lowered the top of this thread's slot. */
 static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool__how how, int64_t timeout_ns) {
   objpool__patience patience;
-  objpool__quest quest = {how,    UINT64_MAX,         claimed, false, false, false, false,
+  objpool__quest quest = {how,    UINT64_MAX,         claimed, false, false, 0,   false,
                           EAGAIN, OBJPOOL__EXHAUSTED, NULL,    NULL,  NULL,  NULL};
   if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.ended))) return objpool__acquire_ended(state, claimed);
   if (how >= OBJPOOL__WAIT) objpool__quest_waits(&quest, &patience, timeout_ns);
@@ -8823,7 +8836,7 @@ OBJPOOL_API void objpool__give_slow(objpool *pool, objpool__describe *describe, 
     objpool__undo_release(describe, object);
     return;
   }
-  bool leaving = objpool__leave_begins(state);
+  unsigned leaving = objpool__leave_begins(state);
   OBJPOOL_ASSERT(given == OBJPOOL__STORED_REVOKED ||
                  objpool__is_idle(state, object)); /* else it may be another's by now */
   if (!state->engine->give(state, object, given)) objpool__overflow(state, object);
@@ -8840,7 +8853,7 @@ static void objpool__drop_as(objpool *pool, objpool__describe *describe, void *o
     objpool__undo_release(describe, object);
     return;
   }
-  bool leaving = objpool__leave_begins(state);
+  unsigned leaving = objpool__leave_begins(state);
   objpool__attach_if_free(state);
   state->engine->returned(state, OBJPOOL__RELEASES, 1);
   objpool__take_down(state, object, why);
@@ -8879,7 +8892,7 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
     objpool__undo_release(describe, object);
     return;
   }
-  bool leaving = objpool__leave_begins(state);
+  unsigned leaving = objpool__leave_begins(state);
   objpool__attach_if_free(state);
   state->engine->returned(state, OBJPOOL__EXTRACTED, 1);
   objpool__report_event(state, OBJPOOL_EVENT_EXTRACT, object, 1);
@@ -8915,7 +8928,7 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
     objpool__undo_release(describe, object);
     return;
   }
-  bool leaving = objpool__leave_begins(state);
+  unsigned leaving = objpool__leave_begins(state);
   objpool__attach_if_free(state);
   bool valid = objpool__restore(state, object);
   objpool__report_event(state, OBJPOOL_EVENT_RELEASE, object, 1);
@@ -8923,7 +8936,8 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
     objpool__drop(pool, describe, object);
   } else if (state->as.type.timed && !objpool__may_rest(pool, object)) {
     objpool__drop_outdated(pool, describe, object);
-  } else if (leaving || objpool__is_used_up(state, object)) { /* closed, or to be retired: it is not built anew */
+  } else if (OBJPOOL__LOAD(state->limits.closed) ||
+             objpool__is_used_up(state, object)) { /* closed, or to be retired: it is not built anew */
     state->engine->returned(state, OBJPOOL__RELEASES, 1);
     objpool__overflow(state, object);
   } else if (objpool__renew(state, object)) {
@@ -9022,12 +9036,12 @@ static __attribute__((__noinline__)) void objpool__release_claiming(objpool *poo
   }
   int saved = errno;
   state = objpool__state_of(pool, describe);
-  bool leaving = state && objpool__leave_begins(state);
+  unsigned leaving = state ? objpool__leave_begins(state) : 0;
   if (state && objpool__claim_tag(state, object))
     objpool__release_claimed(state, describe, object);
   else if (state) /* else after a panic that returned */
     objpool__reject(pool, describe, object);
-  if (leaving) objpool__leave_ends(state, leaving);
+  if (state) objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
 }
 
@@ -9035,7 +9049,7 @@ static __attribute__((__noinline__)) void objpool__release_claiming(objpool *poo
 static __attribute__((__noinline__)) void objpool__release_late(objpool__state *state, void *object, unsigned place) {
   int saved = errno;
   uint64_t bit = (uint64_t)1 << place;
-  bool leaving = objpool__leave_begins(state);
+  unsigned leaving = objpool__leave_begins(state);
   bool kept = objpool__was_moved(state, objpool__mine(state), bit) || state->engine->put(state, object);
   if (!kept) objpool__overflow(state, object);
   objpool__catch_up(state);
@@ -9046,11 +9060,13 @@ static __attribute__((__noinline__)) void objpool__release_late(objpool__state *
 /* What may be left to do after a release into the word. `resizes`: how many there were before it. */
 static __attribute__((__noinline__)) void objpool__release_ends(objpool__state *state, size_t resizes) {
   int saved = errno;
+  unsigned leaving = objpool__leave_begins(state);
   if (OBJPOOL__COUNTED && OBJPOOL__LOAD(state->word->idle) & ~OBJPOOL__LOAD(state->word->most))
     objpool__bounded_idle_peak(state, 0);
   if (__atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST) != resizes) objpool__note_late(&state->gate);
   objpool__serve(state);
   objpool__catch_up(state);
+  objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
 }
 
@@ -9188,7 +9204,7 @@ OBJPOOL_API int64_t objpool_loop_next_ns(const objpool_loop *loop) {
    and is no longer the caller's. From here on the pool may be destroyed. */
 static void *objpool__acquire_waited(objpool__state *state, objpool__async *waiter, int *error) {
   objpool__patience patience = {waiter, 0, 0, waiter->pause_ns, 0};
-  objpool__quest quest = {OBJPOOL__WAIT, waiter->until,      false, false, false, false,    false,
+  objpool__quest quest = {OBJPOOL__WAIT, waiter->until,      false, false, false, 0,        false,
                           EAGAIN,        OBJPOOL__EXHAUSTED, NULL,  NULL,  NULL,  &patience};
   unsigned forks = objpool__process.forks;
   void *object = NULL;
@@ -9274,7 +9290,7 @@ OBJPOOL_API void *objpool__acquire_async(objpool *pool, objpool__describe *descr
     errno = EINVAL;
     return NULL;
   }
-  if (!objpool__is_here(loop->state)) {
+  if (!loop || !objpool__is_here(loop->state)) {
     errno = EINVAL;
     return NULL;
   }
@@ -9290,7 +9306,7 @@ OBJPOOL_API void *objpool__acquire_async(objpool *pool, objpool__describe *descr
 
 /* What a waiter had been handed that does not want it any more is for the next. */
 static void objpool__hand_on(objpool__state *state, void *object) {
-  bool leaving = objpool__leave_begins(state);
+  unsigned leaving = objpool__leave_begins(state);
   objpool__attach_if_free(state);
   if (!object)
     objpool__unreserve(state);
@@ -9875,7 +9891,7 @@ static void objpool__fork_inherit(objpool__state *state, unsigned mine) {
   memset(&state->queue, 0, sizeof state->queue); /* they waited on stacks that are gone */
   state->commons.gathering = false;
   state->fleet.maintaining = 0;
-  gate->hold = gate->open_slots = 0;
+  gate->hold = gate->open_slots = gate->leaving = 0;
   for (objpool__cache *cache = state->slots.first; cache; cache = cache->next)
     gate->open_slots += cache->openness != OBJPOOL__CLOSED; /* a thread that was just opening one is gone */
   if (state->word) {
@@ -9921,6 +9937,7 @@ static bool objpool__warm_one(objpool__state *state, size_t *created) {
   }
   void *object = objpool__build(state, NULL, NULL);
   bool kept = false, used_up = false;
+  if (!object) objpool__unreserve(state);
   if (object) {
     ++*created;
     objpool__tag_idle(state, object);
@@ -9947,10 +9964,12 @@ static size_t objpool__warm(objpool__state *state, size_t idle, size_t at_once) 
   }
   size_t missing = has < idle ? idle - has : 0;
   if (missing > at_once) missing = at_once;
+  unsigned leaving = objpool__leave_begins(state);
   for (; missing > 0 && !state->gate.destroying && !OBJPOOL__LOAD(state->limits.closed); missing--)
     if (!objpool__warm_one(state, &created)) break;
   if (missing > 0 && OBJPOOL__LOAD(state->limits.closed)) errno = OBJPOOL_ECLOSED;
   objpool__watch_mine(state);
+  objpool__leave_ends(state, leaving);
   return created;
 }
 
@@ -10280,8 +10299,10 @@ OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
       before the close, which then counts as in use.
    4. A waiter joins the queue under the commons lock, unless it sees `closed` there. From then on nobody in the queue is
       served; close takes them out one by one. None is left when it returns, and none can join.
-   5. A waiter that was sent away, and a release of a closed pool, are counted in `leaving` before the last object can be gone,
-      and until they touch the pool no more. A drain looks at `alive` first, then at `leaving`. */
+   5. A waiter that was sent away, a release, a create that is under way are counted in `leaving` before the last object can be
+      gone, and until they touch the pool no more; releases also before a close. A drain looks at `alive` first, then at
+      `leaving`. What it cannot see is the last look of a release without a call: whether its slot was revoked, which takes an
+      instruction or two. */
 
 /* Sends all who wait away; they are counted before they can wake. */
 static void objpool__send_away(objpool__state *state) {

@@ -2,14 +2,21 @@
    drain sees the last object off. */
 #include "support.h"
 
+/* Where a thread can be held up that is in the middle of a call: after it has unlocked something. */
+static int unlock_and_stop(pthread_mutex_t *mutex);
+static int lock_and_count(pthread_mutex_t *mutex);
+#define pthread_mutex_lock(mutex) lock_and_count(mutex)
+#define pthread_mutex_unlock(mutex) unlock_and_stop(mutex)
 #define OBJPOOL_IMPLEMENTATION
 #include "thing.h"
+#undef pthread_mutex_lock
+#undef pthread_mutex_unlock
 
 enum { IDLE = 8, WAITERS = 50, WORKERS = 4, ROUNDS = SCALED(300, 60, 20) };
 
 static long created, destroyed, creating, destroying;
 static gate in_create, in_destroy;
-static long blocks_create, blocks_destroy;
+static long blocks_create, blocks_destroy, refuses_create;
 
 static bool is_created(thing *object, void *context) {
   (void)object, (void)context;
@@ -18,7 +25,7 @@ static bool is_created(thing *object, void *context) {
     count_set(&creating, 1);
     gate_wait(&in_create);
   }
-  return true;
+  return !count_read(&refuses_create);
 }
 
 static void is_destroyed(thing *object, void *context) {
@@ -182,6 +189,14 @@ static void close_sends_away_all_who_wait(void **unused) {
   }
 }
 
+static void *wait_for_any(void *argument) {
+  objpool *pool = (objpool *)argument;
+  void *object = objpool_acquire_for(pool, -1);
+  if (object) objpool_release(pool, object);
+  CHECK(object || errno == OBJPOOL_ECLOSED);
+  return NULL;
+}
+
 static gate in_handler;
 static long held_up;
 
@@ -264,14 +279,24 @@ static void *acquire_closed(void *argument) {
   return NULL;
 }
 
+static void *wait_for_closed(void *argument) {
+  errno = 0;
+  CHECK(!objpool_acquire_for((objpool *)argument, -1));
+  CHECK(errno == OBJPOOL_ECLOSED);
+  return NULL;
+}
+
+/* Also if create refuses in the end: who is told of a close is not told of that. */
 static void object_that_is_being_created_is_destroyed(void **unused) {
   (void)unused;
-  for (int kind = 0; kind < SHARED; kind++) {
-    objpool *pool = begin(kind);
+  for (int turn = 0; turn < 4 * SHARED; turn++) {
+    objpool *pool = begin(turn % SHARED);
+    bool refused = turn / SHARED % 2, waits = turn / SHARED / 2;
     gate_make(&in_create);
     count_set(&blocks_create, 1);
     count_set(&creating, 0);
-    pthread_t thread = start_thread(acquire_closed, pool);
+    count_set(&refuses_create, refused);
+    pthread_t thread = start_thread(waits ? wait_for_closed : acquire_closed, pool);
     WAIT_UNTIL(count_read(&creating));
     objpool_close(pool); /* waits for nobody */
     assert_false(objpool_drain(pool, 1000000));
@@ -279,7 +304,9 @@ static void object_that_is_being_created_is_destroyed(void **unused) {
     count_set(&blocks_create, 0);
     gate_open(&in_create);
     assert_true(objpool_drain(pool, -1));
-    assert_int_equal(count_read(&destroyed), 1);
+    assert_int_equal(count_read(&destroyed), refused ? 0 : 1);
+    assert_int_equal(objpool_snapshot(pool).create_failures, 0);
+    count_set(&refuses_create, 0);
     objpool_destroy(pool);
     join_thread(thread);
     gate_close(&in_create);
@@ -310,6 +337,82 @@ static void drain_waits_for_a_destroy_that_runs(void **unused) {
     objpool_destroy(pool);
     join_thread(thread);
     gate_close(&in_destroy);
+  }
+}
+
+static __thread int unlocks_left, locks_held; /* 0: it is not held up */
+static gate in_release;
+static long is_stopped, is_done;
+
+static int lock_and_count(pthread_mutex_t *mutex) {
+  locks_held++;
+  return pthread_mutex_lock(mutex);
+}
+
+static int unlock_and_stop(pthread_mutex_t *mutex) {
+  int result = pthread_mutex_unlock(mutex);
+  if (--locks_held == 0 && unlocks_left > 0 && --unlocks_left == 0) {
+    count_set(&is_stopped, 1);
+    gate_wait(&in_release);
+  }
+  return result;
+}
+
+typedef struct ending {
+  objpool *pool;
+  void (*end)(objpool *pool, void *object);
+  int unlocks;
+} ending;
+
+static void *end_use(void *argument) {
+  const ending *how = (const ending *)argument;
+  unlocks_left = how->unlocks;
+  how->end(how->pool, last);
+  unlocks_left = 0;
+  count_set(&is_done, 1);
+  return NULL;
+}
+
+/* False: it has not come to that unlock. */
+static bool end_beside_a_close(int kind, void (*end)(objpool *pool, void *object), int unlocks, bool waits) {
+  objpool *pool = begin(kind);
+  ending how = {pool, end, unlocks};
+  pthread_t waiter = pthread_self();
+  void *others[IDLE];
+  size_t count = 0;
+  gate_make(&in_release);
+  count_set(&is_stopped, 0);
+  count_set(&is_done, 0);
+  assert_non_null(last = (thing *)objpool_acquire(pool));
+  while (waits && count < IDLE) assert_non_null(others[count++] = objpool_acquire(pool));
+  if (waits) waiter = start_thread(wait_for_any, pool);
+  if (waits) WAIT_UNTIL(objpool_snapshot(pool).waiting == 1);
+  pthread_t thread = start_thread(end_use, &how);
+  WAIT_UNTIL(count_read(&is_stopped) || count_read(&is_done));
+  bool stopped = count_read(&is_stopped);
+  objpool_close(pool);
+  objpool_release_many(pool, others, count);
+  assert_true(!stopped || !objpool_drain(pool, 1000000)); /* it began before the close, and is not over */
+  gate_open(&in_release);
+  assert_true(objpool_drain(pool, -1));
+  objpool_destroy(pool); /* with both threads still there: the drain has seen them off */
+  join_thread(thread);
+  if (waits) join_thread(waiter); /* it got the object and gave it back, or was sent away */
+  gate_close(&in_release);
+  return stopped;
+}
+
+static void drain_waits_for_a_release_that_began_before_the_close(void **unused) {
+  (void)unused;
+  void (*const ends[])(objpool *, void *) = {objpool_release, objpool_discard};
+  for (int kind = 0; kind < KINDS; kind++) {
+    int stops = 0;
+    for (size_t i = 0; kind != LOCAL && i < COUNT_OF(ends); i++) {
+      for (int unlocks = 1; end_beside_a_close(kind, ends[i], unlocks, false); unlocks++) stops++;
+      bool capped = kind == CAPPED || kind == BOUNDED;
+      for (int unlocks = 1; capped && end_beside_a_close(kind, ends[i], unlocks, true); unlocks++) stops++;
+    }
+    assert_true(kind == LOCAL || stops > 0);
   }
 }
 
@@ -373,6 +476,7 @@ int main(void) {
       cmocka_unit_test(who_was_about_to_wait_does_not),
       cmocka_unit_test(object_that_is_being_created_is_destroyed),
       cmocka_unit_test(drain_waits_for_a_destroy_that_runs),
+      cmocka_unit_test(drain_waits_for_a_release_that_began_before_the_close),
       cmocka_unit_test(open_pool_is_drained_when_all_is_idle),
       cmocka_unit_test(close_amid_work_loses_nothing),
   };

@@ -270,6 +270,9 @@ static void loop_that_is_none_does_nothing_and_serves_nobody(void **unused) {
   errno = 0;
   assert_null(objpool_acquire_async(from, &requested.waiter, &loop, -1, note));
   assert_int_equal(errno, EINVAL);
+  errno = 0;
+  assert_null(objpool_acquire_async(from, &requested.waiter, NULL, -1, note));
+  assert_int_equal(errno, EINVAL);
   assert_false(objpool_cancel(from, &requested.waiter));
   loop_begins();
   static plain_pool never_used;
