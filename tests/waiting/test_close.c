@@ -208,6 +208,11 @@ static void hold_up(int number) {
   errno = saved;
 }
 
+static void drain_in_a_child(void *argument) {
+  CHECK(objpool_drain((objpool *)argument, 0)); /* who is still in the parent's pool is not in this one */
+  objpool_destroy((objpool *)argument);
+}
+
 static void drain_waits_for_who_was_sent_away(void **unused) {
   (void)unused;
   objpool_config config = defaults();
@@ -227,6 +232,8 @@ static void drain_waits_for_who_was_sent_away(void **unused) {
   assert_int_equal(shared_pool_stats(&shared).waiting, 0);
   shared_pool_release(&shared, held);
   assert_false(shared_pool_drain(&shared, 1000000)); /* it is still in its acquire */
+  char output[256];
+  assert_int_equal(in_child(drain_in_a_child, &shared.base, output, sizeof output), 0);
   gate_open(&in_handler);
   assert_true(shared_pool_drain(&shared, -1));
   shared_pool_destroy(&shared);
@@ -416,6 +423,40 @@ static void drain_waits_for_a_release_that_began_before_the_close(void **unused)
   }
 }
 
+static pid_t forked;
+static bool is_forked(thing *object, void *context) {
+  (void)object, (void)context;
+  forked = fork();
+  return false;
+}
+
+OBJPOOL_DEFINE(forking_pool, thing, opt.create = is_created, opt.destroy = is_destroyed, opt.validate = is_forked,
+               opt.validate_on = OBJPOOL_ON_RELEASE, opt.wipe = true);
+
+/* The child goes on with a release that the parent began. */
+static void hook_of_a_release_may_fork_and_both_are_drained(void **unused) {
+  (void)unused;
+  for (int closed = 0; closed < 2; closed++) {
+    forking_pool pool;
+    objpool_config config = defaults();
+    assert_true(forking_pool_init(&pool, &config));
+    thing *object = forking_pool_acquire(&pool);
+    assert_non_null(object);
+    if (closed) forking_pool_close(&pool);
+    fflush(NULL);
+    forking_pool_release(&pool, object);
+    assert_true(forked >= 0);
+    forking_pool_close(&pool);
+    bool drained = forking_pool_drain(&pool, 0);
+    forking_pool_destroy(&pool);
+    if (!forked) _exit(drained ? 7 : 1);
+    int status = 0;
+    assert_int_equal(waitpid(forked, &status, 0), forked);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    assert_true(drained);
+  }
+}
+
 static void open_pool_is_drained_when_all_is_idle(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
@@ -477,6 +518,7 @@ int main(void) {
       cmocka_unit_test(object_that_is_being_created_is_destroyed),
       cmocka_unit_test(drain_waits_for_a_destroy_that_runs),
       cmocka_unit_test(drain_waits_for_a_release_that_began_before_the_close),
+      cmocka_unit_test(hook_of_a_release_may_fork_and_both_are_drained),
       cmocka_unit_test(open_pool_is_drained_when_all_is_idle),
       cmocka_unit_test(close_amid_work_loses_nothing),
   };
