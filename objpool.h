@@ -181,8 +181,8 @@
       void conn_pool_close(conn_pool *pool);
       // Waits until nothing is in use or being created, and every destroy has returned. False with ETIMEDOUT, or EDEADLK at
       // once in a local pool with objects in use. After close and a drain that succeeded, destroy is safe as soon as no
-      // thread will call an acquire any more. It waits for releases that are under way, but cannot see the last look, one
-      // instruction, of one that began before the close and found room in its thread's cache.
+      // thread will call an acquire any more: it waits for releases that are under way. What it cannot see is the last look, a
+      // few instructions, of one that began before the close and had nothing else to do.
       bool conn_pool_drain(conn_pool *pool, int64_t timeout_ns);
       // Forgets every idle object without destroy (it counts as extracted; the memory stays the pool's), and returns how
       // many: for the child of a fork, whose parent owns what the objects stand for.
@@ -10301,8 +10301,7 @@ OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
       served; close takes them out one by one. None is left when it returns, and none can join.
    5. A waiter that was sent away, a release, a create that is under way are counted in `leaving` before the last object can be
       gone, and until they touch the pool no more; releases also before a close. A drain looks at `alive` first, then at
-      `leaving`. What it cannot see is the last look of a release without a call: whether its slot was revoked, which takes an
-      instruction or two. */
+      `leaving`. What it cannot see is the last look of a release by a fast path, at whether its slot was revoked, say. */
 
 /* Sends all who wait away; they are counted before they can wake. */
 static void objpool__send_away(objpool__state *state) {

@@ -1,13 +1,15 @@
 /* closing_closed.c: a pool of one object, which is in use. WAITER: a thread waits for it while the pool is closed: it is sent away, and is
  * woken; RELEASE: or gets the object, which comes back meanwhile. With an event loop in the place of that thread: CANCEL: its waiter is
  * cancelled while the object comes back; CLOSE: the pool is closed while the object comes back, RUNS: while the loop runs: of telling
- * and cancelling it is one, and what was handed over to who did not want it is not lost. */
+ * and cancelling it is one, and what was handed over to who did not want it is not lost. BESIDE: nobody waits, and the pool is closed while
+ * the object comes back: whatever meets what, nothing is left idle, and a drain that says so is right. */
 #ifndef OBJPOOL_NO_STATS /* counts only add executions */
 #define OBJPOOL_NO_STATS
 #endif
 #include "closed.h"
 
-#if !defined(WAITER) && !defined(CANCEL) && !defined(CLOSE)
+#if !defined(WAITER) && !defined(CANCEL) && !defined(CLOSE) && !defined(BESIDE)
+#define BESIDE
 #define WAITER /* as an ordinary program: all, in turn */
 #define RELEASE
 #define CANCEL
@@ -21,7 +23,7 @@
 
 static void *object;
 
-#if defined(RELEASE) || defined(CANCEL) || (defined(CLOSE) && !defined(RUNS))
+#if defined(BESIDE) || defined(RELEASE) || defined(CANCEL) || (defined(CLOSE) && !defined(RUNS))
 static void *releases(void *argument) {
   (void)argument;
   release(object);
@@ -29,7 +31,7 @@ static void *releases(void *argument) {
 }
 #endif
 
-#if defined(WAITER) || defined(CLOSE)
+#if defined(WAITER) || defined(CLOSE) || defined(BESIDE)
 #if defined(WAITER) || defined(RUNS)
 static void *closes(void *argument) {
   (void)argument;
@@ -41,6 +43,21 @@ static void *closes(void *argument) {
 static void is_drained(void) {
   assert(state->limits.closed && !state->limits.alive && !state->gate.leaving && !state->engine->pop(state));
   assert(!state->queue.waiting && !state->queue.untold && !state->queue.first && !state->gate.hold);
+}
+#endif
+
+#ifdef BESIDE
+static void a_release_meets_a_close(void) {
+  begin(1, IN_CACHES);
+  objpool__cache_of(state, true);
+  object = made();
+  start(releases, 1);
+  go();
+  objpool_close(&pool);
+  if (objpool__is_drained(state)) is_drained(); /* before the other has ended */
+  all_others_end();
+  is_drained();
+  end();
 }
 #endif
 
@@ -161,6 +178,9 @@ static void a_loop_is_sent_away(void) {
 
 int main(void) {
   for (int i = 0; i < REPEAT; i++) {
+#ifdef BESIDE
+    a_release_meets_a_close();
+#endif
 #ifdef WAITER
     a_thread_waits();
 #endif
