@@ -7,8 +7,8 @@
  * closes, and the thread waits, too. DISCARDS: the holder discards the object, and who is served builds another one.
  *
  * Holds: nobody sleeps for ever; the waiter of the loop is told once or cancelled, never both; nobody is handed anything of a closed pool;
- * the object is in one hand, and none is left when the pool is gone; nobody touches the pool then. Of those who call, only who was sent
- * away, and a release that began when the pool was closed, need not be waited for, and neither need the loop.
+ * the object is in one hand, and none is left when the pool is gone; nobody touches the pool then. Of those who call, who was sent away
+ * and who releases need not be waited for, and neither need the loop.
  *
  * also: DISCARDS
  * also: CANCELS
@@ -22,7 +22,8 @@
  * mutant: ONE_LOOK            a release does not look again, after its push, whether the limits have changed
  * mutant: AWAY_UNCOUNTED      a drain does not wait for a thread that was sent away
  * mutant: AWAY_COUNTED_LATE   it counts itself, when it has woken
- * mutant: RELEASE_UNCOUNTED   a drain does not wait for the release of a closed pool
+ * mutant: RELEASE_UNCOUNTED   a drain does not wait for releases
+ * mutant: RELEASE_COUNTED_IF_CLOSED   nor for one that began before the close
  * mutant: RELEASE_COUNTED_LATE   which is counted when its object is gone
  * mutant: DRAINS_BACKWARDS    a drain looks at those who leave before it looks whether anything is alive
  * mutant: DISCARDS BUILDS_BLINDLY   who builds does not look whether the pool was closed meanwhile
@@ -72,7 +73,6 @@ byte callers = 2;        /* those who wait */
 #define readable event
 #define time_may_be_up (stage == IN_LINE)
 #endif
-byte early;              /* so are releases that began before the close */
 
 #define touch() assert(!gone)
 
@@ -223,25 +223,21 @@ inline gather() {
 }
 
 inline leave_begins() {
-  atomic { touch(); leaves = closed; early = early + !leaves }
+#ifdef RELEASE_COUNTED_IF_CLOSED
+  atomic { touch(); leaves = closed }
+#else
+  leaves = true;
+#endif
 #if !defined RELEASE_UNCOUNTED && !defined RELEASE_COUNTED_LATE
-  if
-  :: leaves -> leaving++
-  :: else -> skip
-  fi
+  atomic { touch(); leaving = leaving + leaves }
 #endif
 }
 inline leave_ends() {
   atomic {
     touch();
-    if
 #ifndef RELEASE_UNCOUNTED
-    :: leaves -> leaving--
-#else
-    :: leaves -> skip
+    leaving = leaving - leaves;
 #endif
-    :: else -> early--
-    fi;
     leaves = false
   }
 }
@@ -557,7 +553,7 @@ proctype closer() {
   :: alive == 0 -> if :: leaving == 0 -> break :: else -> skip fi
 #endif
   od;
-  callers == 0 && early == 0 && untold == 0;
+  callers == 0 && untold == 0;
   assert(queue[0] == NOTHING && !idle && hands == 0 && !lock);
   gone = true
 }
