@@ -801,7 +801,7 @@ typedef struct objpool__description {
   bool bytes;         /* a class of a set: its blocks grow by a quarter, where nothing else is said */
   const char *called; /* by OBJPOOL_DEFINE */
 } objpool__description;
-typedef void objpool__describe(objpool__description *description);
+typedef void objpool__describe(objpool__description *zeroed); /* fills in what is not zero */
 
 /* What a set of buffers hands out (OBJPOOL_SIZES); empty when `bytes` is NULL. */
 typedef struct objpool_buffer {
@@ -1018,6 +1018,9 @@ typedef struct objpool__construction {
 } objpool__construction;
 typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } objpool__given;
 
+#define objpool__acquire_typed OBJPOOL__LINKED(objpool__acquire_typed)
+#define objpool__release_typed OBJPOOL__LINKED(objpool__release_typed)
+#define objpool__stats_of OBJPOOL__LINKED(objpool__stats_of)
 #define objpool__acquire_slow OBJPOOL__LINKED(objpool__acquire_slow)
 #define objpool__acquire_again OBJPOOL__LINKED(objpool__acquire_again)
 #define objpool__acquire_instead OBJPOOL__LINKED(objpool__acquire_instead)
@@ -1064,6 +1067,12 @@ typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } obj
 /* Kept out of line, so that the fast paths stay small wherever they are inlined. */
 #define OBJPOOL__OUT_OF_LINE OBJPOOL_API __attribute__((__noinline__))
 #define OBJPOOL__SLOW OBJPOOL_API __attribute__((__noinline__, __cold__))
+
+/* What typed functions do: called where they are not optimised, see OBJPOOL__ACQUIRED. */
+OBJPOOL_API void *objpool__acquire_typed(objpool *pool, objpool__describe *describe, objpool__how how,
+                                         int64_t timeout_ns, void *return_address);
+OBJPOOL_API void objpool__release_typed(objpool *pool, objpool__describe *describe, void *object);
+OBJPOOL_API objpool_stats objpool__stats_of(const objpool *pool, size_t object_size);
 
 /* The slow halves. `describe` names the pool's options; a pool that was not used yet is bound to them. Two are all that
    bounded pools have: those are not slow. */
@@ -1138,12 +1147,23 @@ OBJPOOL__INLINE const void *objpool__call_before(void *return_address) {
 #define OBJPOOL__CALLER objpool__call_before(__builtin_return_address(0))
 
 /* Where a pool's function was called: in tracked pools, as in others nobody asks. Optimised, it is part of its caller; else it
-   is called from there, and so are the members that C++ has in between always part of it. */
+   is called from there, and so are the members that C++ has in between always part of it.
+   And the heart of the typed functions. Unoptimised it is called, not compiled by each file and for each pool: nothing would be
+   faster, and a file that uses twenty pools took gcc twice as long. */
 #ifdef __OPTIMIZE__
 #define OBJPOOL__SITE(name) \
   (name##_objpool_is().type.tracked ? objpool__here() : OBJPOOL__CAST(const void *, OBJPOOL__NULL))
+#define OBJPOOL__ACQUIRED(name, from, how, timeout_ns)                                                         \
+  OBJPOOL__VALUE(name, objpool__acquire_as(&(from)->base, name##_objpool_is(), name##_objpool_describe, (how), \
+                                           (timeout_ns), OBJPOOL__SITE(name)))
+#define OBJPOOL__RELEASED(name, to, what) \
+  objpool__release_as(&(to)->base, (what), name##_objpool_is(), name##_objpool_describe)
 #else
 #define OBJPOOL__SITE(name) OBJPOOL__CALLER
+#define OBJPOOL__ACQUIRED(name, from, how, timeout_ns)                                                     \
+  OBJPOOL__VALUE(name, objpool__acquire_typed(&(from)->base, name##_objpool_describe, (how), (timeout_ns), \
+                                              __builtin_return_address(0)))
+#define OBJPOOL__RELEASED(name, to, what) objpool__release_typed(&(to)->base, name##_objpool_describe, (what))
 #endif
 
 /* Whether the tags of a type's objects do not stand before them, but together at the end of their segment of a block: where such
@@ -1709,6 +1729,7 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
   static_assert(objpool__cxx<name##_objpool_value>::makes || bool(name##_objpool_chosen().create), \
                 "OBJPOOL_DEFINE: there is no T() for this T: set opt.create");
 #endif
+#define OBJPOOL__HAS_OPTIONS(options) true
 #define OBJPOOL__CREATES(T, options) ((options).create || objpool__cxx<T>::builds)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy || objpool__cxx<T>::takes_down)
 #define OBJPOOL__CREATE(T, options, object, context) \
@@ -1939,6 +1960,8 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
 #define OBJPOOL__KIND(T)                                                               \
   _Static_assert(!__builtin_types_compatible_p(T, void), "OBJPOOL_DEFINE: T is void"); \
   _Static_assert(!__builtin_types_compatible_p(T *, const T *), "OBJPOOL_DEFINE: T is const");
+/* Without, nothing that hooks need is compiled. */
+#define OBJPOOL__HAS_OPTIONS(options) (sizeof(options) > sizeof "(void)0")
 #define OBJPOOL__CREATES(T, options) ((options).create)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy)
 #define OBJPOOL__CREATE(T, options, object, context) (!(options).create || (options).create((object), (context)))
@@ -1972,6 +1995,7 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
 #define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
 
 #define OBJPOOL__DEFINE(name, T, ...)                                                                                 \
+  OBJPOOL__STATIC_ASSERT(sizeof(#T) > 1, "OBJPOOL_DEFINE(name, T, options): there is no T");                          \
   OBJPOOL__CXX_BEGINS                                                                                                 \
   typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */        \
   OBJPOOL__KIND(name##_objpool_value)                                                                                 \
@@ -2026,60 +2050,52 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
     OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                 \
   }                                                                                                                   \
-  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                       \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
-    objpool__description objpool__d = OBJPOOL__ZERO;                                                                  \
-    objpool__d.type.size = sizeof(name##_objpool_value);                                                              \
-    objpool__d.type.alignment = __alignof__(name##_objpool_value);                                                    \
-    objpool__d.type.create =                                                                                          \
-        OBJPOOL__CREATES(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_create) : OBJPOOL__NULL;    \
-    objpool__d.restore =                                                                                              \
-        objpool__s.reset ||                                                                                           \
-                (objpool__s.validate && (!objpool__s.validate_on || (objpool__s.validate_on & OBJPOOL_ON_RELEASE)))   \
-            ? OBJPOOL__THAT(name##_objpool_restore)                                                                   \
-            : OBJPOOL__NULL;                                                                                          \
-    objpool__d.resets = objpool__s.reset != OBJPOOL__NULL;                                                            \
-    objpool__d.called = #name;                                                                                        \
-    objpool__d.type.validate = objpool__s.validate ? OBJPOOL__THAT(name##_objpool_validate) : OBJPOOL__NULL;          \
-    objpool__d.type.destroy =                                                                                         \
-        OBJPOOL__DESTROYS(name##_objpool_value, objpool__s) ? OBJPOOL__THAT(name##_objpool_destroy) : OBJPOOL__NULL;  \
-    objpool__d.type.validate_on = objpool__s.validate_on                                                              \
-                                      ? objpool__s.validate_on                                                        \
-                                      : OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);             \
-    objpool__d.type.local = objpool__s.local;                                                                         \
-    objpool__d.type.wipe = objpool__s.wipe;                                                                           \
-    objpool__d.type.handles = objpool__s.handles;                                                                     \
-    objpool__d.type.timed = objpool__s.timed;                                                                         \
-    objpool__d.type.tracked = objpool__s.tracked;                                                                     \
-    objpool__d.on_event = objpool__s.on_event;                                                                        \
-    return objpool__d;                                                                                                \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_objpool_describe(objpool__description *objpool__d) {                     \
+    objpool__d->called = #name;                                                                                       \
+    objpool__d->type.size = sizeof(name##_objpool_value);                                                             \
+    objpool__d->type.alignment = __alignof__(name##_objpool_value);                                                   \
+    objpool__d->type.validate_on = OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);                  \
+    if (OBJPOOL__HAS_OPTIONS(#__VA_ARGS__)) {                                                                         \
+      name##_objpool_options objpool__s = name##_objpool_chosen();                                                    \
+      unsigned objpool__v = objpool__s.validate_on;                                                                   \
+      if (OBJPOOL__CREATES(name##_objpool_value, objpool__s))                                                         \
+        objpool__d->type.create = OBJPOOL__THAT(name##_objpool_create);                                               \
+      if (objpool__s.reset || (objpool__s.validate && (!objpool__v || (objpool__v & OBJPOOL_ON_RELEASE))))            \
+        objpool__d->restore = OBJPOOL__THAT(name##_objpool_restore);                                                  \
+      objpool__d->resets = objpool__s.reset != OBJPOOL__NULL;                                                         \
+      if (objpool__s.validate) objpool__d->type.validate = OBJPOOL__THAT(name##_objpool_validate);                    \
+      if (OBJPOOL__DESTROYS(name##_objpool_value, objpool__s))                                                        \
+        objpool__d->type.destroy = OBJPOOL__THAT(name##_objpool_destroy);                                             \
+      if (objpool__v) objpool__d->type.validate_on = objpool__v;                                                      \
+      objpool__d->type.local = objpool__s.local;                                                                      \
+      objpool__d->type.wipe = objpool__s.wipe;                                                                        \
+      objpool__d->type.handles = objpool__s.handles;                                                                  \
+      objpool__d->type.timed = objpool__s.timed;                                                                      \
+      objpool__d->type.tracked = objpool__s.tracked;                                                                  \
+      objpool__d->on_event = objpool__s.on_event;                                                                     \
+    }                                                                                                                 \
   }                                                                                                                   \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {          \
-    *objpool__d = name##_objpool_is();                                                                                \
+  OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                       \
+    objpool__description objpool__d = OBJPOOL__ZERO;                                                                  \
+    name##_objpool_describe(&objpool__d);                                                                             \
+    return objpool__d;                                                                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name *pool, const objpool_config *config) {       \
     return objpool__init(&pool->base, name##_objpool_describe, config);                                               \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED void name##_destroy(name *pool) { objpool_destroy(&pool->base); }                    \
-  OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_objpool_acquire(name##_objpool_pool *objpool__p,        \
-                                                                              objpool__how objpool__w,                \
-                                                                              int64_t objpool__t,                     \
-                                                                              const void *objpool__s) {               \
-    return OBJPOOL__VALUE(name, objpool__acquire_as(&objpool__p->base, name##_objpool_is(), name##_objpool_describe,  \
-                                                    objpool__w, objpool__t, objpool__s));                             \
-  }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire(name *pool) {                 \
-    return name##_objpool_acquire(pool, OBJPOOL__ACQUIRE, 0, OBJPOOL__SITE(name));                                    \
+    return OBJPOOL__ACQUIRED(name, pool, OBJPOOL__ACQUIRE, 0);                                                        \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_try_acquire(name *pool) {             \
-    return name##_objpool_acquire(pool, OBJPOOL__TRY, 0, OBJPOOL__SITE(name));                                        \
+    return OBJPOOL__ACQUIRED(name, pool, OBJPOOL__TRY, 0);                                                            \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_objpool_value *name##_acquire_for(name *pool,               \
                                                                                             int64_t timeout_ns) {     \
-    return name##_objpool_acquire(pool, OBJPOOL__WAIT, timeout_ns, OBJPOOL__SITE(name));                              \
+    return OBJPOOL__ACQUIRED(name, pool, OBJPOOL__WAIT, timeout_ns);                                                  \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name *pool, name##_objpool_value *object) {                      \
-    objpool__release_as(&pool->base, object, name##_objpool_is(), name##_objpool_describe);                           \
+    OBJPOOL__RELEASED(name, pool, object);                                                                            \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED void name##_discard(name *pool, name##_objpool_value *object) {                      \
     objpool__discard_as(&pool->base, object, name##_objpool_is(), name##_objpool_describe);                           \
@@ -2152,9 +2168,7 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
     return objpool__rebind(&pool->base, name##_objpool_describe);                                                     \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED objpool_stats name##_stats(const name *pool) {                                       \
-    objpool_stats objpool__s = objpool_snapshot(&pool->base);                                                         \
-    objpool__s.object_size = sizeof(name##_objpool_value);                                                            \
-    return objpool__s;                                                                                                \
+    return objpool__stats_of(&pool->base, sizeof(name##_objpool_value));                                              \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED void name##_reset_stats(name *pool) { objpool_reset_stats(&pool->base); }            \
   OBJPOOL__MADE OBJPOOL__INLINED name##_handle name##_handle_of(const name *pool,                                     \
@@ -2190,12 +2204,12 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
     return objpool__release_all(&pool->base, name##_objpool_describe);                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(name *pool) {                    \
-    name##_guard objpool__g = {name##_objpool_acquire(pool, OBJPOOL__ACQUIRE, 0, OBJPOOL__SITE(name)), pool};         \
+    name##_guard objpool__g = {OBJPOOL__ACQUIRED(name, pool, OBJPOOL__ACQUIRE, 0), pool};                             \
     return objpool__g;                                                                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire_for(name *pool,                  \
                                                                                          int64_t timeout_ns) {        \
-    name##_guard objpool__g = {name##_objpool_acquire(pool, OBJPOOL__WAIT, timeout_ns, OBJPOOL__SITE(name)), pool};   \
+    name##_guard objpool__g = {OBJPOOL__ACQUIRED(name, pool, OBJPOOL__WAIT, timeout_ns), pool};                       \
     return objpool__g;                                                                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_guard_take(name##_guard *guard) {                       \
@@ -2204,7 +2218,9 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
     return objpool__o;                                                                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_release(name##_guard *guard) {                                     \
-    if (guard->object) name##_release(guard->pool, name##_guard_take(guard));                                         \
+    name##_objpool_value *objpool__o = guard->object;                                                                 \
+    guard->object = OBJPOOL__NULL;                                                                                    \
+    if (objpool__o) OBJPOOL__RELEASED(name, guard->pool, objpool__o);                                                 \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED void name##_guard_discard(name##_guard *guard) {                                     \
     if (guard->object) name##_discard(guard->pool, name##_guard_take(guard));                                         \
@@ -3862,8 +3878,7 @@ static void objpool__panic_early(const objpool *pool, objpool__describe *describ
                                  const char *mistake) {
   const objpool__state *state =
       pool ? __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) : NULL; /* pairs with objpool__publish */
-  objpool__description as;
-  memset((void *)&as, 0, sizeof as);
+  objpool__description as = OBJPOOL__ZERO;
   if (!state && describe) describe(&as);
   objpool__panic_named(state || !as.called ? objpool__name_of(state) : as.called, object, mistake);
 }
@@ -7936,7 +7951,7 @@ static bool objpool__verify(const objpool__state *state, objpool__describe *desc
     return false;
   }
   if (describe && state->describe) { /* another one: objpool__state_of has compared them */
-    objpool__description other;
+    objpool__description other = OBJPOOL__ZERO;
     describe(&other);
     if (!objpool__same_options(&other, &state->as)) {
       objpool__panic(state, NULL, "is defined with different options in two files");
@@ -8278,7 +8293,7 @@ static objpool__state *objpool__state_bind(objpool *pool, objpool__describe *des
     errno = EINVAL;
     return NULL;
   }
-  objpool__description as;
+  objpool__description as = OBJPOOL__ZERO;
   describe(&as);
   objpool__start();
   objpool__lock(&objpool__process.lock);
@@ -8380,7 +8395,7 @@ OBJPOOL_API bool objpool__handle_checked(const objpool *pool, objpool__describe 
 
 /* After a panic that returned: the release did not happen. */
 static void objpool__undo_release(objpool__describe *describe, void *object) {
-  objpool__description as;
+  objpool__description as = OBJPOOL__ZERO;
   describe(&as); /* a call without the type has found the state just before, and does not come here */
   objpool__flip(objpool__tag(object, objpool__apart(&as.type)));
   if (as.type.handles) objpool__use_undone(object);
@@ -10158,14 +10173,13 @@ static bool objpool__init_as(objpool *pool, const objpool__description *as, objp
 }
 
 OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const objpool_config *config) {
-  objpool__description as;
+  objpool__description as = OBJPOOL__ZERO;
   describe(&as);
   return objpool__init_as(pool, &as, describe, config);
 }
 
 OBJPOOL_API bool objpool_init(objpool *pool, const objpool_type *type, const objpool_config *config) {
-  objpool__description as;
-  memset((void *)&as, 0, sizeof as);
+  objpool__description as = OBJPOOL__ZERO;
   memset(pool, 0, sizeof *pool);
   if (!type) {
     errno = EINVAL;
@@ -10199,7 +10213,7 @@ OBJPOOL_API size_t objpool_memory_for(const objpool_type *type, size_t objects, 
 }
 
 OBJPOOL_API size_t objpool__memory_for(objpool__describe *describe, size_t objects, size_t threads) {
-  objpool__description as;
+  objpool__description as = OBJPOOL__ZERO;
   describe(&as);
   return objpool_memory_for(&as.type, objects, threads);
 }
@@ -10260,7 +10274,7 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
 /* Other hooks for a pool that stays as it is. */
 OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  objpool__description as;
+  objpool__description as = OBJPOOL__ZERO;
   if (!state) return objpool__bind(pool, describe);
   describe(&as);
   if (!objpool__verify(state, NULL) || as.type.size != state->as.type.size ||
@@ -10555,6 +10569,23 @@ OBJPOOL_API void *objpool_context(const objpool *pool) {
   return pool->context;
 }
 
+/* What typed functions inline where they are optimised, by the same description: that of the caller's file. */
+
+OBJPOOL_API void *objpool__acquire_typed(objpool *pool, objpool__describe *describe, objpool__how how,
+                                         int64_t timeout_ns, void *return_address) {
+  objpool__description as = OBJPOOL__ZERO;
+  describe(&as);
+  void *object = objpool__acquire_by(pool, &as, describe, how, timeout_ns);
+  if (object && as.type.tracked) objpool__hold_begins(pool, object, objpool__call_before(return_address));
+  return object;
+}
+
+OBJPOOL_API void objpool__release_typed(objpool *pool, objpool__describe *describe, void *object) {
+  objpool__description as = OBJPOOL__ZERO;
+  describe(&as);
+  objpool__release_by(pool, object, &as, describe);
+}
+
 /* ---- room: statistics >>statistics
    Snapshots, resets, and the list of what there is to tell. */
 
@@ -10656,6 +10687,12 @@ OBJPOOL_API objpool_stats objpool_snapshot(const objpool *pool) {
   stats.max_objects = OBJPOOL__LOAD(state->limits.max_objects);
   stats.since_ns = OBJPOOL__LOAD(counts->since_ns);
   objpool__set_error(saved);
+  return stats;
+}
+
+OBJPOOL_API objpool_stats objpool__stats_of(const objpool *pool, size_t object_size) {
+  objpool_stats stats = objpool_snapshot(pool);
+  stats.object_size = object_size;
   return stats;
 }
 
@@ -10864,9 +10901,8 @@ OBJPOOL_API bool objpool__large_held(objpool *first, objpool_buffer buffer) {
    by it and its size. */
 OBJPOOL_API void objpool__buffer_rejected(objpool *first, objpool__describe *describe, objpool_buffer buffer) {
   const objpool__state *state = __atomic_load_n(&first->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  objpool__description as;
+  objpool__description as = OBJPOOL__ZERO;
   char name[128];
-  memset((void *)&as, 0, sizeof as);
   describe(&as);
   size_t length = objpool__append(name, sizeof name, 0, state ? objpool__name_of(state) : as.called);
   while (state && length > 0 && name[length] != '/') length--;
