@@ -17,6 +17,39 @@ static inline objpool_config named(const char *name) {
   return config;
 }
 
+/* An allocator that counts what it is asked for and what it has given, and refuses a piece that is larger than `largest`. Its users
+   take turns: only one thread at a time. */
+typedef struct counted_memory {
+  size_t bytes, asked, largest;
+} counted_memory;
+
+static inline void *counted_allocate(size_t size, size_t alignment, void *context) {
+  counted_memory *counted = (counted_memory *)context;
+  void *memory = NULL;
+  counted->asked++;
+  if (size > counted->largest) return NULL;
+  if (posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size)) return NULL;
+  counted->bytes += size;
+  return memory;
+}
+
+static inline void counted_deallocate(void *memory, size_t size, size_t alignment, void *context) {
+  (void)alignment;
+  ((counted_memory *)context)->bytes -= size;
+  free(memory);
+}
+
+/* Nothing is counted yet, and nothing refused. */
+static inline objpool_config from_counted(counted_memory *counted) {
+  objpool_config config = defaults();
+  memset(counted, 0, sizeof *counted);
+  counted->largest = SIZE_MAX;
+  config.allocator.allocate = counted_allocate;
+  config.allocator.deallocate = counted_deallocate;
+  config.allocator.context = counted;
+  return config;
+}
+
 /* For objpool_set_pressure_source: maintenance that the machine does not disturb. */
 static inline objpool_pressure no_pressure(void *user) {
   (void)user;

@@ -192,28 +192,6 @@ HANDLE_TESTS(local_pool)
 HANDLE_TESTS(hooked_pool)
 HANDLE_TESTS(wiping_pool)
 
-/* An allocator that has so much at most in a piece; 0: nothing. */
-static size_t largest_piece, bytes_held, asked;
-static void *piece(size_t size, size_t alignment, void *context) {
-  (void)alignment, (void)context;
-  asked++;
-  void *memory = size <= largest_piece ? malloc(size) : NULL;
-  if (memory) bytes_held += size;
-  return memory;
-}
-static void give_piece(void *memory, size_t size, size_t alignment, void *context) {
-  (void)alignment, (void)context;
-  bytes_held -= size;
-  free(memory);
-}
-static objpool_config config_of_pieces(void) {
-  objpool_config config = defaults();
-  config.allocator.allocate = piece;
-  config.allocator.deallocate = give_piece;
-  largest_piece = SIZE_MAX;
-  return config;
-}
-
 typedef struct page_thing {
   char bytes[4000];
 } page_thing;
@@ -224,19 +202,20 @@ OBJPOOL_DEFINE(page_pool, page_thing, opt.handles = true);
     (void)state;                                                                              \
     static P pool;                                                                            \
     static thing *objects[4 * MANY];                                                          \
-    objpool_config config = config_of_pieces();                                               \
+    counted_memory memory;                                                                    \
+    objpool_config config = from_counted(&memory);                                            \
     size_t count = 0;                                                                         \
     assert_true(P##_init(&pool, &config));                                                    \
     while (count < MANY) assert_non_null(objects[count++] = P##_acquire(&pool));              \
-    largest_piece = 0;                                                                        \
+    memory.largest = 0;                                                                       \
     while ((objects[count] = P##_acquire(&pool)) != NULL) assert_true(++count < 3 * MANY);    \
-    largest_piece = SIZE_MAX;                                                                 \
-    asked = 0;                                                                                \
+    memory.largest = SIZE_MAX;                                                                \
+    memory.asked = 0;                                                                         \
     for (size_t i = 0; i < MANY; i++) assert_non_null(objects[count++] = P##_acquire(&pool)); \
-    assert_true(asked > 0);                                                                   \
+    assert_true(memory.asked > 0);                                                            \
     for (size_t i = 0; i < count; i++) P##_release(&pool, objects[i]);                        \
     P##_destroy(&pool);                                                                       \
-    assert_int_equal(bytes_held, 0);                                                          \
+    assert_int_equal(memory.bytes, 0);                                                        \
   }                                                                                           \
                                                                                               \
   /* one object at a time, whose use is its place's last, and whose block goes then */        \
@@ -266,17 +245,18 @@ static void acquires_that_fail_keep_nothing(void **state) {
   (void)state;
   static page_pool pool;
   static page_thing *objects[10000];
-  objpool_config config = config_of_pieces();
+  counted_memory memory;
+  objpool_config config = from_counted(&memory);
   size_t count = 0;
-  largest_piece = 32768; /* too little for a table of ranges, some time */
+  memory.largest = 32768; /* too little for a table of ranges, some time */
   assert_true(page_pool_init(&pool, &config));
   while ((objects[count] = page_pool_acquire(&pool)) != NULL) assert_true(++count < 10000);
-  const size_t before = bytes_held;
+  const size_t before = memory.bytes;
   for (int i = 0; i < 100; i++) assert_null(page_pool_acquire(&pool));
-  assert_int_equal(bytes_held, before);
+  assert_int_equal(memory.bytes, before);
   for (size_t i = 0; i < count; i++) page_pool_release(&pool, objects[i]);
   page_pool_destroy(&pool);
-  assert_int_equal(bytes_held, 0);
+  assert_int_equal(memory.bytes, 0);
 }
 
 static void ask_for_a_handle(void *pool, void *object) {

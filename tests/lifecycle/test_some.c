@@ -260,33 +260,21 @@ static void pool_gets_a_create(void **state) {
 }
 
 /* Maintenance keeps what it learns. That there was no memory for it does not make the pool ask for less from then on. */
-static bool is_refused;
-static size_t allocations;
-static void *count_allocation(size_t size, size_t alignment, void *context) {
-  (void)alignment, (void)context;
-  allocations++;
-  return is_refused ? NULL : malloc(size);
-}
-static void free_it(void *memory, size_t size, size_t alignment, void *context) {
-  (void)size, (void)alignment, (void)context;
-  free(memory);
-}
 static size_t allocations_after_maintenance(bool refused) {
   enum { OBJECTS = 20000 };
   static thing *objects[OBJECTS];
   local_pool pool;
-  objpool_config config = defaults();
+  counted_memory memory;
+  objpool_config config = from_counted(&memory);
   config.ignore_pressure = true;
-  config.allocator.allocate = count_allocation;
-  config.allocator.deallocate = free_it;
   assert_true(local_pool_init(&pool, &config));
   assert_non_null(objects[0] = local_pool_acquire(&pool));
-  is_refused = refused;
+  if (refused) memory.largest = 0;
   objpool_maintain(&pool.base);
-  is_refused = false;
-  allocations = 0;
+  memory.largest = SIZE_MAX;
+  memory.asked = 0;
   for (size_t i = 1; i < OBJECTS; i++) assert_non_null(objects[i] = local_pool_acquire(&pool));
-  size_t count = allocations;
+  size_t count = memory.asked;
   for (size_t i = 0; i < OBJECTS; i++) local_pool_release(&pool, objects[i]);
   local_pool_destroy(&pool);
   return count;

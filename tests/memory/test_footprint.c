@@ -1,7 +1,7 @@
 /* What a pool of small objects costs its first user: every byte that it asks its allocator for, counted. */
 #include "support.h"
 
-#include "objpool.h"
+#include "pools.h"
 
 typedef struct thing {
   char text[64];
@@ -16,48 +16,25 @@ OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
 OBJPOOL_DEFINE(small_pool, small);
 OBJPOOL_DEFINE(local_small_pool, small, opt.local = true);
 
-static size_t out; /* bytes */
-
-static void *count_allocate(size_t size, size_t alignment, void *context) {
-  void *memory = NULL;
-  (void)context;
-  if (posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size)) return NULL;
-  out += size;
-  return memory;
-}
-
-static void count_deallocate(void *memory, size_t size, size_t alignment, void *context) {
-  (void)alignment, (void)context;
-  out -= size;
-  free(memory);
-}
-
-static objpool_config counted(void) {
-  objpool_config config;
-  memset(&config, 0, sizeof config);
-  config.allocator.allocate = count_allocate;
-  config.allocator.deallocate = count_deallocate;
-  return config;
-}
-
 /* The figures are those of pointers of eight bytes; with narrower ones they are lower. */
 
 /* All that is needed until the first object is there, and for its way back; bytes. */
-#define FIRST_OBJECT(pool_type, bytes)                                   \
-  do {                                                                   \
-    static pool_type pool;                                               \
-    objpool_config config = counted();                                   \
-    assert_true(pool_type##_init(&pool, &config));                       \
-    thing *first = pool_type##_acquire(&pool);                           \
-    assert_non_null(first);                                              \
-    print_message("first object of a " #pool_type ": %zu bytes\n", out); \
-    assert_in_range(out, sizeof(thing), (bytes));                        \
-    assert_int_equal(pool_type##_stats(&pool).memory_bytes, out);        \
-    size_t before = out;                                                 \
-    pool_type##_release(&pool, first);                                   \
-    assert_int_equal(out, before);                                       \
-    pool_type##_destroy(&pool);                                          \
-    assert_int_equal(out, 0);                                            \
+#define FIRST_OBJECT(pool_type, most)                                             \
+  do {                                                                            \
+    static pool_type pool;                                                        \
+    counted_memory memory;                                                        \
+    objpool_config config = from_counted(&memory);                                \
+    assert_true(pool_type##_init(&pool, &config));                                \
+    thing *first = pool_type##_acquire(&pool);                                    \
+    assert_non_null(first);                                                       \
+    print_message("first object of a " #pool_type ": %zu bytes\n", memory.bytes); \
+    assert_in_range(memory.bytes, sizeof(thing), (most));                         \
+    assert_int_equal(pool_type##_stats(&pool).memory_bytes, memory.bytes);        \
+    size_t before = memory.bytes;                                                 \
+    pool_type##_release(&pool, first);                                            \
+    assert_int_equal(memory.bytes, before);                                       \
+    pool_type##_destroy(&pool);                                                   \
+    assert_int_equal(memory.bytes, 0);                                            \
   } while (0)
 
 static void first_object_of_a_shared_pool_costs_at_most_8_kib(void **state) {
@@ -73,19 +50,20 @@ static void first_object_of_a_local_pool_costs_at_most_2_kib(void **state) {
 enum { MANY = 10000 };
 
 /* So many objects alive at once, from a pool without a limit; tenths of a byte each, for the pool and all it holds. */
-#define MANY_OBJECTS(pool_type, tenths)                                                              \
-  do {                                                                                               \
-    static pool_type pool;                                                                           \
-    static small *held[MANY];                                                                        \
-    objpool_config config = counted();                                                               \
-    assert_true(pool_type##_init(&pool, &config));                                                   \
-    for (int i = 0; i < MANY; i++) assert_non_null(held[i] = pool_type##_acquire(&pool));            \
-    print_message("16 bytes in a " #pool_type ": %zu.%zu each\n", out / MANY, out * 10 / MANY % 10); \
-    assert_in_range(out, MANY * sizeof(small), (size_t)MANY * (tenths) / 10);                        \
-    size_t before = out;                                                                             \
-    for (int i = 0; i < MANY; i++) pool_type##_release(&pool, held[i]);                              \
-    assert_int_equal(out, before);                                                                   \
-    pool_type##_destroy(&pool);                                                                      \
+#define MANY_OBJECTS(pool_type, tenths)                                                                                \
+  do {                                                                                                                 \
+    static pool_type pool;                                                                                             \
+    static small *held[MANY];                                                                                          \
+    counted_memory memory;                                                                                             \
+    objpool_config config = from_counted(&memory);                                                                     \
+    assert_true(pool_type##_init(&pool, &config));                                                                     \
+    for (int i = 0; i < MANY; i++) assert_non_null(held[i] = pool_type##_acquire(&pool));                              \
+    print_message("16 bytes in a " #pool_type ": %zu.%zu each\n", memory.bytes / MANY, memory.bytes * 10 / MANY % 10); \
+    assert_in_range(memory.bytes, MANY * sizeof(small), (size_t)MANY * (tenths) / 10);                                 \
+    size_t before = memory.bytes;                                                                                      \
+    for (int i = 0; i < MANY; i++) pool_type##_release(&pool, held[i]);                                                \
+    assert_int_equal(memory.bytes, before);                                                                            \
+    pool_type##_destroy(&pool);                                                                                        \
   } while (0)
 
 static void sixteen_bytes_cost_at_most_36_in_a_shared_pool_of_10000(void **state) {
