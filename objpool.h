@@ -10575,15 +10575,13 @@ OBJPOOL_API void *objpool__acquire_typed(objpool *pool, objpool__describe *descr
                                          int64_t timeout_ns, void *return_address) {
   objpool__description as = OBJPOOL__ZERO;
   describe(&as);
-  void *object = objpool__acquire_by(pool, &as, describe, how, timeout_ns);
-  if (object && as.type.tracked) objpool__hold_begins(pool, object, objpool__call_before(return_address));
-  return object;
+  return objpool__acquire_as(pool, as, describe, how, timeout_ns, objpool__call_before(return_address));
 }
 
 OBJPOOL_API void objpool__release_typed(objpool *pool, objpool__describe *describe, void *object) {
   objpool__description as = OBJPOOL__ZERO;
   describe(&as);
-  objpool__release_by(pool, object, &as, describe);
+  objpool__release_as(pool, object, as, describe);
 }
 
 /* ---- room: statistics >>statistics
