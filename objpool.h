@@ -2050,7 +2050,7 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
     OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                 \
   }                                                                                                                   \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_objpool_describe(objpool__description *objpool__d) {                     \
+  OBJPOOL__MADE OBJPOOL__INLINED void name##_objpool_fill(objpool__description *objpool__d) {                         \
     objpool__d->called = #name;                                                                                       \
     objpool__d->type.size = sizeof(name##_objpool_value);                                                             \
     objpool__d->type.alignment = __alignof__(name##_objpool_value);                                                   \
@@ -2075,9 +2075,13 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
       objpool__d->on_event = objpool__s.on_event;                                                                     \
     }                                                                                                                 \
   }                                                                                                                   \
+  /* called by its address: never one that must be inlined */                                                         \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {          \
+    name##_objpool_fill(objpool__d);                                                                                  \
+  }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                       \
     objpool__description objpool__d = OBJPOOL__ZERO;                                                                  \
-    name##_objpool_describe(&objpool__d);                                                                             \
+    name##_objpool_fill(&objpool__d);                                                                                 \
     return objpool__d;                                                                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name *pool, const objpool_config *config) {       \
