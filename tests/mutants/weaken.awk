@@ -310,7 +310,7 @@ END {
     if ((column = next_match(line, ", 1, __ATOMIC", 0)) > 0) {
       add(line, column + 2, "!" mutant("count", line, column) " * ")
     }
-    if ((column = next_match(line, "(->|\\.)[a-z_]+(\\+\\+|--);", 0)) > 0) {
+    if ((column = next_match(line, "(->|\\.)[a-z_]+(\\+\\+|--);", 0)) > 0 && substr(code[line], 1, column) !~ /=/) { # nobody asks what it was before
       add(line, column + RLENGTH - 3, (substr(code[line], column + RLENGTH - 2, 1) == "+" ? " += " : " -= ") "!" mutant("count", line, column) "; /*")
       add(line, column + RLENGTH, "*/")
     }
