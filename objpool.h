@@ -1995,8 +1995,8 @@ template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range
 #define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
 
 #define OBJPOOL__DEFINE(name, T, ...)                                                                                 \
-  OBJPOOL__STATIC_ASSERT(sizeof(#T) > 1, "OBJPOOL_DEFINE(name, T, options): there is no T");                          \
   OBJPOOL__CXX_BEGINS                                                                                                 \
+  OBJPOOL__STATIC_ASSERT(sizeof(#T) > 1, "OBJPOOL_DEFINE(name, T, options): there is no T");                          \
   typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */        \
   OBJPOOL__KIND(name##_objpool_value)                                                                                 \
   OBJPOOL__POOL(name)                                                                                                 \

@@ -25,10 +25,13 @@ typedef struct counted_memory {
 
 static inline void *counted_allocate(size_t size, size_t alignment, void *context) {
   counted_memory *counted = (counted_memory *)context;
-  void *memory = NULL;
+  const size_t least = alignment < sizeof(void *) ? sizeof(void *) : alignment;
   counted->asked++;
   if (size > counted->largest) return NULL;
-  if (posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size)) return NULL;
+  char *whole = (char *)malloc(size + least + sizeof(void *)); /* where it begins stands before what is given */
+  if (!whole) return NULL;
+  void *memory = whole + sizeof(void *) + (least - ((uintptr_t)whole + sizeof(void *)) % least);
+  ((void **)memory)[-1] = whole;
   counted->bytes += size;
   return memory;
 }
@@ -36,7 +39,7 @@ static inline void *counted_allocate(size_t size, size_t alignment, void *contex
 static inline void counted_deallocate(void *memory, size_t size, size_t alignment, void *context) {
   (void)alignment;
   ((counted_memory *)context)->bytes -= size;
-  free(memory);
+  free(((void **)memory)[-1]);
 }
 
 /* Nothing is counted yet, and nothing refused. */
