@@ -4444,7 +4444,7 @@ static bool objpool__make_places(objpool__state *state, size_t more) {
 /* Adds a block. Under growth_lock and the memory lock; NULL with ENOMEM. */
 static objpool__block *objpool__block_add(objpool__state *state, size_t cells) {
   objpool__blocks *blocks = &state->blocks;
-  size_t bytes;
+  size_t bytes = 0; /* gcc does not see that it is written wherever it is read */
   if (!objpool__block_bytes(blocks, cells, &bytes)) {
     errno = ENOMEM;
     return NULL;
