@@ -7063,13 +7063,6 @@ OBJPOOL__INLINE void objpool__bounded_back(const objpool__state *state, objpool_
   objpool__count(&slot->releases); /* before it is idle: nobody counts an acquire of it first */
 }
 
-/* Whether this is the tag of an object in use here that has a place; *bit: that. */
-OBJPOOL__INLINE bool objpool__bounded_in(const objpool__state *state, void *object, uintptr_t tag, uint64_t *bit) {
-  uintptr_t twice = tag ^ objpool__tag_of(state->key, object);
-  *bit = (uint64_t)1 << twice / 2 % OBJPOOL__WORD_BITS;
-  return OBJPOOL__LIKELY(!(twice & ~(uintptr_t)(2 * (OBJPOOL__WORD_BITS - 1))));
-}
-
 /* The inline check finds no object of such a pool: each release is decided by one atomic instruction, or by a look at a slot. */
 static const objpool__engine objpool__bounded_engine = {OBJPOOL__OTHER_KEY,
                                                         objpool__bounded_find,
