@@ -1194,7 +1194,8 @@ OBJPOOL__INLINE uint32_t objpool__segment_offset(const void *address, uint32_t a
 OBJPOOL__INLINE uintptr_t *objpool__tag(void *object, uint32_t apart) {
   if (OBJPOOL__LIKELY(!apart)) return (uintptr_t *)object - 1;
   uint32_t place = objpool__segment_offset(object, apart) / objpool__apart_bytes(apart);
-  return (uintptr_t *)(((uintptr_t)object | (objpool__segment_bytes(apart) - 1)) + 1) - 1 - place;
+  return (uintptr_t *)((((uintptr_t)object ^ 1) | (objpool__segment_bytes(apart) - 2)) + 1) - 1 -
+         place; /* odd: at no word */
 }
 
 /* With tags apart an address within an object leads to the object's word: where some bits of that tell something else, this says
@@ -8531,6 +8532,7 @@ OBJPOOL__INLINE bool objpool__admit(objpool__state *state, objpool__quest *quest
   if (age == OBJPOOL__RECENT || (age == OBJPOOL__RESTED && !validates)) return true;
   quest->from_own_slot = false; /* the hooks may use the pool: base is then no longer where this acquire set it */
   if (age == OBJPOOL__RESTED && state->as.type.validate(object, state->config.context)) return true;
+  if (!quest->leaving) quest->leaving = objpool__leave_begins(state);
   objpool__dismantle(state, object, age == OBJPOOL__RESTED ? OBJPOOL__INVALID : OBJPOOL__EXPIRED);
   quest->permit = quest->how != OBJPOOL__TRY;
   if (!quest->permit) objpool__unreserve(state);
@@ -8816,8 +8818,11 @@ static void *objpool__acquire_another(objpool *pool, objpool__describe *describe
   }
   objpool__attach_if_free(state); /* the hook may have come back on a thread that was not here yet */
   objpool__add(state, OBJPOOL__ACQUIRES, (uint64_t)-1);
+  unsigned leaving = objpool__leave_begins(state);
   objpool__take_down(state, invalid, why);
-  return objpool__acquire_from(state, false, how, timeout_ns);
+  void *object = objpool__acquire_from(state, false, how, timeout_ns);
+  objpool__leave_ends(state, leaving);
+  return object;
 }
 
 OBJPOOL_API void *objpool__acquire_again(objpool *pool, objpool__describe *describe, void *invalid, objpool__how how,
@@ -9049,11 +9054,10 @@ static __attribute__((__noinline__)) void objpool__release_claiming(objpool *poo
   int saved = errno;
   state = objpool__state_of(pool, describe);
   unsigned leaving = state ? objpool__leave_begins(state) : 0;
-  if (state && objpool__claim_tag(state, object))
-    objpool__release_claimed(state, describe, object);
-  else if (state) /* else after a panic that returned */
-    objpool__reject(pool, describe, object);
+  bool claimed = state && objpool__claim_tag(state, object);
+  if (claimed) objpool__release_claimed(state, describe, object);
   if (state) objpool__leave_ends(state, leaving);
+  if (state && !claimed) objpool__reject(pool, describe, object); /* last: a panic may jump away */
   objpool__set_error(saved);
 }
 

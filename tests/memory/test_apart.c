@@ -275,7 +275,10 @@ static void tell_all(objpool *pool, void (*release)(void *, void *), size_t size
   for (size_t way = 0; way < COUNT_OF(ways); way++) {
     told(ways[way], pool, idle, "released twice");
     if (looks_anywhere) told(ways[way], pool, of_other, "belongs to another pool");
-    for (size_t into = 1; into < size; into += into) told(ways[way], pool, in_use + into, "middle of an object");
+    for (size_t into = 1; into < size; into += into) {
+      told(ways[way], pool, in_use + into, "middle of an object");
+      told(ways[way], pool, idle + into, "middle of an object"); /* it leads to the same word */
+    }
     size_t segment = pool->state->blocks.alignment;
     char *begin = (char *)((uintptr_t)in_use & ~(uintptr_t)(segment - 1));
     told(ways[way], pool, begin + segment - 8, "is not an object of this pool");
