@@ -6917,19 +6917,21 @@ static objpool__found objpool__bounded_find(objpool__state *state, objpool__ques
   }
 }
 
-/* Looks whether a new peak of idle begins, with these bits in the caller's slot. It is one if nothing moved elsewhere around the
-   look at the word. */
+/* Looks whether a new peak of idle begins, with these bits in the caller's slot. They were idle at once, in its slot, which counts
+   whatever became of them. With what is idle elsewhere they are a peak if nothing moved there around the look at the word, and
+   the slot was still open after it: whoever took one of them out of the word had revoked the slot before, which is seen then. */
 static __attribute__((__noinline__)) void objpool__bounded_idle_peak(objpool__state *state, uint64_t bits) {
   objpool__word *word = state->word;
+  const objpool__cache *mine = bits ? objpool__mine(state) : NULL;
   uint64_t changes = __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST); /* in one order, all of these */
   uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
   uint64_t idle = __atomic_load_n(&word->idle, __ATOMIC_SEQ_CST) | bits, slots = bits ? 1 : 0;
   size_t others = objpool__uncached_idle(state);
-  if (changes % OBJPOOL__CHANGE != slots || changes != __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST) ||
-      head != __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST))
-    return;
-  objpool__raise(&state->counts.peak_idle, objpool__bits(idle) + others);
-  OBJPOOL__STORE(word->most, others ? 0 : idle); /* a hint */
+  bool still = (!mine || objpool__is_lone(mine)) && changes % OBJPOOL__CHANGE == slots &&
+               changes == __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST) &&
+               head == __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
+  objpool__raise(&state->counts.peak_idle, still ? objpool__bits(idle) + others : objpool__bits(bits));
+  if (still) OBJPOOL__STORE(word->most, others ? 0 : idle); /* a hint */
 }
 
 /* Where the next peak of in_use would begin. */
