@@ -1752,7 +1752,9 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
 
 extern "C++" {
 /* Any number times a constant: a template, so that no cast is useless, and none is the user's. */
-template <int64_t unit, class N> constexpr int64_t objpool__ns(N count) { return static_cast<int64_t>(count * unit); }
+template <int64_t unit, class objpool__N> constexpr int64_t objpool__ns(objpool__N count) {
+  return static_cast<int64_t>(count * unit);
+}
 
 struct objpool__memory_at {
   void *memory;
@@ -1767,99 +1769,103 @@ inline void operator delete(void *, objpool__memory_at) noexcept {}
 #endif
 
 template <bool constructible> struct objpool__maker { /* a T without T() needs opt.create */
-  template <class T> static bool make(T *) { return false; }
-  template <class T> static T none() { __builtin_abort(); }
+  template <class objpool__T> static bool make(objpool__T *) { return false; }
+  template <class objpool__T> static objpool__T none() { __builtin_abort(); }
 };
 template <> struct objpool__maker<true> {
-  template <class T> static bool make(T *object) {
+  template <class objpool__T> static bool make(objpool__T *object) {
     objpool__memory_at place = {(void *)object};
-    OBJPOOL__CATCH(::new (place) T(); return true)
+    OBJPOOL__CATCH(::new (place) objpool__T(); return true)
   }
-  template <class T> static T none() { return T(); }
+  template <class objpool__T> static objpool__T none() { return objpool__T(); }
 };
 
 /* What is no type for a pool. */
 template <int kind> struct objpool__kind_is { static constexpr int value = kind; };
-template <class T> struct objpool__kind : objpool__kind_is<0> {};
+template <class objpool__T> struct objpool__kind : objpool__kind_is<0> {};
 template <> struct objpool__kind<void> : objpool__kind_is<1> {};
-template <class T> struct objpool__kind<T &> : objpool__kind_is<2> {};
-template <class T> struct objpool__kind<T &&> : objpool__kind_is<2> {};
-template <class T> struct objpool__kind<T[]> : objpool__kind_is<3> {};
-template <class T, size_t count> struct objpool__kind<T[count]> : objpool__kind_is<3> {};
-template <class T> struct objpool__kind<const T> : objpool__kind_is<4> {};
+template <class objpool__T> struct objpool__kind<objpool__T &> : objpool__kind_is<2> {};
+template <class objpool__T> struct objpool__kind<objpool__T &&> : objpool__kind_is<2> {};
+template <class objpool__T> struct objpool__kind<objpool__T[]> : objpool__kind_is<3> {};
+template <class objpool__T, size_t count> struct objpool__kind<objpool__T[count]> : objpool__kind_is<3> {};
+template <class objpool__T> struct objpool__kind<const objpool__T> : objpool__kind_is<4> {};
 
 /* What opt.create and opt.destroy are when they are not set, and how a value leaves. */
-template <class T> struct objpool__cxx {
+template <class objpool__T> struct objpool__cxx {
   enum : bool {
-    makes = __is_constructible(T),
-    builds = !__is_trivially_constructible(T), /* a trivial T() only clears, and the memory is clear */
-    takes_down = !OBJPOOL__TRIVIALLY_DESTROYED(T)
+    makes = __is_constructible(objpool__T),
+    builds = !__is_trivially_constructible(objpool__T), /* a trivial T() only clears, and the memory is clear */
+    takes_down = !OBJPOOL__TRIVIALLY_DESTROYED(objpool__T)
   };
-  static bool build(T *object) { return objpool__maker<__is_constructible(T)>::make(object); }
-  static void take_down(T *object) {
-    object->~T();
+  static bool build(objpool__T *object) { return objpool__maker<__is_constructible(objpool__T)>::make(object); }
+  static void take_down(objpool__T *object) {
+    object->~objpool__T();
     (void)object;
   }
-  static T extract(objpool *pool, objpool__describe *describe, T *object) {
+  static objpool__T extract(objpool *pool, objpool__describe *describe, objpool__T *object) {
     struct leaves { /* after the value was moved out */
       objpool *pool;
       objpool__describe *describe;
-      T *object;
+      objpool__T *object;
       ~leaves() {
         if (!pool) return;
-        objpool__cxx<T>::take_down(object);
+        objpool__cxx<objpool__T>::take_down(object);
         objpool__forget(pool, describe, object);
       }
     } leave = {objpool__claim(pool, describe, object) ? pool : nullptr, describe, object};
     if (!leave.pool) return none();
-    return static_cast<T &&>(*object);
+    return static_cast<objpool__T &&>(*object);
   }
   /* What an extract returns that was a mistake, if the panic lets it: as in C a value of zeroes, if there is one. */
-  static T none() { return objpool__maker<__is_constructible(T)>::template none<T>(); }
+  static objpool__T none() { return objpool__maker<__is_constructible(objpool__T)>::template none<objpool__T>(); }
 };
 
 /* T(arguments...) in that memory, or T{arguments...} for a T that is an aggregate. */
 template <bool by_constructor> struct objpool__constructor {
-  template <class T, class... A> static void run(objpool__memory_at place, A &&...arguments) {
-    ::new (place) T(static_cast<A &&>(arguments)...);
+  template <class objpool__T, class... objpool__A>
+  static void run(objpool__memory_at place, objpool__A &&...arguments) {
+    ::new (place) objpool__T(static_cast<objpool__A &&>(arguments)...);
   }
 };
 template <> struct objpool__constructor<false> {
-  template <class T, class... A> static void run(objpool__memory_at place, A &&...arguments) {
-    ::new (place) T{static_cast<A &&>(arguments)...};
+  template <class objpool__T, class... objpool__A>
+  static void run(objpool__memory_at place, objpool__A &&...arguments) {
+    ::new (place) objpool__T{static_cast<objpool__A &&>(arguments)...};
   }
 };
-template <class F> bool objpool__run(void *object, void *function) {
+template <class objpool__F> bool objpool__run(void *object, void *function) {
   objpool__memory_at place = {object};
-  OBJPOOL__CATCH((*static_cast<F *>(function))(place); return true)
+  OBJPOOL__CATCH((*static_cast<objpool__F *>(function))(place); return true)
 }
 
 /* P::make; always part of its caller, so that `site` costs nothing where nobody asks for it. */
-template <class P, class... A>
-OBJPOOL__MEMBER typename P::value_type *objpool__made(P *pool, const void *site, A &&...arguments) {
-  typedef typename P::value_type T;
+template <class objpool__P, class... objpool__A>
+OBJPOOL__MEMBER typename objpool__P::value_type *objpool__made(objpool__P *pool, const void *site,
+                                                               objpool__A &&...arguments) {
+  typedef typename objpool__P::value_type objpool__T;
   auto construct = [&](objpool__memory_at place) {
-    objpool__constructor<__is_constructible(T, A && ...)>::template run<T>(place, static_cast<A &&>(arguments)...);
+    objpool__constructor<__is_constructible(objpool__T, objpool__A && ...)>::template run<objpool__T>(
+        place, static_cast<objpool__A &&>(arguments)...);
   };
   objpool__construction construction = {objpool__run<decltype(construct)>, &construct};
-  return static_cast<T *>(P::objpool__make(pool, &construction, site));
+  return static_cast<objpool__T *>(objpool__P::objpool__make(pool, &construction, site));
 }
 
 /* A guard that moves: `objpool_scoped<conn_pool> guard(&pool)`, or OBJPOOL_SCOPED as in C. It is a plain guard by its address
    alone, as the functions of guards take it: whoever means to keep the object says take or move. */
-template <class P, class = void> class objpool_scoped : private P::guard {
+template <class objpool__P, class = void> class objpool_scoped : private objpool__P::guard {
 public:
-  using P::guard::object;
-  using P::guard::pool;
-  OBJPOOL__MEMBER typename P::guard *operator&() noexcept { return this; }
-  OBJPOOL__MEMBER const typename P::guard *operator&() const noexcept { return this; }
-  OBJPOOL__MEMBER objpool_scoped() noexcept : P::guard() {}
-  OBJPOOL__MEMBER explicit objpool_scoped(P *from) : P::guard(P::objpool__acquire(from)) {}
-  OBJPOOL__MEMBER objpool_scoped(const typename P::guard &held) noexcept : P::guard(held) {}
-  OBJPOOL__MEMBER objpool_scoped(objpool_scoped &&other) noexcept : P::guard(other) { other.object = nullptr; }
+  using objpool__P::guard::object;
+  using objpool__P::guard::pool;
+  OBJPOOL__MEMBER typename objpool__P::guard *operator&() noexcept { return this; }
+  OBJPOOL__MEMBER const typename objpool__P::guard *operator&() const noexcept { return this; }
+  OBJPOOL__MEMBER objpool_scoped() noexcept : objpool__P::guard() {}
+  OBJPOOL__MEMBER explicit objpool_scoped(objpool__P *from) : objpool__P::guard(objpool__P::objpool__acquire(from)) {}
+  OBJPOOL__MEMBER objpool_scoped(const typename objpool__P::guard &held) noexcept : objpool__P::guard(held) {}
+  OBJPOOL__MEMBER objpool_scoped(objpool_scoped &&other) noexcept : objpool__P::guard(other) { other.object = nullptr; }
   OBJPOOL__MEMBER objpool_scoped &operator=(objpool_scoped &&other) noexcept {
     if (this != &other) {
-      P::objpool__release(this);
+      objpool__P::objpool__release(this);
       object = other.object;
       pool = other.pool;
       other.object = nullptr;
@@ -1868,50 +1874,53 @@ public:
   }
   objpool_scoped(const objpool_scoped &) = delete;
   objpool_scoped &operator=(const objpool_scoped &) = delete;
-  OBJPOOL__MEMBER ~objpool_scoped() { P::objpool__release(this); }
-  OBJPOOL__MEMBER typename P::value_type *operator->() const noexcept { return this->object; }
-  OBJPOOL__MEMBER typename P::value_type &operator*() const noexcept { return *this->object; }
+  OBJPOOL__MEMBER ~objpool_scoped() { objpool__P::objpool__release(this); }
+  OBJPOOL__MEMBER typename objpool__P::value_type *operator->() const noexcept { return this->object; }
+  OBJPOOL__MEMBER typename objpool__P::value_type &operator*() const noexcept { return *this->object; }
   OBJPOOL__MEMBER explicit operator bool() const noexcept { return this->object != nullptr; }
   OBJPOOL__MEMBER objpool_scoped *itself() noexcept { return this; } /* for OBJPOOL_WITH */
 };
 
 /* The same for a set of buffers. */
-template <class P> class objpool_scoped<P, typename P::objpool__is_set> : private P::guard {
+template <class objpool__P>
+class objpool_scoped<objpool__P, typename objpool__P::objpool__is_set> : private objpool__P::guard {
 public:
-  using P::guard::buffer;
-  using P::guard::set;
-  OBJPOOL__MEMBER typename P::guard *operator&() noexcept { return this; }
-  OBJPOOL__MEMBER objpool_scoped() noexcept : P::guard() {}
-  OBJPOOL__MEMBER objpool_scoped(const typename P::guard &held) noexcept : P::guard(held) {}
-  OBJPOOL__MEMBER objpool_scoped(objpool_scoped &&other) noexcept : P::guard(other) { P::objpool__forget(&other); }
+  using objpool__P::guard::buffer;
+  using objpool__P::guard::set;
+  OBJPOOL__MEMBER typename objpool__P::guard *operator&() noexcept { return this; }
+  OBJPOOL__MEMBER objpool_scoped() noexcept : objpool__P::guard() {}
+  OBJPOOL__MEMBER objpool_scoped(const typename objpool__P::guard &held) noexcept : objpool__P::guard(held) {}
+  OBJPOOL__MEMBER objpool_scoped(objpool_scoped &&other) noexcept : objpool__P::guard(other) {
+    objpool__P::objpool__forget(&other);
+  }
   objpool_scoped(const objpool_scoped &) = delete;
   objpool_scoped &operator=(const objpool_scoped &) = delete;
-  OBJPOOL__MEMBER ~objpool_scoped() { P::objpool__release(this); }
+  OBJPOOL__MEMBER ~objpool_scoped() { objpool__P::objpool__release(this); }
   OBJPOOL__MEMBER explicit operator bool() const noexcept { return buffer.bytes != nullptr; }
 };
 
 /* Every object in use, for `for (bullet &b : objpool_each(pool))`, a pool or a pointer to one: as OBJPOOL_EACH. */
-template <class P> class objpool_range {
+template <class objpool__P> class objpool_range {
   objpool__walk walk;
 
 public:
   class iterator {
     objpool__walk *walk;
     objpool__stretch stretch;
-    typename P::value_type *object; /* NULL: the end */
+    typename objpool__P::value_type *object; /* NULL: the end */
 
   public:
     OBJPOOL__MEMBER explicit iterator(objpool__walk *over) : walk(over), stretch(), object(nullptr) {
       if (walk) ++*this;
     }
-    OBJPOOL__MEMBER typename P::value_type &operator*() const { return *object; }
+    OBJPOOL__MEMBER typename objpool__P::value_type &operator*() const { return *object; }
     OBJPOOL__MEMBER iterator &operator++() {
-      object = P::objpool__next(walk, &stretch);
+      object = objpool__P::objpool__next(walk, &stretch);
       return *this;
     }
     OBJPOOL__MEMBER bool operator!=(const iterator &other) const { return object != other.object; }
   };
-  explicit objpool_range(P *pool) : walk(P::objpool__each(pool)) {}
+  explicit objpool_range(objpool__P *pool) : walk(objpool__P::objpool__each(pool)) {}
   objpool_range(objpool_range &&other) noexcept : walk(other.walk) { other.walk.pool = nullptr; }
   objpool_range(const objpool_range &) = delete;
   objpool_range &operator=(const objpool_range &) = delete;
@@ -1919,8 +1928,12 @@ public:
   OBJPOOL__MEMBER iterator begin() { return iterator(&walk); }
   OBJPOOL__MEMBER iterator end() { return iterator(nullptr); }
 };
-template <class P> objpool_range<P> objpool_each(P &pool) { return objpool_range<P>(&pool); }
-template <class P> objpool_range<P> objpool_each(P *pool) { return objpool_range<P>(pool); }
+template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P &pool) {
+  return objpool_range<objpool__P>(&pool);
+}
+template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *pool) {
+  return objpool_range<objpool__P>(pool);
+}
 }
 
 #define OBJPOOL_SCOPED(...) objpool_scoped<__VA_ARGS__>

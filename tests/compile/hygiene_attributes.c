@@ -1,5 +1,5 @@
-/* Compiles silently: a file whose macros are called as attributes are. Each stands for something that is no attribute, so
-   that one of ours without underscores would show. The C library's own headers come first: what they do with such macros is theirs. */
+/* Compiles silently: a file whose macros are called as attributes are, or by one letter, as parameters of templates often are.
+   Each stands for something that is neither, so that one of ours would show. The C library's own headers come first: what they do with such macros is theirs. */
 #if !defined(__cplusplus) && !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE
 #endif
@@ -44,6 +44,33 @@
 #define warn_unused_result "warn_unused_result" +
 #define weak "weak" +
 
+#define A "A" +
+#define B "B" +
+#define C "C" +
+#define D "D" +
+#define E "E" +
+#define F "F" +
+#define G "G" +
+#define H "H" +
+#define I "I" +
+#define J "J" +
+#define K "K" +
+#define L "L" +
+#define M "M" +
+#define N "N" +
+#define O "O" +
+#define P "P" +
+#define Q "Q" +
+#define R "R" +
+#define S "S" +
+#define T "T" +
+#define U "U" +
+#define V "V" +
+#define W "W" +
+#define X "X" +
+#define Y "Y" +
+#define Z "Z" +
+
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
@@ -69,6 +96,14 @@ int main(void) {
   } else {
     return 3;
   }
+#ifdef __cplusplus
+  if (thing_pool_clear(&pool) == 1) {
+    thing *made = thing_pool::make(&pool, 1);
+    for (thing &each : objpool_each(pool))
+      if (&each != made || made->n != 1) return 4;
+    thing_pool_release(&pool, made);
+  }
+#endif
   thing_pool_destroy(&pool);
   return 0;
 }
