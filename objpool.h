@@ -1452,28 +1452,31 @@ OBJPOOL__INLINE void *objpool__take_from(objpool__slot *slot, bool local, uint32
   return object;
 }
 
-/* The same, from the slot of the calling thread in a pool that may not have been used yet. */
+/* The slot of the calling thread in a pool that may not have been used yet. */
+OBJPOOL__INLINE objpool__slot *objpool__slot_of(objpool *pool, bool local) {
+  if (!OBJPOOL__THREADED || local) return &pool->own;
+  /* acquire: pairs with the release of a new table in objpool__publish */
+  uintptr_t offset = __atomic_load_n(&pool->table_offset, __ATOMIC_ACQUIRE);
+  offset += OBJPOOL__ROW;
+  __asm__("" : "+r"(offset)); /* keeps the sum together: one instruction less */
+  return *(objpool__slot **)((uintptr_t)objpool__empty_table + offset);
+}
+
 OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local, uint32_t apart) {
-  objpool__slot *slot = &pool->own;
-  if (OBJPOOL__THREADED && !local) {
-    /* acquire: pairs with the release of a new table in objpool__publish */
-    uintptr_t offset = __atomic_load_n(&pool->table_offset, __ATOMIC_ACQUIRE);
-    offset += OBJPOOL__ROW;
-    __asm__("" : "+r"(offset)); /* keeps the sum together: one instruction less */
-    slot = *(objpool__slot **)((uintptr_t)objpool__empty_table + offset);
-  }
-  return objpool__take_from(slot, local, apart);
+  return objpool__take_from(objpool__slot_of(pool, local), local, apart);
 }
 
 /* The heart of a release: leaves the object on top of the thread's cache, if there is room. After the store, never
-   before, it looks whether the cache was revoked: someone may wait for just this object. */
-OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objpool__describe *describe) {
+   before, it looks whether the cache was revoked: someone may wait for just this object. describes[place] is read only when it is
+   needed. */
+OBJPOOL__INLINE void objpool__give_by(objpool *pool, void *object, bool local, objpool__describe *const *describes,
+                                      size_t place) {
   objpool__slot *slot = &pool->own;
   if (OBJPOOL__THREADED && !local) /* bound: it handed the object out */
     slot = *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW);
   uintptr_t top = OBJPOOL__LOAD(slot->top);
   if (OBJPOOL__UNLIKELY(!objpool__below(top, &slot->limit))) {
-    objpool__give_slow(pool, describe, object, OBJPOOL__NOT_STORED);
+    objpool__give_slow(pool, describes[place], object, OBJPOOL__NOT_STORED);
     return;
   }
   objpool__count(&slot->releases); /* before the store: nobody counts an acquire of it first */
@@ -1482,8 +1485,12 @@ OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objp
   if (OBJPOOL__THREADED && !local) {
     __asm__ volatile("" ::: "memory"); /* as in objpool__take_from */
     if (OBJPOOL__UNLIKELY(objpool__below(top, &slot->base)))
-      objpool__give_slow(pool, describe, object, OBJPOOL__STORED_REVOKED);
+      objpool__give_slow(pool, describes[place], object, OBJPOOL__STORED_REVOKED);
   }
+}
+
+OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objpool__describe *describe) {
+  objpool__give_by(pool, object, local, &describe, 0);
 }
 
 /* The description is read where it lies: a copy of it takes longer than all else. */
@@ -2303,7 +2310,7 @@ enum { OBJPOOL__STEP = 8, OBJPOOL__STEPS = 128, OBJPOOL__STEPPED = OBJPOOL__STEP
 /* The place of the first that holds so many bytes: as many as are smaller. */
 OBJPOOL__INLINE size_t objpool__class_of(const size_t *sizes, size_t count, const unsigned char *steps, size_t size) {
   size_t place = 0, small = steps ? OBJPOOL__STEPPED : 0; /* each class up to there is smaller than what is compared */
-  if (steps && size <= OBJPOOL__STEPPED) {
+  if (steps && OBJPOOL__LIKELY(size <= OBJPOOL__STEPPED)) {
     place = steps[(size + OBJPOOL__STEP - 1) / OBJPOOL__STEP];
     if (sizes[count - 1] >= OBJPOOL__STEPPED && place >= count) __builtin_unreachable(); /* none is above the largest */
     return place;
@@ -2336,6 +2343,37 @@ OBJPOOL__INLINE bool objpool__holds(const objpool *pool, void *bytes) {
 OBJPOOL__INLINE objpool_buffer objpool__no_buffer(void) {
   objpool_buffer none = OBJPOOL__ZERO;
   return none;
+}
+
+/* The class at that place. Its distance is read: to multiply takes four instructions. */
+OBJPOOL__INLINE objpool *objpool__class_at(objpool *classes, size_t place) {
+#define OBJPOOL__FAR(n) \
+  (n) * sizeof(objpool), ((n) + 1) * sizeof(objpool), ((n) + 2) * sizeof(objpool), ((n) + 3) * sizeof(objpool)
+  static const unsigned short distance[16] = {OBJPOOL__FAR(0), OBJPOOL__FAR(4), OBJPOOL__FAR(8), OBJPOOL__FAR(12)};
+#undef OBJPOOL__FAR
+  return (objpool *)(void *)((char *)classes + distance[place]);
+}
+
+/* A buffer of a class, and one given back to it. What describes the class is read when it is asked for. */
+OBJPOOL__INLINE char *objpool__buffer_take(objpool *classes, size_t place, size_t capacity,
+                                           objpool__describe *const *describes) {
+  objpool *pool = objpool__class_at(classes, place);
+  void *bytes = objpool__take(pool, false, 0);
+  if (OBJPOOL__UNLIKELY(!bytes)) return (char *)objpool__acquire_slow(pool, describes[place], OBJPOOL__ACQUIRE, 0);
+  OBJPOOL__SHOW(bytes, capacity);
+  return (char *)bytes;
+}
+
+OBJPOOL__INLINE void objpool__buffer_give(objpool *classes, size_t place, objpool_buffer buffer,
+                                          objpool__describe *const *describes) {
+  objpool *pool = objpool__class_at(classes, place);
+  void *bytes = buffer.bytes;
+  if (OBJPOOL__UNLIKELY(!objpool__take_back(pool, bytes, objpool__tag(bytes, 0)))) {
+    objpool__release_checked(pool, describes[place], bytes);
+    return;
+  }
+  OBJPOOL__HIDE(bytes, buffer.capacity);
+  objpool__give_by(pool, bytes, false, describes, place);
 }
 
 OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
@@ -2524,10 +2562,8 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
     size_t objpool__i = name##_objpool_class_of(size);                                                                 \
     objpool_buffer objpool__b = OBJPOOL__ZERO;                                                                         \
     if (OBJPOOL__LIKELY(objpool__i < name##_objpool_count)) {                                                          \
-      objpool__b.bytes =                                                                                               \
-          OBJPOOL__CAST(char *, objpool__acquire_as(&set->classes[objpool__i], name##_objpool_is(objpool__i),          \
-                                                    name##_objpool_describes()[objpool__i], OBJPOOL__ACQUIRE, 0,       \
-                                                    OBJPOOL__NULL));                                                   \
+      objpool__b.bytes = objpool__buffer_take(set->classes, objpool__i, name##_objpool_capacities()[objpool__i],       \
+                                              name##_objpool_describes());                                             \
       if (OBJPOOL__LIKELY(objpool__b.bytes)) objpool__b.capacity = name##_objpool_capacities()[objpool__i];            \
       return objpool__b;                                                                                               \
     }                                                                                                                  \
@@ -2544,8 +2580,7 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
     else if (OBJPOOL__UNLIKELY(name##_objpool_capacities()[objpool__i] != buffer.capacity))                            \
       objpool__buffer_rejected(set->classes, name##_objpool_describes()[0], buffer);                                   \
     else                                                                                                               \
-      objpool__release_as(&set->classes[objpool__i], buffer.bytes, name##_objpool_is(objpool__i),                      \
-                          name##_objpool_describes()[objpool__i]);                                                     \
+      objpool__buffer_give(set->classes, objpool__i, buffer, name##_objpool_describes());                              \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED bool name##_objpool_holds(name *set, objpool_buffer buffer) {                         \
     size_t objpool__i = name##_objpool_class_of(buffer.capacity);                                                      \

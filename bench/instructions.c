@@ -30,11 +30,13 @@ OBJPOOL_DEFINE(object_pool, object, opt.local = LOCAL);
 OBJPOOL_DEFINE(reset_pool, object, opt.local = LOCAL, opt.reset = forget);
 OBJPOOL_DEFINE(handles_pool, object, opt.local = LOCAL, opt.handles = true);
 OBJPOOL_DEFINE(timed_pool, object, opt.local = LOCAL, opt.timed = true);
+OBJPOOL_SIZES(buffers, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192, 16384);
 
 static object_pool plain;
 static reset_pool resetting;
 static handles_pool handled;
 static timed_pool timed;
+static buffers sized;
 
 /* The compiler must not see through an object, nor keep anything in registers over this point. */
 #define OPAQUE(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
@@ -143,6 +145,18 @@ static __attribute__((noinline)) void run_each(handles_pool *pool, long count) {
   handles_pool_release_many(pool, held, MOST);
 }
 
+static __attribute__((noinline)) void run_buffer(buffers *set, long count) {
+  for (long i = 0; i < count; i++) {
+    size_t size = 300;
+    __asm__ volatile("" : "+r"(size)); /* known at run time alone */
+    objpool_buffer taken = buffers_acquire(set, size);
+    *(volatile char *)taken.bytes = 1;
+    OPAQUE(taken.capacity);
+    buffers_release(set, taken);
+    __asm__ volatile("" : : : "memory");
+  }
+}
+
 int main(int argc, char **argv) {
   long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
   if (count <= 0) return fputs("usage: instructions OPERATION PAIRS\n", stderr), 2;
@@ -156,15 +170,20 @@ int main(int argc, char **argv) {
   config.max_lifetime_ns = (uint64_t)OBJPOOL_SECONDS(3600);
   config.idle_timeout_ns = (uint64_t)OBJPOOL_SECONDS(600);
   if (!timed_pool_init(&timed, &config)) return perror("a timed pool"), 1;
+  config.warmup = 0;
+  config.max_lifetime_ns = config.idle_timeout_ns = 0;
+  if (!buffers_init(&sized, &config)) return perror("a set"), 1;
   /* a pool of which the compiler knows no address, as one that a function is given */
   object_pool *pool = &plain;
   reset_pool *reset = &resetting;
   handles_pool *handles = &handled;
   timed_pool *aging = &timed;
+  buffers *set = &sized;
   OPAQUE(pool);
   OPAQUE(reset);
   OPAQUE(handles);
   OPAQUE(aging);
+  OPAQUE(set);
   const char *operation = argv[1];
   if (!strcmp(operation, "pair"))
     run_pair(pool, count);
@@ -194,11 +213,14 @@ int main(int argc, char **argv) {
     run_get(handles, count);
   else if (!strcmp(operation, "each"))
     run_each(handles, count);
+  else if (!strcmp(operation, "buffer"))
+    run_buffer(set, count);
   else
     return fprintf(stderr, "instructions: no such operation: %s\n", operation), 2;
   object_pool_destroy(&plain);
   reset_pool_destroy(&resetting);
   handles_pool_destroy(&handled);
   timed_pool_destroy(&timed);
+  buffers_destroy(&sized);
   return 0;
 }

@@ -15,7 +15,7 @@
 
 /* Tables, closures, short strings, nodes of hashes; what is larger grows by doubling. A cell is a word and the buffer, rounded
  * up to 16: sizes that leave room for that word waste none. */
-#define SIZES 24, 40, 56, 72, 120, 248, 1016, 4096, 16384, 65536, 262144
+#define SIZES 24, 40, 56, 72, 88, 104, 120, 152, 248, 504, 1016, 4096, 16384, 65536, 262144
 OBJPOOL_SIZES(lua_buffers, SIZES);
 
 static const size_t sizes[] = {SIZES};
@@ -38,15 +38,10 @@ static size_t capacity_for(size_t size) {
   return size; /* larger than every class: a plain allocation of just that size */
 }
 
-/* A lua_Alloc. A piece that shrinks below its class moves, or a table that was large once would be for ever. */
-static void *lua_from_set(void *context, void *old, size_t old_size, size_t size) {
-  lua_buffers *set = context;
-  if (!old) return size > 0 ? lua_buffers_acquire(set, size).bytes : NULL;
+/* A piece that shrinks below its class moves, or a table that was large once would be for ever. Out of line: one call in a
+ * thousand resizes, the others would save its registers. */
+static __attribute__((noinline)) void *resized(lua_buffers *set, void *old, size_t old_size, size_t size) {
   objpool_buffer before = {old, capacity_for(old_size)};
-  if (size == 0) {
-    lua_buffers_release(set, before);
-    return NULL;
-  }
   if (size > old_size) return lua_buffers_grow(set, before, size).bytes; /* NULL: `old` is still Lua's */
   if (capacity_for(size) == before.capacity) return old;
   objpool_buffer after = lua_buffers_acquire(set, size);
@@ -54,6 +49,15 @@ static void *lua_from_set(void *context, void *old, size_t old_size, size_t size
   memcpy(after.bytes, old, size);
   lua_buffers_release(set, before);
   return after.bytes;
+}
+
+/* A lua_Alloc. */
+static void *lua_from_set(void *context, void *old, size_t old_size, size_t size) {
+  lua_buffers *set = context;
+  if (!old) return size > 0 ? lua_buffers_acquire(set, size).bytes : NULL;
+  if (size > 0) return resized(set, old, old_size, size);
+  lua_buffers_release(set, (objpool_buffer){old, capacity_for(old_size)});
+  return NULL;
 }
 
 /* Lua's own way. */
