@@ -10339,11 +10339,13 @@ OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) {
   if (OBJPOOL__COUNTED && as.type.create && !state->took) /* without memory none is timed */
     state->took = (objpool__times *)objpool__keep_less(&state->memory, OBJPOOL__TOOK_BYTES);
   if (state->word) objpool__lone_ends(state);
+  objpool__lock(&state->commons.lock); /* a thread that had used the pool may end meanwhile: see objpool__word_again */
   state->as = as;
   state->describe = describe;
   objpool__learn(state, state->word != NULL);
   objpool__make_plain(pool, state);
   if (state->word) objpool__word_learn(state);
+  objpool__unlock(&state->commons.lock);
   return true;
 }
 
