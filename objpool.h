@@ -6853,8 +6853,7 @@ static void objpool__word_begin(objpool__state *state, void *memory, bool keeps)
 static unsigned objpool__bits(uint64_t word) { return (unsigned)__builtin_popcountll(word); }
 
 /* Gives a new object a place, if there is one. */
-static void objpool__bit_take(objpool__state *state, void *object) {
-  objpool__word *word = state->word;
+static void objpool__bit_take(objpool__word *word, void *object) {
   uint64_t taken = OBJPOOL__LOAD(word->taken);
   while (~taken) { /* acquire: pairs with objpool__bit_leave */
     unsigned place = (unsigned)__builtin_ctzll(~taken);
@@ -6866,8 +6865,7 @@ static void objpool__bit_take(objpool__state *state, void *object) {
   }
 }
 
-static void objpool__bit_leave(objpool__state *state, void *object) {
-  objpool__word *word = state->word;
+static void objpool__bit_leave(objpool__word *word, void *object) {
   unsigned place = 0; /* not by its tag, which hooks may have overrun */
   while (place < OBJPOOL__WORD_BITS && OBJPOOL__LOAD(word->objects[place]) != object) place++;
   if (place == OBJPOOL__NO_BIT) return;
@@ -6879,7 +6877,7 @@ static void objpool__bit_leave(objpool__state *state, void *object) {
 
 static void *objpool__bounded_cell(objpool__state *state, size_t *grown) {
   void *cell = objpool__plain_cell(state, grown);
-  if (cell) objpool__bit_take(state, cell);
+  if (cell) objpool__bit_take(state->word, cell);
   return cell;
 }
 
@@ -7379,8 +7377,8 @@ static void objpool__lifetimes_begin(objpool__state *state) {
   state->lifetimes.due_ns = UINT64_MAX;
 }
 
-static uint64_t objpool__pool_now_ns(const objpool__state *state) {
-  return state->lifetimes.precise ? objpool__now_ns() : objpool__coarse_now_ns();
+static uint64_t objpool__pool_now_ns(const objpool__lifetimes *lifetimes) {
+  return lifetimes->precise ? objpool__now_ns() : objpool__coarse_now_ns();
 }
 
 static uint64_t objpool__later(uint64_t ns, uint64_t by_ns) {
@@ -7393,7 +7391,7 @@ static uint64_t objpool__limit_after(uint64_t then_ns, uint64_t limit_ns) {
 }
 
 /* relaxed, here and below: see 2 */
-static uintptr_t objpool__epoch(const objpool__state *state) { return OBJPOOL__LOAD(state->lifetimes.epoch); }
+static uintptr_t objpool__epoch(const objpool__lifetimes *lifetimes) { return OBJPOOL__LOAD(lifetimes->epoch); }
 
 /* One more; how many there were before. */
 static uintptr_t objpool__step(const objpool__state *state, uintptr_t *number) {
@@ -7430,7 +7428,7 @@ static uint64_t objpool__due_at_first(const objpool__state *state, uint64_t now_
 /* A new object. `epoch`: from before its building. */
 static void objpool__stamp(objpool__state *state, void *object, uintptr_t epoch) {
   objpool__stamps *stamps = objpool__stamps_of(state, object);
-  uint64_t lifetime_ns = state->config.max_lifetime_ns, now_ns = objpool__pool_now_ns(state);
+  uint64_t lifetime_ns = state->config.max_lifetime_ns, now_ns = objpool__pool_now_ns(&state->lifetimes);
   uint32_t share = (uint32_t)objpool__step(state, &state->lifetimes.builds) * 0x9e3779b9u; /* of 2^32 */
   uint64_t spread_ns = (uint64_t)((double)(lifetime_ns / OBJPOOL__SPREAD) * ((double)share / 4294967296.0));
   stamps->epoch = epoch;
@@ -7443,9 +7441,9 @@ static void objpool__stamp(objpool__state *state, void *object, uintptr_t epoch)
 OBJPOOL__INLINE objpool__age objpool__age_in(const objpool__state *state, const void *object) {
   const objpool__stamps *stamps = objpool__stamps_of(state, object);
   uint64_t after_ns = state->config.validate_after_ns;
-  if (OBJPOOL__UNLIKELY(stamps->epoch != objpool__epoch(state))) return OBJPOOL__OUTDATED;
+  if (OBJPOOL__UNLIKELY(stamps->epoch != objpool__epoch(&state->lifetimes))) return OBJPOOL__OUTDATED;
   if (!after_ns && !state->config.max_lifetime_ns) return OBJPOOL__RESTED;
-  uint64_t now_ns = objpool__pool_now_ns(state);
+  uint64_t now_ns = objpool__pool_now_ns(&state->lifetimes);
   if (OBJPOOL__UNLIKELY(now_ns > stamps->ends_ns)) return OBJPOOL__OUTDATED;
   return now_ns >= objpool__later(stamps->idle_since_ns, after_ns) ? OBJPOOL__RESTED : OBJPOOL__RECENT;
 }
@@ -7459,9 +7457,9 @@ OBJPOOL_API bool objpool__may_rest(const objpool *pool, void *object) {
   objpool__state *state = pool->state;
   const objpool__settings *config = &state->config;
   objpool__stamps *stamps = objpool__stamps_of(state, object);
-  if (OBJPOOL__UNLIKELY(stamps->epoch != objpool__epoch(state))) return false;
+  if (OBJPOOL__UNLIKELY(stamps->epoch != objpool__epoch(&state->lifetimes))) return false;
   if (!config->idle_timeout_ns && !config->max_lifetime_ns && !config->validate_after_ns) return true;
-  uint64_t now_ns = objpool__pool_now_ns(state);
+  uint64_t now_ns = objpool__pool_now_ns(&state->lifetimes);
   if (OBJPOOL__UNLIKELY(now_ns > stamps->ends_ns)) return false;
   stamps->idle_since_ns = now_ns;
   objpool__due_by(state, objpool__due_of(state, stamps));
@@ -7514,7 +7512,7 @@ static void *objpool__sort_by_age(const objpool__state *state, void *all) {
 /* Gives back a cell with nothing built in it; used_up: its generation is. */
 static void objpool__cell_leave(objpool__state *state, void *cell, bool used_up) {
   if (state->as.type.wipe) objpool__wipe(cell, state->blocks.object_bytes);
-  if (state->word) objpool__bit_leave(state, cell);
+  if (state->word) objpool__bit_leave(state->word, cell);
   if (state->engine->unbind) state->engine->unbind(state, cell); /* first: there is a node for every cell */
   if (used_up)
     objpool__cell_retire(state, cell);
@@ -7542,7 +7540,7 @@ static bool objpool__run_create(objpool__state *state, void *object) {
 static void *objpool__build(objpool__state *state, void *cell, const objpool__construction *construction) {
   size_t grown = 0;
   int error = ENOMEM;
-  uintptr_t epoch = objpool__epoch(state);
+  uintptr_t epoch = objpool__epoch(&state->lifetimes);
   void *object = cell ? cell : state->engine->cell(state, &grown);
   if (grown) objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, grown);
   bool built = !object || (construction            ? construction->run(object, construction->arguments)
@@ -7738,7 +7736,7 @@ static void objpool__append_link(void ***end, void *object) {
 }
 
 static bool objpool__is_over(const objpool__state *state, const objpool__stamps *stamps, uint64_t now_ns) {
-  return now_ns > stamps->ends_ns || stamps->epoch != objpool__epoch(state);
+  return now_ns > stamps->ends_ns || stamps->epoch != objpool__epoch(&state->lifetimes);
 }
 
 /* Looks through all idle objects; slots as for objpool__gather. */
@@ -7746,7 +7744,7 @@ static void objpool__gather_expired(objpool__state *state, objpool__expiry *expi
   void **end = &expiry->expired, **excess = &expiry->excess;
   size_t idle = 0;
   objpool__gather_begin(state);
-  uint64_t now_ns = objpool__pool_now_ns(state);
+  uint64_t now_ns = objpool__pool_now_ns(&state->lifetimes);
   OBJPOOL__STORE(state->lifetimes.due_ns, objpool__due_at_first(state, now_ns));
   OBJPOOL__STORE(state->lifetimes.late, false); /* relaxed: read for a hint */
   void *all = objpool__sort_by_age(state, objpool__gather_all(state, &idle));
@@ -8976,7 +8974,7 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
 static bool objpool__renew(objpool__state *state, void *object) {
   const objpool_type *type = &state->as.type;
   void *context = state->config.context;
-  uintptr_t epoch = objpool__epoch(state);
+  uintptr_t epoch = objpool__epoch(&state->lifetimes);
   if (type->destroy) type->destroy(object, context);
   objpool__wipe(object, state->blocks.object_bytes);
   if (!type->destroy && !type->create) return true;
@@ -10762,8 +10760,8 @@ OBJPOOL_API objpool_histogram objpool_times(const objpool *pool, objpool_time wh
 }
 
 /* Since when the first in line has been waiting; UINT64_MAX: nobody is. relaxed: whoever comes now has not waited long. */
-static uint64_t objpool__first_waits_since(const objpool__state *state) {
-  uint64_t first_ns = OBJPOOL__LOAD(state->queue.first_ns);
+static uint64_t objpool__first_waits_since(const objpool__queue *queue) {
+  uint64_t first_ns = OBJPOOL__LOAD(queue->first_ns);
   return first_ns ? first_ns : UINT64_MAX;
 }
 
@@ -10856,19 +10854,17 @@ OBJPOOL__STATIC_ASSERT(sizeof(objpool__large) <= OBJPOOL__LARGE_HEAD, "it stands
 static objpool__large *objpool__large_of(void *bytes) { return (objpool__large *)bytes - 1; }
 
 /* No pool's object has this tag: one of a pool in use is odd, as its key. */
-static uintptr_t objpool__large_tag(const objpool__state *state, const void *bytes) {
-  return objpool__tag_of(state->key, bytes) ^ 2;
-}
+static uintptr_t objpool__large_tag(uintptr_t key, const void *bytes) { return objpool__tag_of(key, bytes) ^ 2; }
 
 /* The allocator that was configured: a reserve is for the class's own buffers. */
-static objpool_allocator objpool__large_source(const objpool__state *state) {
-  const objpool__reserved *reserved = objpool__reserved_of(&state->memory.allocator);
-  return reserved ? reserved->source : state->memory.allocator;
+static objpool_allocator objpool__large_source(const objpool__memory *memory) {
+  const objpool__reserved *reserved = objpool__reserved_of(&memory->allocator);
+  return reserved ? reserved->source : memory->allocator;
 }
 
 /* Memory that nobody clears; NULL with ENOMEM. */
 static void *objpool__large_allocate(const objpool__state *state, size_t size) {
-  objpool_allocator allocator = objpool__large_source(state);
+  objpool_allocator allocator = objpool__large_source(&state->memory);
   char *memory = NULL;
   if (size > PTRDIFF_MAX - OBJPOOL__LARGE_HEAD)
     ;
@@ -10881,7 +10877,7 @@ static void *objpool__large_allocate(const objpool__state *state, size_t size) {
 }
 
 static void objpool__large_free(const objpool__state *state, void *bytes, size_t size) {
-  objpool_allocator allocator = objpool__large_source(state);
+  objpool_allocator allocator = objpool__large_source(&state->memory);
   allocator.deallocate((char *)bytes - OBJPOOL__LARGE_HEAD, size + OBJPOOL__LARGE_HEAD, OBJPOOL__LARGE_ALIGNMENT,
                        allocator.context);
 }
@@ -10890,7 +10886,7 @@ static void objpool__large_free(const objpool__state *state, void *bytes, size_t
 static void objpool__large_add(objpool__sizes *sizes, const objpool__state *state, void *bytes, size_t size) {
   objpool__large *large = objpool__large_of(bytes);
   large->size = size;
-  large->tag = objpool__large_tag(state, bytes);
+  large->tag = objpool__large_tag(state->key, bytes);
   large->previous = NULL;
   large->next = sizes->large;
   if (large->next) large->next->previous = large;
@@ -10903,7 +10899,7 @@ static void objpool__large_add(objpool__sizes *sizes, const objpool__state *stat
 /* Whether it is in the list, and of that size. Under the lock. */
 static bool objpool__is_large(const objpool__state *state, objpool_buffer buffer) {
   const objpool__large *large = objpool__large_of(buffer.bytes);
-  return large->tag == objpool__large_tag(state, buffer.bytes) && large->size == buffer.capacity;
+  return large->tag == objpool__large_tag(state->key, buffer.bytes) && large->size == buffer.capacity;
 }
 
 /* Takes one out of the list; false: it is not there, or of another size. Under the lock. */
@@ -11758,7 +11754,7 @@ static size_t objpool__validate_idle(objpool__state *state, size_t most) {
 static size_t objpool__maintain_ages(objpool__state *state, size_t most, size_t *late) {
   size_t least = objpool__min_idle(&state->config);
   uint64_t due_ns = OBJPOOL__LOAD(state->lifetimes.due_ns); /* relaxed, here and below: see >>timing, 3 */
-  bool over = due_ns != UINT64_MAX && objpool__pool_now_ns(state) > due_ns;
+  bool over = due_ns != UINT64_MAX && objpool__pool_now_ns(&state->lifetimes) > due_ns;
   bool spared = OBJPOOL__LOAD(state->lifetimes.late) && objpool__count_idle(state) > least;
   return over || spared ? objpool__expire(state, least, most, late) : 0;
 }
@@ -11965,7 +11961,7 @@ static size_t objpool__poll_pool(objpool__monitoring *monitor, objpool__watched 
   if (misses > acquires) misses = acquires;
   bool enough = acquires >= limits->min_samples;
   double whole = acquires ? (double)acquires : 1;
-  uint64_t waited_ns = objpool__since(now.now_ns, objpool__first_waits_since(OBJPOOL__LOAD(pool->state)));
+  uint64_t waited_ns = objpool__since(now.now_ns, objpool__first_waits_since(&OBJPOOL__LOAD(pool->state)->queue));
   objpool_hold longest;
   memset(&longest, 0, sizeof longest);
   /* a look through the whole pool: only where somebody wants to know */
