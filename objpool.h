@@ -6056,17 +6056,19 @@ static size_t objpool__count_idle(objpool__state *state) {
    A thread index is a row in every slot table: given out under the process lock, given back by a thread-exit destructor.
    Slots belong to the index; what a thread leaves there is moved to the commons when it ends. */
 
-/* A slot's objects go to the commons: its thread is no more, or ends here. */
+/* A slot's objects go to the commons: its thread is no more, or ends here. Nobody is served, for that may call an event loop's
+   wake, and the process lock is held: who waits looks for itself once all slots are closed, but for those that the system did
+   not let it close. */
 static void objpool__leave(objpool__state *state, unsigned index) {
   if (state->slots.table[index] == &objpool__no_slot) return;
   objpool__cache *cache = (objpool__cache *)(void *)state->slots.table[index];
   objpool__spin_lock(cache);
   if (cache->openness == OBJPOOL__OPEN) objpool__revoke(cache);
-  (void)objpool__close_own(state, cache);
+  bool closed = objpool__close_own(state, cache);
   OBJPOOL__STORE(cache->slot.top, cache->bottom);
   objpool__slot_unlock(state, cache);
   objpool__word_again(state);
-  objpool__serve(state);
+  if (closed && !OBJPOOL__LOAD(objpool__process.membarrier)) objpool__closed_late(state);
 }
 
 /* An index whose thread is no more, or ends here. Under the process lock. */
@@ -10365,9 +10367,10 @@ OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) {
       before the close, which then counts as in use.
    4. A waiter joins the queue under the commons lock, unless it sees `closed` there. From then on nobody in the queue is
       served; close takes them out one by one. None is left when it returns, and none can join.
-   5. A waiter that was sent away, a release, a create that is under way are counted in `leaving` before the last object can be
-      gone, and until they touch the pool no more; releases also before a close. A drain looks at `alive` first, then at
-      `leaving`. What it cannot see is the last look of a release by a fast path, at whether its slot was revoked, say. */
+   5. A waiter that was sent away, a release, a create that is under way, a close are counted in `leaving` before the last object
+      can be gone, and until they touch the pool no more; releases also before a close. A drain looks at `alive` first, then at
+      `leaving`, and at queue.untold: a loop may be telling one of its waiters that its time is up, or about a create that came
+      too late. What it cannot see is the last look of a release by a fast path, at whether its slot was revoked, say. */
 
 /* Sends all who wait away; they are counted before they can wake. */
 static void objpool__send_away(objpool__state *state) {
@@ -10392,6 +10395,7 @@ OBJPOOL_API void objpool_close(objpool *pool) {
   int saved = errno;
   objpool__state *state = objpool__state_checked(pool);
   if (!state) return;
+  unsigned leaving = objpool__leave_begins(state); /* another close, a drain and a destroy may come */
   objpool__attach_if_free(state);
   objpool__hold(state);
   objpool__lock(&state->commons.lock);
@@ -10409,6 +10413,7 @@ OBJPOOL_API void objpool_close(objpool *pool) {
   objpool__unhold(&state->gate);
   state->engine->settle(state); /* before hooks run: they may release */
   objpool__shed(state, doomed);
+  objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
 }
 
@@ -10416,7 +10421,8 @@ OBJPOOL_API void objpool_close(objpool *pool) {
 static bool objpool__is_drained(objpool__state *state) {
   if (OBJPOOL__LOAD(state->limits.closed)) /* in this order: see 5 */
     return !__atomic_load_n(&state->limits.alive, __ATOMIC_SEQ_CST) &&
-           !__atomic_load_n(&state->gate.leaving, __ATOMIC_SEQ_CST);
+           !__atomic_load_n(&state->gate.leaving, __ATOMIC_SEQ_CST) &&
+           !__atomic_load_n(&state->queue.untold, __ATOMIC_ACQUIRE); /* pairs with objpool__acquire_waited */
   objpool__hold(state);
   objpool__lock(&state->commons.lock);
   size_t idle = state->engine->idle(state); /* before alive: an object that comes back meanwhile counts as in use */

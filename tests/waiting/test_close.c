@@ -423,6 +423,23 @@ static void drain_waits_for_a_release_that_began_before_the_close(void **unused)
   }
 }
 
+static void release_and_close(objpool *pool, void *object) {
+  int unlocks = unlocks_left;
+  unlocks_left = 0;
+  objpool_release(pool, object);
+  unlocks_left = unlocks; /* not before the close */
+  objpool_close(pool);
+}
+
+static void drain_waits_for_another_close(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < KINDS; kind++) {
+    int stops = 0;
+    while (kind != LOCAL && end_beside_a_close(kind, release_and_close, stops + 1, false)) stops++;
+    assert_true(kind == LOCAL || stops > 2);
+  }
+}
+
 static pid_t forked;
 static bool is_forked(thing *object, void *context) {
   (void)object, (void)context;
@@ -518,6 +535,7 @@ int main(void) {
       cmocka_unit_test(object_that_is_being_created_is_destroyed),
       cmocka_unit_test(drain_waits_for_a_destroy_that_runs),
       cmocka_unit_test(drain_waits_for_a_release_that_began_before_the_close),
+      cmocka_unit_test(drain_waits_for_another_close),
       cmocka_unit_test(hook_of_a_release_may_fork_and_both_are_drained),
       cmocka_unit_test(open_pool_is_drained_when_all_is_idle),
       cmocka_unit_test(close_amid_work_loses_nothing),

@@ -7,7 +7,8 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-static long added_s, stopped; /* the clock stands still at that second */
+static long added_s, stopped;           /* the clock stands still at that second */
+static __thread void (*in_clock)(void); /* called whenever this thread looks at it */
 static int clock_with_more(clockid_t clock, struct timespec *now) {
   int result = clock_gettime(clock, now);
   if (count_read(&stopped)) {
@@ -15,6 +16,7 @@ static int clock_with_more(clockid_t clock, struct timespec *now) {
     now->tv_nsec = 0;
   }
   now->tv_sec += count_read(&added_s);
+  if (in_clock) in_clock();
   return result;
 }
 #define clock_gettime(clock, now) clock_with_more(clock, now)
@@ -641,6 +643,120 @@ static void close_sends_waiters_away_and_the_pool_may_go_before_they_hear(void *
   }
 }
 
+/* A pool whose events are held up. */
+static gate in_event, in_thread;
+static long events;
+static pthread_t releaser;
+static void is_seen(const objpool_event *event, void *context);
+OBJPOOL_DEFINE(seen_pool, thing, opt.on_event = is_seen);
+static seen_pool seen;
+static bool ends_meanwhile;
+static void the_thread_ends(void) {
+  if (!seen.base.state->queue.waiting) return; /* it does not stand in line yet */
+  in_clock = NULL;
+  gate_open(&in_thread);
+  join_thread(releaser);
+}
+static void is_seen(const objpool_event *event, void *context) {
+  (void)context;
+  if (event->kind == OBJPOOL_EVENT_TIMEOUT) {
+    count_set(&events, 1);
+    gate_wait(&in_event);
+  }
+  if (event->kind == OBJPOOL_EVENT_WAIT && ends_meanwhile) {
+    OBJPOOL__STORE(seen.base.state->gate.calm_in, 0); /* slots may open again */
+    gate_open(&in_event);
+    WAIT_UNTIL(count_read(&events) == 2);
+    in_clock = the_thread_ends;
+  }
+}
+
+static void *run_once(void *unused) {
+  CHECK(run() == 1);
+  return unused;
+}
+
+static void drain_waits_for_a_run_that_tells_who_was_not_sent_away(void **unused) {
+  (void)unused;
+  objpool_config config = defaults();
+  request requested;
+  config.max_objects = 1;
+  assert_true(seen_pool_init(&seen, &config));
+  loop_begins();
+  make_requests(&requested, 1);
+  gate_make(&in_event);
+  count_set(&events, 0);
+  thing *object = seen_pool_acquire(&seen);
+  stand_in_line(&seen.base, &requested, second);
+  count_add(&added_s, 2);
+  pthread_t runner = start_thread(run_once, NULL);
+  WAIT_UNTIL(count_read(&events)); /* it is out of the line, and not told */
+  objpool_close(&seen.base);
+  seen_pool_release(&seen, object);
+  assert_false(seen_pool_drain(&seen, 1000000));
+  gate_open(&in_event);
+  assert_true(seen_pool_drain(&seen, -1));
+  seen_pool_destroy(&seen); /* else a panic: it is still to be told */
+  join_thread(runner);
+  assert_int_equal(requested.error, ETIMEDOUT);
+  objpool_loop_destroy(&loop);
+  gate_close(&in_event);
+  count_set(&added_s, 0);
+}
+
+static long wakes_with_a_lock;
+static void wake_and_look(void *user) {
+  wake(user);
+  if (objpool__mutex_try(&objpool__process.lock.plain))
+    objpool__mutex_unlock(&objpool__process.lock.plain);
+  else
+    count_add(&wakes_with_a_lock, 1);
+}
+
+/* Gives an object back into its own slot, and ends. */
+static void *release_and_end(void *unused) {
+  thing *object = seen_pool_acquire(&seen);
+  CHECK(object);
+  count_set(&events, 1);
+  gate_wait(&in_event);
+  seen_pool_release(&seen, object);
+  count_set(&events, 2);
+  gate_wait(&in_thread);
+  return unused;
+}
+
+/* What lay in the slot is idle when the thread ends, and somebody waits who is about to look. */
+static void thread_that_ends_calls_no_wake_with_a_lock_held(void **unused) {
+  (void)unused;
+  objpool_config config = defaults();
+  request requested;
+  config.max_objects = 1;
+  config.cache_size = 8;
+  assert_true(seen_pool_init(&seen, &config));
+  count_set(&wakes, 0);
+  orders = 0;
+  assert_true(objpool_loop_init(&loop, wake_and_look, &wakes));
+  make_requests(&requested, 1);
+  gate_make(&in_event);
+  gate_make(&in_thread);
+  count_set(&events, 0);
+  releaser = start_thread(release_and_end, NULL);
+  WAIT_UNTIL(count_read(&events));
+  count_set(&events, 0);
+  ends_meanwhile = true;
+  stand_in_line(&seen.base, &requested, -1);
+  ends_meanwhile = false;
+  assert_null(in_clock); /* the thread has ended */
+  assert_int_equal(count_read(&wakes), 1);
+  assert_int_equal(count_read(&wakes_with_a_lock), 0);
+  assert_int_equal(run(), 1);
+  assert_non_null(requested.object);
+  objpool_release(&seen.base, requested.object);
+  end(&seen.base);
+  gate_close(&in_event);
+  gate_close(&in_thread);
+}
+
 static void create_under_way_at_a_close_ends_and_its_object_goes(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
@@ -1129,6 +1245,8 @@ int main(void) {
       cmocka_unit_test(ready_may_fork),
       cmocka_unit_test(run_that_ends_early_wakes_once_more),
       cmocka_unit_test(close_sends_waiters_away_and_the_pool_may_go_before_they_hear),
+      cmocka_unit_test(drain_waits_for_a_run_that_tells_who_was_not_sent_away),
+      cmocka_unit_test(thread_that_ends_calls_no_wake_with_a_lock_held),
       cmocka_unit_test(create_under_way_at_a_close_ends_and_its_object_goes),
       cmocka_unit_test(object_that_proves_invalid_is_replaced_by_run),
       cmocka_unit_test(replacement_that_cannot_be_built_is_for_whoever_waits_next),
