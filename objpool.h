@@ -10441,9 +10441,11 @@ OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns) {
   objpool__signal nobody;
   objpool__signal_make(&nobody);
   bool drained;
-  /* it looks again and again: so releases need not tell it */
-  while (!(drained = objpool__is_drained(state)) && !state->alone &&
-         (timeout_ns < 0 || now - began < (uint64_t)timeout_ns)) {
+  /* it looks again and again: so releases need not tell it. Nobody else may come by to catch up with what a thread left */
+  for (;;) {
+    objpool__catch_up(state);
+    drained = objpool__is_drained(state);
+    if (drained || state->alone || (timeout_ns >= 0 && now - began >= (uint64_t)timeout_ns)) break;
     uint64_t left = timeout_ns < 0 ? nap : (uint64_t)timeout_ns - (now - began);
     (void)objpool__signal_wait(&nobody, now + (nap < left ? nap : left));
     if (nap < OBJPOOL__LONGEST_NAP_NS) nap *= 2;

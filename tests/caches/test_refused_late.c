@@ -27,7 +27,56 @@ static void *wait_for_an_object(void *unused) {
   return unused;
 }
 
-static void waiter_is_served_by_the_owner_who_closes_its_own_slot(void **state) {
+/* With caches, and one thread's slot of a bounded pool: limits are lowered, the pool is closed, while a thread sleeps that has
+   objects in its slots; then it ends. */
+enum { WITH_CACHES, BOUNDED, CLOSED, BOUNDED_CLOSED, POOLS, MOST = 2 };
+static thing_pool pools[POOLS];
+static gate filled, ends;
+static void *fill_slots_and_end(void *unused) {
+  thing *objects[IDLE];
+  for (int i = 0; i < POOLS; i++)
+    for (int round = 0; round < 2000; round++) {
+      for (int k = 0; k < IDLE; k++) CHECK((objects[k] = thing_pool_acquire(&pools[i])) != NULL);
+      thing_pool_release_many(&pools[i], objects, IDLE);
+    }
+  gate_open(&filled);
+  gate_wait(&ends);
+  return unused;
+}
+
+static void begin_pools(void) {
+  for (int i = 0; i < POOLS; i++) {
+    objpool_config config;
+    memset(&config, 0, sizeof config);
+    config.max_objects = i == BOUNDED || i == BOUNDED_CLOSED ? IDLE : 0;
+    CHECK(thing_pool_init(&pools[i], &config));
+  }
+  gate_make(&filled);
+  gate_make(&ends);
+}
+
+static void what_a_thread_leaves_that_ends_is_within_the_limits_then(pthread_t sleeper) {
+  for (int i = 0; i < POOLS; i++) {
+    assert_int_equal(pools[i].base.state->gate.open_slots, 1);
+    if (i < CLOSED)
+      assert_true(thing_pool_resize(&pools[i], MOST, OBJPOOL_UNCHANGED));
+    else
+      thing_pool_close(&pools[i]);
+    assert_int_equal(thing_pool_stats(&pools[i]).idle, IDLE); /* it cannot close that slot */
+  }
+  gate_open(&ends);
+  join_thread(sleeper);
+  for (int i = 0; i < POOLS; i++) {
+    if (i < CLOSED) thing_pool_release(&pools[i], thing_pool_acquire(&pools[i])); /* whoever comes by sees to it */
+    if (i >= CLOSED) assert_true(thing_pool_drain(&pools[i], 0));                 /* nobody else will come by */
+    assert_int_equal(thing_pool_stats(&pools[i]).idle, i < CLOSED ? MOST : 0);
+    thing_pool_destroy(&pools[i]);
+  }
+  gate_close(&filled);
+  gate_close(&ends);
+}
+
+static void who_sleeps_closes_its_own_slot_when_it_comes_by_or_ends(void **state) {
   thing *held[CAP];
   objpool_config config;
   int count;
@@ -40,6 +89,9 @@ static void waiter_is_served_by_the_owner_who_closes_its_own_slot(void **state) 
   for (int i = 0; i < 100000; i++) thing_pool_release(&pool, thing_pool_acquire(&pool)); /* the slot is open again */
   while (count < CAP) held[count++] = thing_pool_acquire(&pool);
   while (count > CAP - IDLE) thing_pool_release(&pool, held[--count]); /* these lie in the slot of this thread */
+  begin_pools();
+  pthread_t sleeper = start_thread(fill_slots_and_end, NULL);
+  gate_wait(&filled);
   if (!refuse_membarrier(EPERM)) skip();
   pthread_t waiter = start_thread(wait_for_an_object, NULL); /* it cannot close that slot */
   WAIT_UNTIL(thing_pool_stats(&pool).waiting == 1);
@@ -49,9 +101,10 @@ static void waiter_is_served_by_the_owner_who_closes_its_own_slot(void **state) 
   join_thread(waiter);
   while (count > 0) thing_pool_release(&pool, held[--count]);
   thing_pool_destroy(&pool);
+  what_a_thread_leaves_that_ends_is_within_the_limits_then(sleeper); /* the filter stays: so not in a test of its own */
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(waiter_is_served_by_the_owner_who_closes_its_own_slot)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(who_sleeps_closes_its_own_slot_when_it_comes_by_or_ends)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
