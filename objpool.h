@@ -3394,6 +3394,9 @@ typedef struct objpool__engine {
   objpool__found (*find)(objpool__state *state, objpool__quest *quest);
   void *(*pop)(objpool__state *state);
   size_t (*idle)(objpool__state *state); /* how many pop would find */
+  /* without a lock: whether at a moment during the call nothing was idle or on its way there, and nothing could be built;
+     NULL: one has to look under the lock */
+  bool (*refuses)(const objpool__state *state);
   /* put: leaves an idle object where others find it, or with the first waiter; false: there is no room. give: the same for
      a release, counted. push: the same for those who gather, under the commons lock, tagged */
   bool (*put)(objpool__state *state, void *object);
@@ -3563,7 +3566,8 @@ typedef enum objpool__stage {
   OBJPOOL__NOWHERE, /* it does not wait */
   OBJPOOL__IN_LINE, /* in a pool's queue, and in the loop's heap */
   OBJPOOL__DUE,     /* in the loop's list, to be told */
-  OBJPOOL__TAKEN    /* a run is telling it */
+  OBJPOOL__TAKEN,   /* a run is telling it */
+  OBJPOOL__LATE     /* the same, and its time was up: it may have been served, or closed, since */
 } objpool__stage;
 
 /* An event loop. Owner: objpool_loop; guarded by `lock`, but `wakes` is by atomic add, and what is fixed is read without. */
@@ -5277,7 +5281,8 @@ static size_t objpool__count_commons(objpool__state *state) {
    loop's list, and it is woken.
    1. A waiter joins a queue, and becomes due, under the commons lock of the pool and the loop's lock; who cancels it in line
       has both, too. A run takes it, and a cancel takes it out of the list, under the loop's. So of those who would end its
-      wait one wins, and whoever lost sees that by its stage.
+      wait one wins, and whoever lost sees that by its stage. What it was served with was written before: a run that takes it out
+      of the list reads that under the loop's lock alone.
    2. A run takes a waiter whose time is up under the loop's lock alone: where it stands in a queue, and lives, and so does the
       pool, for it is in queue.untold. Only then it comes for the commons lock; served meanwhile, it has what it was given.
    3. Who makes a waiter due puts it into the list before it wakes the loop. A run forgets that the loop was woken, then clears
@@ -5400,14 +5405,14 @@ static objpool__async *objpool__loop_take(objpool__looping *loop, uintptr_t befo
   objpool__async *waiter = loop->due;
   if (waiter) {
     objpool__leave_list(loop, waiter);
+    OBJPOOL__STORE(waiter->stage, OBJPOOL__TAKEN);
   } else if (loop->in_line && loop->in_line->deadline != UINT64_MAX && loop->in_line->deadline <= objpool__now_ns()) {
     waiter = loop->in_line;
     objpool__leave_line(loop, waiter);
-  }
-  if (waiter)
-    OBJPOOL__STORE(waiter->stage, OBJPOOL__TAKEN);
-  else
+    OBJPOOL__STORE(waiter->stage, OBJPOOL__LATE);
+  } else {
     loop->runner = before;
+  }
   objpool__mutex_unlock(&loop->lock);
   return waiter;
 }
@@ -5428,7 +5433,9 @@ static objpool__async *objpool__loop_take(objpool__looping *loop, uintptr_t befo
       true while it stands there. So rule 1 holds for it, with whoever serves in its place.
    7. Whom create refused waits for objects alone, until its time to try again: so a place that is free is for the first that
       was not refused, wherever it stands, and for newcomers. Who is first and was refused is handed objects like 6; once
-      more in the queue after a try, it stands where it stood. */
+      more in the queue after a try, it stands where it stood.
+   8. Who serves while the first is due looks without the lock, first: where for a moment nothing was idle and nothing could be
+      built, there was nothing to hand over, and whoever changes that afterwards looks at `call` after it, by rule 1. */
 
 /* Whom to wake once the lock is free: the word that a thread sleeps on, or an event loop, by its address and one; 0: nobody. */
 typedef uintptr_t objpool__sleeper;
@@ -5473,7 +5480,7 @@ static void objpool__enqueue(objpool__state *state, objpool__turn *turn) {
   queue->refused += turn->refused;
   OBJPOOL__STORE(queue->began_ns, queue->began_ns + turn->since_ns);       /* others read both, to tell */
   __atomic_store_n(&queue->waiting, queue->waiting + 1, __ATOMIC_RELEASE); /* after began_ns: see objpool__wait_ns */
-  objpool__queue_settle(state, queue->first == turn ? turn->since_ns : objpool__now_ns());
+  objpool__queue_settle(state, turn->since_ns);
   __atomic_fetch_add(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
 }
 
@@ -5543,7 +5550,10 @@ static bool objpool__is_there_any(objpool__state *state) {
 /* Serves waiters in their order while there is anything for them, or lets the first serve itself. True: the first is due,
    and at a moment during the call nothing was idle outside of open slots, and nothing could be built. */
 static bool objpool__serve(objpool__state *state) {
+  bool (*refuses)(const objpool__state *state) = state->engine->refuses;
   while (__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
+    /* relaxed: see 8. A first that is not due yet may have become so */
+    if (refuses && OBJPOOL__LOAD(state->queue.due) && refuses(state)) return true;
     objpool__sleeper sleeper = 0;
     void *object;
     bool served = false;
@@ -6451,6 +6461,7 @@ static const objpool__engine objpool__local_engine = {0,
                                                       objpool__local_find,
                                                       objpool__local_pop,
                                                       objpool__local_idle,
+                                                      NULL,
                                                       objpool__local_put,
                                                       objpool__local_give,
                                                       objpool__local_push,
@@ -6582,6 +6593,10 @@ OBJPOOL__INLINE bool objpool__uncached_refuses(const objpool__state *state, bool
          resizes == __atomic_load_n(&state->limits.resizes, __ATOMIC_SEQ_CST);
 }
 
+static bool objpool__uncached_refuses_all(const objpool__state *state) {
+  return objpool__uncached_refuses(state, true);
+}
+
 static objpool__found objpool__uncached_find(objpool__state *state, objpool__quest *quest) {
   objpool__commons *commons = &state->commons;
   bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
@@ -6696,12 +6711,26 @@ static bool objpool__uncached_give(objpool__state *state, void *object, objpool_
 }
 
 /* The inline check finds no object of such a pool: each release is decided by one atomic instruction. */
-static const objpool__engine objpool__uncached_engine = {
-    OBJPOOL__OTHER_KEY,       objpool__uncached_find,       objpool__uncached_pop,         objpool__uncached_idle,
-    objpool__uncached_put,    objpool__uncached_give,       objpool__uncached_push,        objpool__push_each,
-    objpool__uncached_taken,  objpool__add_objects,         objpool__settle_nothing,       objpool__threaded_look,
-    objpool__uncached_cell,   objpool__threaded_has_places, objpool__threaded_make_places, sizeof(void *),
-    objpool__uncached_unbind, objpool__uncached_quick,      objpool__uncached_quick_give};
+static const objpool__engine objpool__uncached_engine = {OBJPOOL__OTHER_KEY,
+                                                         objpool__uncached_find,
+                                                         objpool__uncached_pop,
+                                                         objpool__uncached_idle,
+                                                         objpool__uncached_refuses_all,
+                                                         objpool__uncached_put,
+                                                         objpool__uncached_give,
+                                                         objpool__uncached_push,
+                                                         objpool__push_each,
+                                                         objpool__uncached_taken,
+                                                         objpool__add_objects,
+                                                         objpool__settle_nothing,
+                                                         objpool__threaded_look,
+                                                         objpool__uncached_cell,
+                                                         objpool__threaded_has_places,
+                                                         objpool__threaded_make_places,
+                                                         sizeof(void *),
+                                                         objpool__uncached_unbind,
+                                                         objpool__uncached_quick,
+                                                         objpool__uncached_quick_give};
 
 /* ---- room: lone threads >>lone
    While one thread alone uses a bounded pool, what it gives back lies in its slot: a bit for each place, as in the word, which
@@ -6939,6 +6968,10 @@ OBJPOOL__INLINE bool objpool__bounded_refuses(const objpool__state *state, const
          changes == __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST);
 }
 
+static bool objpool__bounded_refuses_all(const objpool__state *state) {
+  return objpool__bounded_refuses(state, objpool__mine(state), true);
+}
+
 static objpool__found objpool__bounded_find(objpool__state *state, objpool__quest *quest) {
   bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
   uint64_t left;
@@ -7120,6 +7153,7 @@ static const objpool__engine objpool__bounded_engine = {OBJPOOL__OTHER_KEY,
                                                         objpool__bounded_find,
                                                         objpool__bounded_pop,
                                                         objpool__bounded_idle,
+                                                        objpool__bounded_refuses_all,
                                                         objpool__bounded_put,
                                                         objpool__bounded_give,
                                                         objpool__bounded_push,
@@ -7336,6 +7370,7 @@ static const objpool__engine objpool__cached_engine = {0,
                                                        objpool__cached_find,
                                                        objpool__cached_pop,
                                                        objpool__cached_idle,
+                                                       NULL,
                                                        objpool__cached_put,
                                                        objpool__cached_give,
                                                        objpool__cached_push,
@@ -8481,13 +8516,13 @@ static bool objpool__queue_join(objpool__state *state, objpool__quest *quest, ob
   turn->object = NULL;
   turn->async = patience->async != NULL;
   turn->refused = patience->retry_ns != 0;
-  turn->since_ns = objpool__now_ns();
-  turn->began_ns = again ? patience->began_ns : turn->since_ns;
   turn->waited_ns = patience->waited_ns;
   if (!again) objpool__add(state, OBJPOOL__WAITS, 1); /* from its beginning: a pool that is stuck shows it */
   objpool__lock(&state->commons.lock);
   bool closed = state->limits.closed;
   if (!closed) {
+    turn->since_ns = objpool__now_ns(); /* under the lock: no later than that of who comes behind */
+    turn->began_ns = again ? patience->began_ns : turn->since_ns;
     if (turn->async) {
       __atomic_fetch_add(&state->queue.untold, 1, __ATOMIC_RELAXED); /* whoever destroys the pool comes later */
       objpool__loop_joins(patience->async);
@@ -9275,10 +9310,14 @@ static void *objpool__acquire_waited(objpool__state *state, objpool__async *wait
                           EAGAIN,        OBJPOOL__EXHAUSTED, NULL,  NULL,  NULL,  &patience};
   unsigned forks = objpool__process.forks;
   void *object = NULL;
-  objpool__lock(&state->commons.lock);
-  bool late = !waiter->turn.served, retries = late && waiter->deadline < waiter->until;
-  if (late) objpool__unqueue(state, &waiter->turn);
-  objpool__unlock(&state->commons.lock);
+  bool late = waiter->stage == OBJPOOL__LATE; /* else it was served before it became due: see 1 */
+  if (late) {
+    objpool__lock(&state->commons.lock);
+    late = !waiter->turn.served;
+    if (late) objpool__unqueue(state, &waiter->turn);
+    objpool__unlock(&state->commons.lock);
+  }
+  bool retries = late && waiter->deadline < waiter->until;
   if (late) objpool__serve(state); /* the next may be called */
   quest.object = waiter->turn.object;
   patience.began_ns = waiter->turn.closed ? 0 : waiter->turn.began_ns; /* 0: that was counted */
