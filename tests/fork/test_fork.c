@@ -265,28 +265,27 @@ static void child_of_a_visitor_does_not_wait_for_those_who_waited(void **state) 
 }
 
 OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
+OBJPOOL_DEFINE(handle_pool, thing, opt.local = true, opt.handles = true);
 
-static local_pool growing;
 static size_t allocations, forks_at;
-static bool forking;
+static void (*widen)(void); /* in the next fork's first handler, once */
 
 static void widen_in_prepare(void) {
-  static thing *held[300];
-  if (!forking) return;
-  forking = false;
-  for (size_t i = 0; i < COUNT_OF(held); i++) {
-    held[i] = local_pool_acquire(&growing);
-    CHECK(held[i]);
-  }
-  for (size_t i = 0; i < COUNT_OF(held); i++) local_pool_release(&growing, held[i]);
+  void (*now)(void) = widen;
+  widen = NULL;
+  if (now) now();
+}
+
+/* Before the pools' own handlers, so that it runs when these hold every lock. */
+__attribute__((__constructor__(101))) static void register_first(void) {
+  if (pthread_atfork(widen_in_prepare, NULL, NULL)) abort();
 }
 
 static void *allocate_and_fork(size_t size, size_t alignment, void *context) {
   void *memory = NULL;
-  (void)context;
   if (++allocations == forks_at) {
     int status;
-    forking = true;
+    widen = *(void (**)(void))context;
     pid_t child = fork();
     if (child == 0) _exit(0);
     CHECK(waitpid(child, &status, 0) == child);
@@ -300,32 +299,48 @@ static void deallocate(void *memory, size_t size, size_t alignment, void *contex
 }
 
 /* Its allocator forks, and a handler lets the pool grow before that allocation is over: what the handler made is kept. */
-static void local_pool_may_grow_in_a_handler_while_it_grows(void **state) {
-  (void)state;
-  assert_int_equal(pthread_atfork(widen_in_prepare, NULL, NULL), 0);
-  for (forks_at = 2; forks_at < 8; forks_at++) {
-    objpool_config config;
-    thing *held[70];
-    memset(&config, 0, sizeof config);
-    config.allocator.allocate = allocate_and_fork;
-    config.allocator.deallocate = deallocate;
-    allocations = 0;
-    assert_true(local_pool_init(&growing, &config));
-    for (size_t i = 0; i < COUNT_OF(held); i++) held[i] = local_pool_acquire(&growing);
-    for (size_t i = 0; i < COUNT_OF(held); i++) {
-      assert_non_null(held[i]);
-      local_pool_release(&growing, held[i]);
-    }
-    objpool_stats stats = local_pool_stats(&growing);
-    assert_true(stats.idle >= (allocations >= forks_at ? 300 : COUNT_OF(held)));
-    assert_int_equal(local_pool_clear(&growing), stats.idle);
-    local_pool_destroy(&growing);
+#define GROWS(P)                                                                       \
+  static P P##_growing;                                                                \
+  static void P##_widens(void) {                                                       \
+    static thing *held[1000];                                                          \
+    CHECK(P##_acquire_many(&P##_growing, held, COUNT_OF(held)) == COUNT_OF(held));     \
+    P##_release_many(&P##_growing, held, COUNT_OF(held));                              \
+  }                                                                                    \
+  static void P##_may_grow_in_a_handler_while_it_grows(void **state) {                 \
+    void (*handler)(void) = P##_widens;                                                \
+    (void)state;                                                                       \
+    for (forks_at = 1; forks_at < 24; forks_at++) {                                    \
+      objpool_config config;                                                           \
+      thing *held[400];                                                                \
+      memset(&config, 0, sizeof config);                                               \
+      config.allocator.allocate = allocate_and_fork;                                   \
+      config.allocator.deallocate = deallocate;                                        \
+      config.allocator.context = &handler;                                             \
+      config.cache_size = 2; /* many magazines */                                      \
+      allocations = forks_at;                                                          \
+      assert_true(P##_init(&P##_growing, &config));                                    \
+      allocations = 0;                                                                 \
+      for (size_t i = 0; i < COUNT_OF(held); i++) held[i] = P##_acquire(&P##_growing); \
+      for (size_t i = 0; i < COUNT_OF(held); i++) {                                    \
+        assert_non_null(held[i]);                                                      \
+        P##_release(&P##_growing, held[i]);                                            \
+      }                                                                                \
+      objpool_stats stats = P##_stats(&P##_growing);                                   \
+      assert_true(stats.idle >= (allocations >= forks_at ? 1000 : COUNT_OF(held)));    \
+      assert_int_equal(P##_clear(&P##_growing), stats.idle);                           \
+      P##_destroy(&P##_growing);                                                       \
+    }                                                                                  \
   }
-}
+
+GROWS(thing_pool)
+GROWS(local_pool)
+GROWS(handle_pool)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(thing_pool_may_grow_in_a_handler_while_it_grows),
     cmocka_unit_test(local_pool_may_grow_in_a_handler_while_it_grows),
+    cmocka_unit_test(handle_pool_may_grow_in_a_handler_while_it_grows),
     cmocka_unit_test(child_uses_its_copy_of_the_pool),
     cmocka_unit_test(idle_objects_of_other_threads_can_be_had_and_held_ones_stay_in_use),
     cmocka_unit_test(fork_amid_the_activity_of_other_threads_leaves_a_usable_child),

@@ -349,6 +349,59 @@ static void range_is_the_same_loop(void **state) {
 }
 #endif
 
+/* Memory that looks as if all of it was in use: a loop asks only what was built. */
+typedef struct line {
+  __attribute__((__aligned__(64))) char bytes[64];
+} line;
+static long built_lines;
+static void *as_in_use(size_t size, size_t alignment, void *context) {
+  const objpool *pool = (const objpool *)context;
+  char *memory = (char *)allocate_dirty(size, alignment, NULL);
+  const uint32_t apart = pool->state ? pool->state->blocks.apart : 0;
+  if (!memory || !pool->state || (apart && alignment < objpool__segment_bytes(apart))) return memory;
+  for (size_t at = apart ? 0 : sizeof(uintptr_t); at < size; at += apart ? sizeof(line) : sizeof(uintptr_t))
+    *objpool__tag(memory + at, apart) = objpool__tag_of(pool->state->key, memory + at);
+  return memory;
+}
+
+#define STALE_TESTS(P, type)                                            \
+  static P P##_stale;                                                   \
+  static bool P##_build(type *object, void *context) {                  \
+    long n = 0;                                                         \
+    (void)context;                                                      \
+    OBJPOOL_EACH(P, other, &P##_stale) {                                \
+      CHECK(other != object);                                           \
+      n++;                                                              \
+    }                                                                   \
+    CHECK(n == built_lines);                                            \
+    return true;                                                        \
+  }                                                                     \
+  static void P##_finds_nothing_where_nothing_was_built(void **state) { \
+    (void)state;                                                        \
+    for (int variant = 0; variant < VARIANTS; variant++) {              \
+      objpool_config config = config_of(variant);                       \
+      config.allocator.allocate = as_in_use;                            \
+      config.allocator.context = &P##_stale.base;                       \
+      assert_true(P##_init(&P##_stale, &config));                       \
+      for (built_lines = 0; built_lines < 20; built_lines++) {          \
+        long n = 0;                                                     \
+        OBJPOOL_EACH(P, object, &P##_stale) n++;                        \
+        assert_int_equal(n, built_lines);                               \
+        assert_non_null(P##_acquire(&P##_stale));                       \
+      }                                                                 \
+      assert_int_equal(P##_release_all(&P##_stale), 20);                \
+      P##_destroy(&P##_stale);                                          \
+      assert_int_equal(count_read(&allocations), 0);                    \
+    }                                                                   \
+  }
+
+static bool stale_pool_build(thing *object, void *context);
+static bool stale_line_pool_build(line *object, void *context);
+OBJPOOL_DEFINE(stale_pool, thing, opt.create = stale_pool_build);
+OBJPOOL_DEFINE(stale_line_pool, line, opt.create = stale_line_pool_build);
+STALE_TESTS(stale_pool, thing)
+STALE_TESTS(stale_line_pool, line)
+
 #define TESTS_OF(P)                                                                                     \
   cmocka_unit_test(P##_visits_in_the_order_of_places), cmocka_unit_test(P##_body_may_do_what_it_likes), \
       cmocka_unit_test(P##_keeps_blocks_while_a_loop_runs), cmocka_unit_test(P##_releases_all)
@@ -361,6 +414,8 @@ int main(void) {
       TESTS_OF(local_handles_pool),
       TESTS_OF(reset_pool),
       TESTS_OF(reset_handles_pool),
+      cmocka_unit_test(stale_pool_finds_nothing_where_nothing_was_built),
+      cmocka_unit_test(stale_line_pool_finds_nothing_where_nothing_was_built),
       cmocka_unit_test(hooks_run_for_each_that_is_released),
       cmocka_unit_test(release_all_with_waiters_panics),
 #ifdef __cplusplus

@@ -222,7 +222,7 @@ OBJPOOL_DEFINE(page_pool, page_thing, opt.handles = true);
   static void P##_indices_stay_small_when_places_retire(void **state) {                       \
     (void)state;                                                                              \
     static P pool;                                                                            \
-    enum { TIMES = 200 };                                                                     \
+    enum { TIMES = 1200 }; /* more than there are places for at first */                      \
     static uint32_t seen[TIMES];                                                              \
     for (uint32_t i = 0; i < TIMES; i++) {                                                    \
       thing *object = P##_acquire(&pool);                                                     \
@@ -231,13 +231,40 @@ OBJPOOL_DEFINE(page_pool, page_thing, opt.handles = true);
       for (uint32_t before = 0; before < i; before++) assert_true(seen[before] != seen[i]);   \
       assert_true(seen[i] < 2 + 64 + i); /* what retired is gone, and no more */              \
       *objpool__generation_of(object) = UINT32_MAX;                                           \
+      (void)P##_clear(&pool);                                                                 \
+      assert_int_equal(pool.base.state->blocks.count, 1);                                     \
       P##_release(&pool, object);                                                             \
       assert_int_equal(P##_stats(&pool).retired, i + 1);                                      \
       (void)P##_clear(&pool);                                                                 \
+      assert_int_equal(pool.base.state->blocks.count, 0); /* it keeps no block */             \
     }                                                                                         \
     P##_destroy(&pool);                                                                       \
   }
 
+/* What retires is the second half of each block, so that its last cells are those that are gone in the next one there. */
+#define RETIRING_TESTS(P)                                                                    \
+  static void P##_places_that_are_gone_are_left_out_of_a_block(void **state) {               \
+    (void)state;                                                                             \
+    static P pool;                                                                           \
+    enum { HALF = 16, OBJECTS = 8 * HALF };                                                  \
+    thing *objects[OBJECTS];                                                                 \
+    bool is_gone[4 * OBJECTS] = {false};                                                     \
+    for (int round = 0; round < 2; round++) {                                                \
+      for (size_t i = 0; i < OBJECTS; i++) assert_non_null(objects[i] = P##_acquire(&pool)); \
+      for (size_t i = 0; i < OBJECTS; i++) {                                                 \
+        uint32_t index = P##_handle_of(&pool, objects[i]).index;                             \
+        assert_true(index < COUNT_OF(is_gone) && !is_gone[index]);                           \
+        is_gone[index] = index / HALF % 2 == 1;                                              \
+        if (is_gone[index]) *objpool__generation_of(objects[i]) = UINT32_MAX;                \
+      }                                                                                      \
+      P##_release_many(&pool, objects, OBJECTS);                                             \
+      (void)P##_clear(&pool);                                                                \
+    }                                                                                        \
+    P##_destroy(&pool);                                                                      \
+  }
+
+RETIRING_TESTS(shared_pool)
+RETIRING_TESTS(local_pool)
 REFUSAL_TESTS(shared_pool)
 REFUSAL_TESTS(local_pool)
 
@@ -287,6 +314,33 @@ static void handle_of_an_idle_object_panics(void **state) {
   plain_pool_release(&none, object);
   plain_pool_destroy(&none);
 }
+
+#ifndef OBJPOOL_UNCHECKED
+static void give_local(void *pool, void *object) { local_pool_release((local_pool *)pool, (thing *)object); }
+
+static void what_is_not_in_use_here_is_told(void **state) {
+  (void)state;
+  static shared_pool pool, other;
+  static local_pool local, other_local;
+  thing *object = shared_pool_acquire(&pool), *others = shared_pool_acquire(&other);
+  thing *own = local_pool_acquire(&local), *elsewhere = local_pool_acquire(&other_local);
+  assert_true(object && others && own && elsewhere);
+  assert_true(panics(give_back, &pool, others) && strstr(panic_message, "belongs to another pool"));
+  assert_true(panics(give_local, &local, elsewhere) && strstr(panic_message, "belongs to another pool"));
+  local_pool_release(&local, own);
+  assert_true(panics(give_local, &local, own) && strstr(panic_message, "released twice"));
+  assert_int_equal(shared_pool_stats(&pool).in_use + shared_pool_stats(&other).in_use, 2);
+  assert_int_equal(local_pool_stats(&local).in_use, 0);
+  assert_int_equal(local_pool_stats(&other_local).in_use, 1);
+  shared_pool_release(&pool, object);
+  shared_pool_release(&other, others);
+  local_pool_release(&other_local, elsewhere);
+  shared_pool_destroy(&pool);
+  shared_pool_destroy(&other);
+  local_pool_destroy(&local);
+  local_pool_destroy(&other_local);
+}
+#endif
 
 static void object_found_invalid_has_no_use(void **state) {
   (void)state;
@@ -340,6 +394,26 @@ static void of_two_who_end_a_use_one_wins(void **state) {
     counts_add_up(&stats);
     assert_int_equal(stats.in_use, 0);
   }
+  shared_pool_destroy(&contested);
+}
+
+static void *retire_them(void *unused) {
+  (void)unused;
+  for (int i = 0; i < USES; i++) {
+    thing *object = shared_pool_acquire(&contested);
+    CHECK(object);
+    *objpool__generation_of(object) = UINT32_MAX;
+    shared_pool_release(&contested, object);
+  }
+  return NULL;
+}
+
+static void places_retire_in_two_threads_at_once(void **state) {
+  pthread_t threads[2];
+  (void)state;
+  for (unsigned i = 0; i < 2; i++) threads[i] = start_thread(retire_them, NULL);
+  for (unsigned i = 0; i < 2; i++) join_thread(threads[i]);
+  assert_int_equal(shared_pool_stats(&contested).retired, 2 * USES);
   shared_pool_destroy(&contested);
 }
 
@@ -403,10 +477,16 @@ int main(void) {
       cmocka_unit_test(local_pool_asks_for_memory_again_after_a_refusal),
       cmocka_unit_test(shared_pool_indices_stay_small_when_places_retire),
       cmocka_unit_test(local_pool_indices_stay_small_when_places_retire),
+      cmocka_unit_test(shared_pool_places_that_are_gone_are_left_out_of_a_block),
+      cmocka_unit_test(local_pool_places_that_are_gone_are_left_out_of_a_block),
       cmocka_unit_test(acquires_that_fail_keep_nothing),
       cmocka_unit_test(handle_of_an_idle_object_panics),
+#ifndef OBJPOOL_UNCHECKED
+      cmocka_unit_test(what_is_not_in_use_here_is_told),
+#endif
       cmocka_unit_test(object_found_invalid_has_no_use),
       cmocka_unit_test(of_two_who_end_a_use_one_wins),
+      cmocka_unit_test(places_retire_in_two_threads_at_once),
       cmocka_unit_test(stale_handle_is_never_valid_beside_any_trim),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,23 @@ static void clear_gives_every_free_block_back(void **state) {
   assert_int_equal(book.count, 0);
 }
 
+/* What a slot had set aside of a block to build in is the last that comes back to it. */
+static void block_goes_back_with_the_cells_that_were_set_aside(void **state) {
+  objpool_config config = from_the_book();
+  size_t full;
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  objects[0] = thing_pool_acquire(&pool);
+  assert_int_equal(thing_pool_clear(&pool), 0); /* no block is free by now */
+  objects[1] = thing_pool_acquire(&pool);
+  full = book.bytes;
+  for (int i = 0; i < 2; i++) thing_pool_discard(&pool, objects[i]);
+  assert_int_equal(thing_pool_clear(&pool), 0);
+  assert_true(book.bytes + 8 * sizeof(thing) <= full);
+  thing_pool_destroy(&pool);
+  assert_int_equal(book.count, 0);
+}
+
 static void block_with_an_object_in_use_stays(void **state) {
   objpool_config config = from_the_book();
   (void)state;
@@ -269,6 +286,30 @@ static void allocation_may_fail_at_any_point(void **state) {
   }
 }
 
+/* With many small magazines, of which a list must grow, too. */
+static void growth_may_fail_at_any_point(void **state) {
+  objpool_config config;
+  size_t got;
+  (void)state;
+  for (long n = 0, calls = 0; n <= calls; n++) {
+    config = from_the_book();
+    config.cache_size = 2;
+    assert_true(thing_pool_init(&pool, &config));
+    book.fail_from = n ? book.calls + n : 0;
+    book.fail_for = 100000;
+    errno = 0;
+    got = thing_pool_acquire_many(&pool, objects, MANY);
+    if (got < MANY) assert_int_equal(errno, ENOMEM);
+    if (!n) calls = book.calls;
+    book.fail_from = 0;
+    assert_int_equal(thing_pool_acquire_many(&pool, objects + got, MANY - got), MANY - got);
+    thing_pool_release_many(&pool, objects, MANY);
+    assert_int_equal(thing_pool_stats(&pool).idle, MANY);
+    thing_pool_destroy(&pool);
+    assert_int_equal(book.count, 0);
+  }
+}
+
 static void *release_all(void *unused) {
   (void)unused;
   for (int i = 0; i < MANY; i++) thing_pool_release(&pool, objects[i]);
@@ -354,10 +395,12 @@ int main(void) {
       cmocka_unit_test(every_block_goes_back_as_it_came),
       cmocka_unit_test(destroy_frees_what_is_in_use_too),
       cmocka_unit_test(clear_gives_every_free_block_back),
+      cmocka_unit_test(block_goes_back_with_the_cells_that_were_set_aside),
       cmocka_unit_test(block_with_an_object_in_use_stays),
       cmocka_unit_test(memory_is_bounded_however_often_it_grows_and_shrinks),
       cmocka_unit_test(blocks_grow_by_the_factor),
       cmocka_unit_test(allocation_may_fail_at_any_point),
+      cmocka_unit_test(growth_may_fail_at_any_point),
       cmocka_unit_test(release_allocates_nothing),
       cmocka_unit_test(attached_thread_needs_no_allocation_for_what_is_idle),
       cmocka_unit_test(local_pool_uses_the_allocator_too),

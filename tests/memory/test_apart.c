@@ -155,6 +155,10 @@ FILLS(local_line, 64, 64, opt.local = true)
 FILLS(three_lines, 192, 64, opt.wipe = false)
 FILLS(pair, 128, 128, opt.wipe = false)
 FILLS(quarter, 1024, 1024, opt.wipe = false)
+/* with other words beside the tag all stand before the object, whatever it fills */
+FILLS(named_line, 64, 64, opt.handles = true)
+FILLS(timed_line, 64, 64, opt.timed = true)
+FILLS(tracked_line, 64, 64, opt.tracked = true)
 
 /* 64, an eighth part of a segment's 64 for its word and what is left over, and a pointer to it while it is idle, for which there is
    room from the beginning; the pool itself and its blocks' heads take the rest. */
@@ -179,10 +183,25 @@ static void a_line_costs_at_most_84_bytes_in_all(void **state) {
   local_line_pool_destroy(&local);
 }
 
+/* Where the smallest such alignment begins: 24 bytes less each than with a tag before it. */
+static void half_a_line_costs_at_most_56_bytes_in_all(void **state) {
+  static half_pool pool;
+  objpool_config config = defaults();
+  (void)state;
+  config.max_objects = MANY;
+  assert_true(half_pool_init(&pool, &config));
+  assert_int_equal(half_pool_acquire_many(&pool, (half **)held, MANY), MANY);
+  size_t bytes = (size_t)half_pool_stats(&pool).memory_bytes;
+  print_message("bytes each: %.1f\n", (double)bytes / MANY);
+  assert_true(bytes <= MANY * 56);
+  half_pool_release_many(&pool, (half *const *)held, MANY);
+  half_pool_destroy(&pool);
+}
+
 static void they_are_aligned_whole_and_in_order(void **state) {
   (void)state;
   use_half(), use_two_halves(), use_three_halves(), use_line(), use_local_line(), use_three_lines(), use_pair(),
-      use_quarter();
+      use_quarter(), use_named_line(), use_timed_line(), use_tracked_line();
 }
 
 /* ---- threads: each object has one owner */
@@ -442,6 +461,7 @@ static void an_allocator_that_aligns_less_has_no_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_line_costs_at_most_84_bytes_in_all),
+      cmocka_unit_test(half_a_line_costs_at_most_56_bytes_in_all),
       cmocka_unit_test(they_are_aligned_whole_and_in_order),
       cmocka_unit_test(threads_share_them),
       cmocka_unit_test(each_mistake_is_told),

@@ -357,6 +357,11 @@ static __attribute__((__noinline__)) thing *take_one(cached_pool *pool) {
 }
 static __attribute__((__noinline__)) thing *take_another(cached_pool *pool) { return cached_pool_acquire(pool); }
 
+static __attribute__((__noinline__)) thing *take_many(cached_pool *pool) {
+  thing *both[2];
+  return cached_pool_acquire_many(pool, both, 2) == 2 ? both[0] : NULL;
+}
+
 static bool lies_in(const void *site, thing *(*function)(cached_pool *)) {
   enum { LONGEST = 2048 };
   uintptr_t from;
@@ -378,7 +383,23 @@ static void site_lies_in_the_function_that_acquires(void **state) {
   assert_ptr_equal(found.seen[0].site, found.seen[2].site);
   assert_ptr_not_equal(found.seen[0].site, found.seen[1].site);
   cached_pool_release_many(&pool, objects, 3);
+  assert_non_null(take_many(&pool));
+  assert_int_equal(look(&pool.base, 0, &found), 2);
+  for (size_t i = 0; i < found.count; i++) assert_true(lies_in(found.seen[i].site, take_many));
+  cached_pool_release_all(&pool);
   cached_pool_destroy(&pool);
+}
+
+/* Who uses one of them reads its clock at any time. */
+static void clock_is_started_once(void **state) {
+  static cached_pool first, second;
+  (void)state;
+  assert_true(cached_pool_init(&first, NULL));
+  struct objpool__ticker before = objpool__ticker;
+  assert_true(cached_pool_init(&second, NULL));
+  assert_true(before.started && before.origin == objpool__ticker.origin && before.tick_ns == objpool__ticker.tick_ns);
+  cached_pool_destroy(&first);
+  cached_pool_destroy(&second);
 }
 
 /* ---- event loops: it is the one who asked, from the moment it is told */
@@ -694,6 +715,7 @@ int main(void) {
       cmocka_unit_test(visit_may_release_and_acquire),
       cmocka_unit_test(what_a_visit_releases_is_not_visited),
       cmocka_unit_test(site_lies_in_the_function_that_acquires),
+      cmocka_unit_test(clock_is_started_once),
       cmocka_unit_test(waiter_of_a_loop_holds_what_it_is_told),
       cmocka_unit_test(thread_is_the_one_that_acquired),
       cmocka_unit_test(words_of_two_uses_are_never_mixed),

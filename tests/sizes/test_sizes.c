@@ -14,6 +14,23 @@ OBJPOOL_SIZES(broken_steps, 8, 24, 41, 1016, 1024, 1032);      /* all are compar
 OBJPOOL_SIZES(small_steps, 16, 64);                            /* what is in the table, and none of the set */
 OBJPOOL_SIZES(large_steps, 1025, 3000);                        /* none is in the table */
 
+/* The last class is the first that no table has, at each place that it can have. */
+OBJPOOL_SIZES(last_of_2, 8, 1025);
+OBJPOOL_SIZES(last_of_3, 8, 16, 1025);
+OBJPOOL_SIZES(last_of_4, 8, 16, 24, 1025);
+OBJPOOL_SIZES(last_of_5, 8, 16, 24, 32, 1025);
+OBJPOOL_SIZES(last_of_6, 8, 16, 24, 32, 40, 1025);
+OBJPOOL_SIZES(last_of_7, 8, 16, 24, 32, 40, 48, 1025);
+OBJPOOL_SIZES(last_of_8, 8, 16, 24, 32, 40, 48, 56, 1025);
+OBJPOOL_SIZES(last_of_9, 8, 16, 24, 32, 40, 48, 56, 64, 1025);
+OBJPOOL_SIZES(last_of_10, 8, 16, 24, 32, 40, 48, 56, 64, 72, 1025);
+OBJPOOL_SIZES(last_of_11, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 1025);
+OBJPOOL_SIZES(last_of_12, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 1025);
+OBJPOOL_SIZES(last_of_13, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 1025);
+OBJPOOL_SIZES(last_of_14, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 1025);
+OBJPOOL_SIZES(last_of_15, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 1025);
+OBJPOOL_SIZES(last_of_16, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 1025);
+
 OBJPOOL_SIZES(web_buffers, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 16384);
 
 static const size_t classes[] = {64, 256, 1024, 4096, 65536};
@@ -74,6 +91,34 @@ static void any_size_finds_its_class(void **state) {
   FINDS(small_steps, 1100, 16, 64);
   FINDS(large_steps, 3100, 1025, 3000);
   FINDS(most_sizes, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+}
+
+#define ENDS(name)                                                                    \
+  do {                                                                                \
+    static name any;                                                                  \
+    objpool *below = name##_class(&any, 1024), *last = name##_class(&any, 1025);      \
+    assert_true(below == last && last && objpool_snapshot(last).object_size == 1025); \
+    assert_null(name##_class(&any, 1026));                                            \
+    name##_destroy(&any);                                                             \
+  } while (0)
+
+static void last_class_is_found_and_nothing_beyond_it(void **state) {
+  (void)state;
+  ENDS(last_of_2);
+  ENDS(last_of_3);
+  ENDS(last_of_4);
+  ENDS(last_of_5);
+  ENDS(last_of_6);
+  ENDS(last_of_7);
+  ENDS(last_of_8);
+  ENDS(last_of_9);
+  ENDS(last_of_10);
+  ENDS(last_of_11);
+  ENDS(last_of_12);
+  ENDS(last_of_13);
+  ENDS(last_of_14);
+  ENDS(last_of_15);
+  ENDS(last_of_16);
 }
 
 static void larger_than_all_is_just_that_size_and_not_kept(void **state) {
@@ -579,6 +624,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(buffer_is_of_the_smallest_class_that_holds_it),
       cmocka_unit_test(any_size_finds_its_class),
+      cmocka_unit_test(last_class_is_found_and_nothing_beyond_it),
       cmocka_unit_test(larger_than_all_is_just_that_size_and_not_kept),
       cmocka_unit_test(grow_keeps_the_bytes_or_the_buffer),
       cmocka_unit_test(class_has_limits_of_its_own),

@@ -78,10 +78,34 @@ static void pool_may_be_looked_at_while_it_is_first_used(void **state) {
   for (int i = 0; i < ROUNDS; i++) thing_pool_destroy(&pools[i]);
 }
 
+/* ---- the operations without the type, on a pool that another thread has just made */
+
+static thing_pool made;
+static int is_made;
+
+static void *use_it_untyped(void *unused) {
+  (void)unused;
+  while (!__atomic_load_n(&is_made, __ATOMIC_RELAXED)) sched_yield(); /* which orders nothing */
+  void *object = objpool_acquire(&made.base);
+  CHECK(object);
+  objpool_release(&made.base, object);
+  return NULL;
+}
+
+static void pool_may_be_used_without_its_type_by_who_saw_it_made(void **state) {
+  (void)state;
+  pthread_t user = start_thread(use_it_untyped, NULL);
+  assert_true(thing_pool_init(&made, NULL));
+  __atomic_store_n(&is_made, 1, __ATOMIC_RELAXED);
+  join_thread(user);
+  thing_pool_destroy(&made);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(local_pool_that_grows_shows_no_more_than_it_has),
       cmocka_unit_test(pool_may_be_looked_at_while_it_is_first_used),
+      cmocka_unit_test(pool_may_be_used_without_its_type_by_who_saw_it_made),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
