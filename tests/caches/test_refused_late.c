@@ -76,6 +76,32 @@ static void what_a_thread_leaves_that_ends_is_within_the_limits_then(pthread_t s
   gate_close(&ends);
 }
 
+/* The same of a thread that goes on: it closes its slot in a release. */
+static thing_pool limited;
+static thing *fill_slot_but_for_one(void) {
+  thing *objects[IDLE + 1];
+  CHECK(thing_pool_init(&limited, NULL));
+  for (int round = 0; round < 2000; round++) {
+    if (round > 0) thing_pool_release(&limited, objects[IDLE]);
+    for (int k = 0; k <= IDLE; k++) CHECK((objects[k] = thing_pool_acquire(&limited)) != NULL);
+    thing_pool_release_many(&limited, objects, IDLE);
+  }
+  return objects[IDLE];
+}
+
+static void *lower_the_limit(void *unused) {
+  CHECK(thing_pool_resize(&limited, MOST, OBJPOOL_UNCHANGED));
+  return unused;
+}
+
+static void what_a_release_finds_in_its_slot_is_within_the_limits_then(thing *last) {
+  in_another_thread(lower_the_limit, NULL);
+  assert_int_equal(thing_pool_stats(&limited).idle, IDLE);
+  thing_pool_release(&limited, last);
+  assert_int_equal(thing_pool_stats(&limited).idle, MOST);
+  thing_pool_destroy(&limited);
+}
+
 static void who_sleeps_closes_its_own_slot_when_it_comes_by_or_ends(void **state) {
   thing *held[CAP];
   objpool_config config;
@@ -92,6 +118,7 @@ static void who_sleeps_closes_its_own_slot_when_it_comes_by_or_ends(void **state
   begin_pools();
   pthread_t sleeper = start_thread(fill_slots_and_end, NULL);
   gate_wait(&filled);
+  thing *last = fill_slot_but_for_one();
   if (!refuse_membarrier(EPERM)) skip();
   pthread_t waiter = start_thread(wait_for_an_object, NULL); /* it cannot close that slot */
   WAIT_UNTIL(thing_pool_stats(&pool).waiting == 1);
@@ -101,6 +128,7 @@ static void who_sleeps_closes_its_own_slot_when_it_comes_by_or_ends(void **state
   join_thread(waiter);
   while (count > 0) thing_pool_release(&pool, held[--count]);
   thing_pool_destroy(&pool);
+  what_a_release_finds_in_its_slot_is_within_the_limits_then(last);
   what_a_thread_leaves_that_ends_is_within_the_limits_then(sleeper); /* the filter stays: so not in a test of its own */
 }
 

@@ -83,6 +83,30 @@ static void peak_that_a_thread_without_a_cache_reaches_is_noted_at_once(void **s
   objpool_destroy(pool);
 }
 
+static void *come_and_go_in_a_destructor(void *pool) {
+  objpool__set_thread_index(OBJPOOL__LEAVING); /* as those beyond OBJPOOL_MAX_THREADS, it gets no slot */
+  return come_and_go(pool);
+}
+
+/* They have nothing in common but the pool; also where one thread's slot holds what is idle. */
+static void threads_without_a_cache_share_none(void **state) {
+  (void)state;
+  for (size_t cap = 0; cap < 2 * MOST; cap += MOST) {
+    objpool_config config;
+    memset(&config, 0, sizeof config);
+    config.max_objects = cap;
+    assert_true(thing_pool_init(&shared, &config));
+    for (int round = 0; round < 4; round++) {
+      come_and_go(&shared.base);
+      in_another_thread(come_and_go_in_a_destructor, &shared.base);
+      assert_int_equal(shared.base.state->slots.count, 1);
+    }
+    assert_int_equal(thing_pool_stats(&shared).acquires, 8);
+    assert_int_equal(thing_pool_stats(&shared).idle, thing_pool_stats(&shared).created);
+    thing_pool_destroy(&shared);
+  }
+}
+
 /* Last, in turn: nobody but this thread was ever there; another was; another was, without a cache of its own. */
 static void peak_of_what_is_in_use_is_exact_for_one_thread(void **state) {
   (void)state;
@@ -492,6 +516,7 @@ static void monitor_may_be_started_again_in_a_child(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peak_of_what_is_in_use_is_exact_for_one_thread),
+      cmocka_unit_test(threads_without_a_cache_share_none),
       cmocka_unit_test(peak_that_a_thread_without_a_cache_reaches_is_noted_at_once),
       cmocka_unit_test(peak_that_ends_in_a_discard_or_after_a_trim_is_noted),
       cmocka_unit_test(peak_of_what_is_idle_is_exact_for_local_pools),

@@ -28,11 +28,13 @@ static void note_destroy(thing *object, void *context) {
 OBJPOOL_DEFINE(thing_pool, thing);
 OBJPOOL_DEFINE(hooked_pool, thing, opt.reset = note_reset, opt.validate = note_validate, opt.destroy = note_destroy);
 OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
+OBJPOOL_DEFINE(tracked_pool, thing, opt.tracked = true);
 
 /* The same misuse must be caught whatever the pool is like: each test runs on all of these, by the functions without the type. */
 static thing_pool cached, uncached, capped;
 static hooked_pool hooked;
 static local_pool local;
+static tracked_pool tracked;
 
 static struct kind {
   const char *name;
@@ -41,7 +43,7 @@ static struct kind {
 } kinds[] = {
     {"cached things", &cached.base, 0, 0}, {"uncached things", &uncached.base, OBJPOOL_NO_CACHE, 0},
     {"capped things", &capped.base, 0, 5}, {"hooked things", &hooked.base, 0, 0},
-    {"local things", &local.base, 0, 0},
+    {"local things", &local.base, 0, 0},   {"tracked things", &tracked.base, 0, 0},
 };
 
 static int begin(void **state) {
@@ -57,6 +59,8 @@ static int begin(void **state) {
       good = good && hooked_pool_init(&hooked, &config);
     else if (kinds[i].base == &local.base)
       good = good && local_pool_init(&local, &config);
+    else if (kinds[i].base == &tracked.base)
+      good = good && tracked_pool_init(&tracked, &config);
     else if (kinds[i].base == &cached.base)
       good = good && thing_pool_init(&cached, &config);
     else if (kinds[i].base == &uncached.base)
@@ -75,6 +79,7 @@ static int end(void **state) {
   thing_pool_destroy(&capped);
   hooked_pool_destroy(&hooked);
   local_pool_destroy(&local);
+  tracked_pool_destroy(&tracked);
   return 0;
 }
 
@@ -220,9 +225,9 @@ static void releasing_a_pointer_into_an_object_panics(void **state) {
 
 static void releasing_what_is_no_object_panics(void **state) {
   static struct {
-    uint64_t before[4];
+    uint64_t before[8];
     thing object;
-  } elsewhere;
+  } elsewhere, still;
   thing *allocated = (thing *)calloc(4, sizeof *allocated);
   (void)state;
   assert_non_null(allocated);
@@ -231,7 +236,9 @@ static void releasing_what_is_no_object_panics(void **state) {
     assert_non_null(object);
     for (unsigned fill = 0; fill < 256; fill += 51) {
       memset(&elsewhere, (int)fill, sizeof elsewhere);
+      memcpy(&still, &elsewhere, sizeof still);
       misuse_is_caught(call_release, kinds[i].base, kinds[i].name, &elsewhere.object);
+      assert_memory_equal(&still, &elsewhere, sizeof still);
     }
     misuse_is_caught(call_release, kinds[i].base, kinds[i].name, allocated + 1);
     objpool_release(kinds[i].base, object);
@@ -267,6 +274,23 @@ static void a_pool_without_a_name_is_called_by_its_type(void **state) {
   assert_true(panics(call_release, &unnamed, object));
   assert_names("thing_pool", object);
   thing_pool_destroy(&unnamed);
+}
+
+static void call_release_tracked(void *pool, void *object) {
+  tracked_pool_release((tracked_pool *)pool, (thing *)object);
+}
+
+static void releasing_to_a_pool_that_was_never_used_panics(void **state) {
+  static thing_pool unused;
+  static tracked_pool unused_tracked;
+  thing *object = tracked_pool_acquire(&tracked);
+  (void)state;
+  assert_non_null(object);
+  assert_true(panics(call_release, &unused, object));
+  assert_true(panics(call_release_tracked, &unused_tracked, object));
+  assert_names("tracked_pool", object);
+  tracked_pool_release(&tracked, object);
+  assert_unharmed(&tracked.base, 0, 1);
 }
 
 static thing extracted;
@@ -360,6 +384,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(releasing_what_is_no_object_panics, begin, end),
       cmocka_unit_test_setup_teardown(messages_tell_the_mistakes_apart, begin, end),
       cmocka_unit_test_setup_teardown(a_pool_without_a_name_is_called_by_its_type, begin, end),
+      cmocka_unit_test_setup_teardown(releasing_to_a_pool_that_was_never_used_panics, begin, end),
       cmocka_unit_test_setup_teardown(extracting_what_is_not_in_use_panics, begin, end),
       cmocka_unit_test_setup_teardown(releasing_what_was_discarded_or_extracted_panics, begin, end),
       cmocka_unit_test_setup_teardown(no_lock_is_held_after_a_panic, begin, end),

@@ -278,8 +278,62 @@ static void look_amid_create_is_no_peak_of_a_local_pool(void **state) {
   looked_at_pool_destroy(&pool);
 }
 
+static long in_use_meanwhile;
+static bool look_at_shared(thing *object, void *pool);
+
+OBJPOOL_DEFINE(looked_at_shared_pool, thing, opt.create = look_at_shared);
+
+static bool look_at_shared(thing *object, void *pool) {
+  (void)object;
+  CHECK(looked_at_shared_pool_stats((looked_at_shared_pool *)pool).in_use == (uint64_t)in_use_meanwhile);
+  return true;
+}
+
+static void what_is_being_built_is_not_in_use(void **state) {
+  static const size_t cache_sizes[] = {0, 8, OBJPOOL_NO_CACHE};
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(cache_sizes); i++) {
+    static looked_at_shared_pool pool;
+    objpool_config config;
+    thing *held[3];
+    memset(&config, 0, sizeof config);
+    config.context = &pool;
+    config.cache_size = cache_sizes[i];
+    in_use_meanwhile = 0;
+    assert_true(looked_at_shared_pool_init(&pool, &config));
+    for (; in_use_meanwhile < 3; in_use_meanwhile++)
+      assert_non_null(held[in_use_meanwhile] = looked_at_shared_pool_acquire(&pool));
+    looked_at_shared_pool_release_many(&pool, held, COUNT_OF(held));
+    looked_at_shared_pool_destroy(&pool);
+  }
+}
+
+enum { FEW = 10 };
+static void *take_and_give_few(void *unused) {
+  thing *held[FEW];
+  CHECK(thing_pool_acquire_many(&shared_pool, held, FEW) == FEW);
+  thing_pool_release_many(&shared_pool, held, FEW);
+  return unused;
+}
+
+/* With several threads busy nobody notices it by itself. */
+static void as_many_as_were_seen_idle_are_a_peak(void **state) {
+  thing *held[2 * FEW];
+  (void)state;
+  assert_int_equal(thing_pool_acquire_many(&shared_pool, held, FEW), FEW);
+  in_another_thread(take_and_give_few, NULL);
+  thing_pool_release_many(&shared_pool, held, FEW);
+  assert_int_equal(thing_pool_stats(&shared_pool).idle, 2 * FEW);
+  assert_int_equal(thing_pool_acquire_many(&shared_pool, held, 2 * FEW), 2 * FEW);
+  assert_int_equal(thing_pool_stats(&shared_pool).peak_idle, 2 * FEW);
+  thing_pool_release_many(&shared_pool, held, 2 * FEW);
+  thing_pool_destroy(&shared_pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_is_being_built_is_not_in_use),
+      cmocka_unit_test(as_many_as_were_seen_idle_are_a_peak),
       cmocka_unit_test(look_amid_create_is_no_peak_of_a_local_pool),
       cmocka_unit_test(peak_of_idle_is_remembered_when_objects_are_taken_again),
       cmocka_unit_test(peak_of_idle_is_remembered_when_another_thread_takes_one_meanwhile),

@@ -222,6 +222,12 @@ static void several_that_are_idle_call_one_after_another(void **state) {
   }
 }
 
+/* Releases and acquires of a bounded pool that look at nothing but its word: not while somebody is due. */
+static bool word_is_for_all(void) {
+  const objpool__word *word = pool.base.state->word;
+  return word && (OBJPOOL__LOAD(word->plain_acquire) || OBJPOOL__LOAD(word->plain_release));
+}
+
 /* It was called, is held up, and becomes due: it is handed the next object, and the one behind it is called in its turn. */
 static void one_that_was_called_and_is_due_leaves_the_line_open(void **state) {
   (void)state;
@@ -237,6 +243,7 @@ static void one_that_was_called_and_is_due_leaves_the_line_open(void **state) {
     assert_non_null(objects[0]);
     count_set(&added_s, FAIR_AFTER_S);
     start_waiter(&waiters[1], -1); /* who comes sees that the first is due */
+    assert_false(word_is_for_all());
     thing_pool_release(&pool, objects[0]);
     assert_int_equal(waiting(), 1);
     thing_pool_release(&pool, objects[1]);
@@ -245,6 +252,7 @@ static void one_that_was_called_and_is_due_leaves_the_line_open(void **state) {
     go_on();
     WAIT_UNTIL(count_read(&waiters[0].served));
     assert_ptr_equal(waiters[0].object, objects[0]);
+    assert_int_equal(word_is_for_all(), pool.base.state->word != NULL);
     end_waiter(&waiters[0]);
     end_waiter(&waiters[1]);
     thing_pool_destroy(&pool);
