@@ -329,6 +329,7 @@ static void of_two_that_give_back_one_object_at_once_the_second_is_told(void **s
   in_another_thread(is_told_that_the_owner_was_first, NULL);
   assert_non_null(strstr(panic_message, "released twice"));
   assert_int_equal(objpool_snapshot(&pool.base).idle, 3);
+  assert_int_equal(objpool_snapshot(&pool.base).releases, objpool_snapshot(&pool.base).acquires); /* as if told before */
   end();
   begin(3);
   twice = thing_pool_acquire(&pool);
@@ -337,6 +338,7 @@ static void of_two_that_give_back_one_object_at_once_the_second_is_told(void **s
   assert_true(panics(the_rest_of_the_owners_release, twice, NULL));
   assert_non_null(strstr(panic_message, "released twice"));
   assert_int_equal(objpool_snapshot(&pool.base).idle, 3);
+  assert_int_equal(objpool_snapshot(&pool.base).releases, objpool_snapshot(&pool.base).acquires); /* as if told before */
   end();
 }
 
