@@ -342,6 +342,34 @@ static void what_is_not_in_use_here_is_told(void **state) {
 }
 #endif
 
+static void release_as_another(void *pool, void *object) { hooked_pool_release((hooked_pool *)pool, (thing *)object); }
+static void acquire_as_another(void *pool, void *got) { *(thing **)got = hooked_pool_acquire((hooked_pool *)pool); }
+
+static void mistake_ends_no_use_and_begins_none(void **state) {
+  (void)state;
+  static shared_pool pool;
+  thing *object = shared_pool_acquire(&pool), *got = NULL;
+  shared_pool_handle handle = shared_pool_handle_of(&pool, object);
+  panic_returns = true;
+  assert_true(panics(release_as_another, &pool, object)); /* the first release asks */
+  assert_ptr_equal(shared_pool_get(&pool, handle), object);
+  for (int i = 0; i < 3; i++) { /* from here on by the fast path */
+    shared_pool_release(&pool, object);
+    assert_ptr_equal(shared_pool_acquire(&pool), object);
+  }
+  handle = shared_pool_handle_of(&pool, object);
+  shared_pool_release(&pool, object);
+  is_valid = false;
+  assert_true(panics(acquire_as_another, &pool, &got)); /* it is found invalid, and the pool to be another's */
+  is_valid = true;
+  panic_returns = false;
+  assert_null(got);
+  assert_ptr_equal(shared_pool_acquire(&pool), object);
+  assert_int_equal(shared_pool_handle_of(&pool, object).generation, handle.generation + 2); /* one use more */
+  shared_pool_release(&pool, object);
+  shared_pool_destroy(&pool);
+}
+
 static void object_found_invalid_has_no_use(void **state) {
   (void)state;
   static hooked_pool pool;
@@ -484,6 +512,7 @@ int main(void) {
 #ifndef OBJPOOL_UNCHECKED
       cmocka_unit_test(what_is_not_in_use_here_is_told),
 #endif
+      cmocka_unit_test(mistake_ends_no_use_and_begins_none),
       cmocka_unit_test(object_found_invalid_has_no_use),
       cmocka_unit_test(of_two_who_end_a_use_one_wins),
       cmocka_unit_test(places_retire_in_two_threads_at_once),
