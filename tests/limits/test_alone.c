@@ -321,6 +321,31 @@ static void the_rest_of_the_owners_release(void *object, void *unused) {
   objpool__release_late(state, object, objpool__bit_of(state, object));
 }
 
+static long trims_ended;
+static void *trims_again_and_again(void *unused) {
+  (void)unused;
+  for (int i = 0; i < SCALED(3000, 500, 500); i++) (void)thing_pool_trim(&pool, 4);
+  count_add(&trims_ended, 1);
+  return NULL;
+}
+
+static void another_thread_may_trim_it_meanwhile(void **state) {
+  enum { CAP = 8 };
+  void *objects[CAP];
+  (void)state;
+  begin(CAP);
+  count_set(&trims_ended, 0);
+  pthread_t trimmer = start_thread(trims_again_and_again, NULL);
+  while (!count_read(&trims_ended)) {
+    size_t got = objpool_acquire_many(&pool.base, objects, CAP);
+    assert_int_equal(got, CAP);
+    objpool_release_many(&pool.base, objects, got);
+    objpool_release(&pool.base, objpool_acquire(&pool.base));
+  }
+  join_thread(trimmer);
+  end();
+}
+
 static void of_two_that_give_back_one_object_at_once_the_second_is_told(void **state) {
   (void)state;
   begin(3);
@@ -358,6 +383,7 @@ int main(void) {
       cmocka_unit_test(a_pool_whose_caches_are_limited_has_no_such_slot),
       cmocka_unit_test(its_owner_is_refused_what_is_not_there_and_goes_on_alone),
       cmocka_unit_test(a_pool_that_threads_share_stays_shared_until_one_ends_or_it_is_trimmed),
+      cmocka_unit_test(another_thread_may_trim_it_meanwhile),
       cmocka_unit_test(of_two_that_give_back_one_object_at_once_the_second_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
