@@ -205,7 +205,7 @@ static void pool_is_whole(thing_pool *tried, size_t in_use, size_t cap) {
   if (tried == &pool && used->cache_size == 8) /* slots open again: nothing was left locked or held */
     for (long i = 0; thing_pool_stats(tried).refills == refills; i++) {
       CHECK(i < 100000);
-      count = thing_pool_acquire_many(tried, objects, 40);
+      count = thing_pool_acquire_many(tried, objects, (size_t)(40 + i * 7 % 20)); /* a slot opens so many calls after it was closed */
       thing_pool_release_many(tried, objects, count);
     }
   stats = thing_pool_stats(tried);
