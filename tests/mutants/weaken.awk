@@ -18,7 +18,7 @@
 #   bound       a comparison is off by one, in the rooms where threads meet
 #   drop        a plain statement is left out: a call, a store, an assignment to what outlives the function, or of a constant; an `if`
 #               whose only statement it is, with it. (Not what one of the kinds above leaves out already, not in the rooms that only
-#               format, and read the system's files.)
+#               format, and read the system's files. Assertions are not there in what is built with it.)
 #   pair        a lock is not taken, and what unlocks it in the same function is left out with it
 
 function add(line, column, text) { insertions++; at_line[insertions] = line; at_column[insertions] = column; inserted[insertions] = text }
@@ -118,7 +118,7 @@ function droppable(text, line, checked) {
   if (text ~ /^[A-Za-z_][A-Za-z_0-9]* +\**[A-Za-z_]/) return 0
   if (text ~ /^(return|break|continue|goto)[^a-z_]/) return 0
   if (text ~ /^(objpool__unlock|objpool__spin_unlock|objpool__registry_leave|objpool__gather_end|pthread_mutex_unlock)\(/) return 0 # of another function's lock
-  if (text ~ /^(__asm__|OBJPOOL__BRANCH|OBJPOOL__IF_COUNTED|OBJPOOL_PANIC|abort)/) return 0
+  if (text ~ /^(__asm__|OBJPOOL__BRANCH|OBJPOOL__IF_COUNTED|OBJPOOL_ASSERT|OBJPOOL_PANIC|abort)/) return 0
   if (text ~ /, 1, __ATOMIC/ || text ~ /(\+\+|--);$/) return 0                                 # counts
   if (text ~ /^objpool__(add|count|count_one|cached_taken|cached_returned|uncached_taken|uncached_returned|raise|watch|watch_own)\(/) return 0          # statistics
   if (text ~ /^OBJPOOL__STORE\([a-z]+->(peak_in_use|peak_idle|since_ns),/) return 0
@@ -335,7 +335,7 @@ END {
     if (meeting[line] && (column = next_match(line, " (<|<=|>|>=) ", 0)) > 0 && code[line] !~ /(^|[^a-z_])for \(/) {
       do {
         width = RLENGTH
-        if (statement_at(line, column) !~ /(STATIC_ASSERT|_assert)\(/) # a constant to the compiler
+        if (statement_at(line, column) !~ /(_ASSERT|_assert)\(/) # a constant to the compiler, or not there
           add(line, column + width, mutant("bound", line, column) " + ")
         column += width
       } while ((column = next_match(line, " (<|<=|>|>=) ", column - 1)) > 0)
