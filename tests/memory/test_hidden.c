@@ -39,6 +39,12 @@ static void take_down(thing *object, void *context) {
 #define HOOKS opt.create = make, opt.reset = reset, opt.validate = look, opt.destroy = take_down
 #define ALWAYS opt.validate_on = OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE | OBJPOOL_ON_MAINTAIN
 OBJPOOL_DEFINE(plain_pool, thing);
+OBJPOOL_DEFINE(plain_local_pool, thing, opt.local = true);
+typedef struct wide {
+  thing in;
+} __attribute__((aligned(64))) wide; /* its tags lie apart */
+OBJPOOL_DEFINE(wide_pool, wide);
+OBJPOOL_DEFINE(wide_local_pool, wide, opt.local = true);
 OBJPOOL_DEFINE(hooked_pool, thing, HOOKS, ALWAYS);
 OBJPOOL_DEFINE(local_pool, thing, HOOKS, ALWAYS, opt.local = true);
 OBJPOOL_DEFINE(wiped_pool, thing, HOOKS, ALWAYS, opt.wipe = true);
@@ -118,6 +124,7 @@ static void idle_objects_are_hidden(void **state) {
   IN(plain_pool, 0);
   IN(plain_pool, OBJPOOL_NO_CACHE);
   IN(plain_pool, 4);
+  IN(wide_pool, 0);
 }
 static void with_hooks_too(void **state) {
   (void)state;
@@ -129,6 +136,8 @@ static void with_hooks_too(void **state) {
 static void in_pools_of_one_thread_too(void **state) {
   (void)state;
   IN(local_pool, 0);
+  IN(plain_local_pool, 0);
+  IN(wide_local_pool, 0);
 }
 
 /* The fast paths alone: nothing slow comes after them to hide or to show. */

@@ -107,10 +107,14 @@ static objpool_config config_with(size_t cache_size, size_t max_idle) {
       for (size_t i = 0; i < 20; i++) assert_non_null(held[i] = P##_acquire(&pool));   \
       PRESERVES(P##_release_many(&pool, held, 20));                                    \
       PRESERVES(P##_release(&pool, NULL));                                             \
+      for (size_t i = 0; i < 20; i++) assert_non_null(held[i] = P##_acquire(&pool));   \
+      PRESERVES((void)P##_release_all(&pool));                                         \
       PRESERVES(P##_trim(&pool, 1));                                                   \
       PRESERVES(P##_clear(&pool));                                                     \
       PRESERVES((void)P##_stats(&pool));                                               \
     }                                                                                  \
+    P##_release(&pool, P##_acquire(&pool));                                            \
+    PRESERVES(P##_close(&pool));                                                       \
     PRESERVES(P##_destroy(&pool));                                                     \
     PRESERVES(P##_trim(&pool, 0));                                                     \
     PRESERVES(P##_clear(&pool));                                                       \
@@ -147,6 +151,24 @@ static void so_they_may_in_pools_of_one_thread(void **state) {
 static void so_they_may_where_releases_wipe(void **state) {
   (void)state;
   TRY_EACH(wiped_pool);
+}
+
+OBJPOOL_DEFINE(watched_pool, thing, HOOKS, opt.timed = true, opt.tracked = true);
+static void see_hold(const objpool_hold *hold, void *user) {
+  (void)hold, (void)user;
+  errno = EDOM;
+}
+static void looks_and_refreshes_preserve_it(void **state) {
+  static watched_pool pool;
+  size_t max_idle = 0;
+  (void)state;
+  all_are_good = true;
+  thing *one = watched_pool_acquire(&pool);
+  watched_pool_release(&pool, watched_pool_acquire(&pool));
+  PRESERVES((void)objpool_each_held(&pool.base, 0, see_hold, NULL));
+  PRESERVES((void)watched_pool_refresh(&pool));
+  watched_pool_release(&pool, one);
+  watched_pool_destroy(&pool);
 }
 
 static void a_wiping_release_that_cannot_build_anew_preserves_it(void **state) {
@@ -230,6 +252,7 @@ int main(void) {
       cmocka_unit_test(event_handlers_may_change_it),
       cmocka_unit_test(so_they_may_in_pools_of_one_thread),
       cmocka_unit_test(so_they_may_where_releases_wipe),
+      cmocka_unit_test(looks_and_refreshes_preserve_it),
       cmocka_unit_test(a_wiping_release_that_cannot_build_anew_preserves_it),
       cmocka_unit_test(a_release_that_is_a_mistake_preserves_it),
       cmocka_unit_test(what_cannot_be_had_says_why),

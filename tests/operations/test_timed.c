@@ -64,6 +64,15 @@ OBJPOOL_DEFINE(wiping_pool, conn, HOOKS, opt.wipe = true);
 OBJPOOL_DEFINE(bare_pool, conn, opt.timed = true);
 OBJPOOL_DEFINE(plain_pool, conn);
 
+static long shrinks, shrunk; /* how often something went, and how many */
+static void note_shrinks(const objpool_event *event, void *context) {
+  (void)context;
+  if (event->kind != OBJPOOL_EVENT_SHRINK) return;
+  count_add(&shrinks, 1);
+  count_add(&shrunk, (long)event->count);
+}
+OBJPOOL_DEFINE(seen_pool, conn, HOOKS, opt.on_event = note_shrinks);
+
 static objpool raw; /* without its type */
 
 /* A pool, by its own inline functions. */
@@ -993,6 +1002,30 @@ static void threads_never_get_what_was_outdated_before(void **state) {
   count_set(&fine_is_real, 0);
 }
 
+static void what_expires_is_one_event_and_gives_its_memory_back(void **state) {
+  static seen_pool pool;
+  conn *held[MANY];
+  objpool_config config = defaults();
+  (void)state;
+  config.cache_size = 4;
+  config.ignore_pressure = true;
+  config.growth_factor = 1;
+  config.idle_timeout_ns = (uint64_t)OBJPOOL_SECONDS(600);
+  assert_true(seen_pool_init(&pool, &config));
+  assert_int_equal(seen_pool_refresh(&pool), 0);
+  assert_int_equal(count_read(&shrinks), 0); /* nothing went */
+  for (size_t i = 0; i < MANY; i++) assert_non_null(held[i] = seen_pool_acquire(&pool));
+  for (size_t i = 0; i < MANY; i++) seen_pool_release(&pool, held[i]);
+  uint64_t before = seen_pool_stats(&pool).memory_bytes;
+  pass_s(601);
+  assert_int_equal(objpool_maintain(&pool.base), MANY);
+  assert_int_equal(count_read(&shrinks), 1);
+  assert_int_equal(count_read(&shrunk), MANY);
+  assert_true(seen_pool_stats(&pool).memory_bytes < before);
+  assert_int_equal(OBJPOOL__LOAD(pool.base.state->gate.hold), 0); /* caches may open again */
+  seen_pool_destroy(&pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_too_old_dies_at_its_release_though_nobody_maintains),
@@ -1027,6 +1060,7 @@ int main(void) {
       cmocka_unit_test(resets_run_before_it_goes),
       cmocka_unit_test(maintenance_validates_what_may_stay),
       cmocka_unit_test(formats_show_what_expired),
+      cmocka_unit_test(what_expires_is_one_event_and_gives_its_memory_back),
       cmocka_unit_test(threads_never_get_what_was_outdated_before),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -705,6 +705,36 @@ static void object_that_is_kept_raises_one_alert(void **state) {
   cached_pool_destroy(&pool);
 }
 
+/* Of each place one object, of the first three. */
+static void leak_from(void *places) {
+  static cached_pool pool;
+  void *held[3];
+  cached_pool_release(&pool, cached_pool_acquire(&pool)); /* idle: it is in nobody's hands */
+  for (uintptr_t site = 1; site <= *(const size_t *)places; site++)
+    CHECK(objpool__acquire_many_at(&pool.base, NULL, held, site == 1 ? 3 : 1, (const void *)(16 * site)) == (site == 1 ? 3 : 1));
+  cached_pool_release(&pool, cached_pool_acquire(&pool));
+  cached_pool_destroy(&pool);
+}
+static void leaks_are_told_by_place_the_largest_first(void **state) {
+  static char said[8000];
+  size_t lines = 0, places = OBJPOOL__SITES + 3; /* three more than a report has room for */
+  (void)state;
+  assert_true(EXITED_WELL(in_child(leak_from, &places, said, sizeof said)));
+  char *line = strchr(said, '\n'), *last = line;
+  assert_non_null(line);
+  for (; line[1]; lines++, line = strchr(line + 1, '\n')) {
+    if (!line || strncmp(line + 1, lines == 0 ? "  3 acquired at " : lines < OBJPOOL__SITES ? "  1 acquired at " : "  3 acquired at other places\n", 16) != 0)
+      fail_msg("line %zu of: %s", lines, said);
+    last = line;
+  }
+  assert_int_equal(lines, OBJPOOL__SITES + 1);
+  assert_string_equal(last, "\n  3 acquired at other places\n");
+  places = 1;
+  assert_true(EXITED_WELL(in_child(leak_from, &places, said, sizeof said)));
+  assert_non_null(strstr(said, "  3 acquired at "));
+  assert_null(strstr(said, "other places"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kind_of_pool_tells_who_holds_what),
@@ -724,6 +754,7 @@ int main(void) {
       cmocka_unit_test(times_of_all_threads_are_added_up),
       cmocka_unit_test(formats_show_uses_and_the_longest),
       cmocka_unit_test(object_that_is_kept_raises_one_alert),
+      cmocka_unit_test(leaks_are_told_by_place_the_largest_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

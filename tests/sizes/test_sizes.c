@@ -519,6 +519,7 @@ static void deallocate(void *memory, size_t size, size_t alignment, void *contex
   (void)size, (void)alignment, (void)context;
   allocations--;
   free(memory);
+  errno = EDOM;
 }
 
 static void what_the_allocator_refuses_changes_nothing(void **state) {
@@ -531,7 +532,7 @@ static void what_the_allocator_refuses_changes_nothing(void **state) {
   for (long n = 1, went_well = 0; !went_well; n++) {
     fail_at = n;
     bool made = buffers_init(&set, &config);
-    went_well = made;
+    went_well = made && fail_at > 0; /* nothing was refused */
     if (!made) {
       assert_int_equal(errno, ENOMEM);
       assert_true(all_zero(&set, sizeof set));
@@ -545,6 +546,7 @@ static void what_the_allocator_refuses_changes_nothing(void **state) {
       assert_non_null(buffers_acquire(&set, 100000).bytes); /* held at the end: its memory goes, too */
       assert_non_null(buffers_acquire(&set, 10).bytes);
       buffers_destroy(&set);
+      assert_true(all_zero(&set, sizeof set));
     }
     assert_int_equal(allocations, 0);
   }
@@ -564,10 +566,63 @@ static void large_buffers_leave_the_reserve_alone(void **state) {
   objpool_buffer buffer = one_size_acquire(&one, 101);
   assert_int_equal(allocations, before + 1);
   for (size_t i = 0; i < buffer.capacity; i++) assert_int_equal((unsigned char)buffer.bytes[i], 0xa5); /* not cleared */
+  errno = 4711;
   one_size_release(&one, buffer);
+  assert_int_equal(errno, 4711); /* whatever the allocator makes of it */
   assert_int_equal(allocations, before);
   one_size_destroy(&one);
   assert_int_equal(allocations, 0);
+}
+
+/* What lies there before does not matter, and what is refused leaves all zero. */
+static void memory_of_any_bytes_becomes_a_set(void **state) {
+  (void)state;
+  objpool_config config = defaults();
+  memset((void *)&set, 0xff, sizeof set);
+  assert_true(buffers_init(&set, &config));
+  assert_int_equal(buffers_stats(&set).in_use, 0);
+  buffers_destroy(&set);
+  memset((void *)&set, 0xff, sizeof set);
+  config.growth_factor = 0.5;
+  assert_false(buffers_init(&set, &config));
+  assert_int_equal(errno, EINVAL);
+  assert_true(all_zero(&set, sizeof set));
+}
+
+static void grow_there(void *where, void *buffer) { (void)!buffers_grow((buffers *)where, *(objpool_buffer *)buffer, 200000).bytes; }
+static void set_that_was_never_used_panics_for_a_foreign_buffer(void **state) {
+  (void)state;
+  static buffers fresh;
+  static char memory[70000 + 64];
+  objpool_buffer foreign = {memory + 64, 70000};
+  assert_true(panics(grow_there, &fresh, &foreign));
+  assert_true(panics(give_back, &fresh, &foreign));
+  buffers_destroy(&fresh);
+}
+
+static void statistics_of_a_set_are_since_its_first_class_was_used_until_now(void **state) {
+  (void)state;
+  buffers_release(&set, buffers_acquire(&set, 64));
+  while (now_ns() < (int64_t)objpool_snapshot(buffers_class(&set, 64)).since_ns + 1000) {}
+  buffers_release(&set, buffers_acquire(&set, 256));
+  errno = 4711;
+  objpool_stats stats = buffers_stats(&set);
+  assert_int_equal(errno, 4711); /* the other classes were never used */
+  assert_int_equal(stats.since_ns, objpool_snapshot(buffers_class(&set, 64)).since_ns);
+  assert_true(stats.now_ns >= stats.since_ns && stats.now_ns <= objpool_snapshot(buffers_class(&set, 64)).now_ns);
+  buffers_destroy(&set);
+}
+
+static void leak_a_large_one(void *unused) {
+  (void)unused;
+  CHECK(buffers_acquire(&set, 100000).bytes);
+  buffers_destroy(&set);
+}
+static void large_buffers_in_use_at_destroy_are_reported(void **state) {
+  (void)state;
+  char said[300];
+  assert_true(EXITED_WELL(in_child(leak_a_large_one, NULL, said, sizeof said)));
+  if (!strstr(said, "destroyed with 1 object in use")) fail_msg("it says: %s", said);
 }
 
 static void *kept;
@@ -639,6 +694,10 @@ int main(void) {
       cmocka_unit_test(threads_may_share_a_set_that_was_never_used),
       cmocka_unit_test(what_the_allocator_refuses_changes_nothing),
       cmocka_unit_test(large_buffers_leave_the_reserve_alone),
+      cmocka_unit_test(memory_of_any_bytes_becomes_a_set),
+      cmocka_unit_test(set_that_was_never_used_panics_for_a_foreign_buffer),
+      cmocka_unit_test(statistics_of_a_set_are_since_its_first_class_was_used_until_now),
+      cmocka_unit_test(large_buffers_in_use_at_destroy_are_reported),
       cmocka_unit_test(large_buffer_released_twice_panics),
       cmocka_unit_test(little_is_held_beyond_what_is_asked_for),
   };
