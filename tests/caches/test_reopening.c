@@ -70,6 +70,9 @@ static void cache_opens_again_after_a_trim(void **state) {
     assert_int_equal(thing_pool_clear(&pool), 1);
     assert_int_equal(open_slots(), 0);
     assert_opens_again();
+    assert_int_equal(thing_pool_trim_some(&pool, 0, 1), 1); /* which lies in the cache */
+    assert_int_equal(open_slots(), 0);
+    assert_opens_again();
   }
   thing_pool_destroy(&pool);
 }
@@ -217,6 +220,20 @@ static void cache_opens_again_after_a_resize(void **state) {
   thing_pool_destroy(&pool);
 }
 
+static void cache_opens_again_after_a_drain(void **state) {
+  objpool_config config = limited_to(0);
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  use(10);
+  assert_true(thing_pool_drain(&pool, 0));
+  assert_opens_again();
+  thing *held = thing_pool_acquire(&pool);
+  assert_false(thing_pool_drain(&pool, 0)); /* one that is in vain, too */
+  thing_pool_release(&pool, held);
+  assert_opens_again();
+  thing_pool_destroy(&pool);
+}
+
 static void cache_opens_again_after_there_was_nothing_to_try(void **state) {
   objpool_config config = limited_to(2);
   (void)state;
@@ -330,6 +347,7 @@ int main(void) {
       cmocka_unit_test(cache_opens_again_in_the_child_of_a_fork),
       cmocka_unit_test(cache_opens_again_after_maintenance_has_validated),
       cmocka_unit_test(cache_opens_again_after_a_resize),
+      cmocka_unit_test(cache_opens_again_after_a_drain),
       cmocka_unit_test(cache_opens_again_after_there_was_nothing_to_try),
       cmocka_unit_test(cache_opens_in_a_child_that_was_forked_during_a_trim),
       cmocka_unit_test(cache_opens_in_a_child_whose_parent_has_waiters),

@@ -513,6 +513,49 @@ static void monitor_may_be_started_again_in_a_child(void **state) {
   objpool_monitor_destroy(&monitor);
 }
 
+static void the_shortest_timeout_ends(void **state) {
+  (void)state;
+  objpool *pool = begin(UNCACHED, 0, 1);
+  void *held = objpool_acquire(pool);
+  assert_null(objpool_acquire_for(pool, 1));
+  assert_int_equal(errno, ETIMEDOUT);
+  objpool_release(pool, held);
+  objpool_destroy(pool);
+}
+
+static long asked;
+static void *ask(size_t size, size_t alignment, void *context) {
+  void *memory = NULL;
+  (void)context;
+  asked++;
+  return posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) ? NULL : memory;
+}
+static void give(void *memory, size_t size, size_t alignment, void *context) {
+  (void)size, (void)alignment, (void)context;
+  free(memory);
+}
+static void reserve_of_one_is_had_by_init(void **state) {
+  (void)state;
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.reserve = config.max_objects = 1;
+  config.cache_size = OBJPOOL_NO_CACHE;
+  config.allocator.allocate = ask;
+  config.allocator.deallocate = give;
+  assert_true(thing_pool_init(&shared, &config));
+  assert_int_equal(asked, 1);
+  come_and_go(&shared.base);
+  assert_int_equal(asked, 1);
+  thing_pool_destroy(&shared);
+}
+
+static void rebind_begins_a_pool_that_was_never_used(void **state) {
+  (void)state;
+  assert_true(thing_pool_rebind(&shared));
+  come_and_go(&shared.base);
+  thing_pool_destroy(&shared);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peak_of_what_is_in_use_is_exact_for_one_thread),
@@ -534,6 +577,9 @@ int main(void) {
       cmocka_unit_test(a_child_destroys_a_pool_that_a_monitor_of_its_parent_was_maintaining),
       cmocka_unit_test(monitor_may_be_started_again_in_a_child),
       cmocka_unit_test(registry_is_held_until_the_outermost_visit_ends),
+      cmocka_unit_test(the_shortest_timeout_ends),
+      cmocka_unit_test(reserve_of_one_is_had_by_init),
+      cmocka_unit_test(rebind_begins_a_pool_that_was_never_used),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
