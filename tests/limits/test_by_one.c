@@ -107,6 +107,78 @@ static void threads_without_a_cache_share_none(void **state) {
   }
 }
 
+/* Nobody is refused what lies in a slot that was opened, or came back in a heap, after the pool was dry: without a lock, as refusals are. */
+static void *taken_before;
+static void *take_all_in_a_destructor(void *pool) {
+  void *objects[2 * MOST];
+  objpool__set_thread_index(OBJPOOL__LEAVING);
+  CHECK(objpool_acquire_many((objpool *)pool, objects, 2 * MOST) == MOST);
+  CHECK(!objpool_try_acquire((objpool *)pool));
+  taken_before = objects[0];
+  return NULL;
+}
+
+static void *release_what_was_taken(void *pool) {
+  objpool_release((objpool *)pool, taken_before);
+  return NULL;
+}
+
+static void what_ends_a_dry_time_is_found(void **state) {
+  (void)state;
+  objpool *pool = begin(CACHED, 0, MOST);
+  void *object, *objects[MOST];
+  assert_true(thing_pool_attach(&shared)); /* with a slot that has never been open */
+  in_another_thread(take_all_in_a_destructor, pool);
+  assert_null(objpool_try_acquire(pool));
+  assert_true(pool->state->limits.dry & 1);
+  in_another_thread(release_what_was_taken, pool); /* into its slot */
+  object = objpool_try_acquire(pool);
+  assert_ptr_equal(object, taken_before);
+  objpool_destroy(pool);
+  pool = begin(CACHED, 0, MOST);
+  take(pool, objects, MOST);
+  for (int i = 0; i < 2; i++) assert_null(objpool_try_acquire(pool));
+  assert_true(pool->state->limits.dry & 1);
+  assert_int_equal(thing_pool_release_all(&shared), MOST);
+  assert_non_null(object = objpool_try_acquire(pool));
+  objpool_release(pool, object);
+  objpool_destroy(pool);
+}
+
+/* Also what maintenance has set aside, where a hook of its own asks: nobody else could give it back. */
+static bool takes_another(thing *object, void *context);
+OBJPOOL_DEFINE(hungry_pool, thing, opt.validate = takes_another, opt.validate_on = OBJPOOL_ON_MAINTAIN);
+static hungry_pool hungry;
+static int got;
+
+static bool takes_another(thing *object, void *context) {
+  thing *other = hungry_pool_acquire(&hungry);
+  (void)context;
+  CHECK(other != object);
+  if (!other) return true;
+  got++;
+  hungry_pool_release(&hungry, other);
+  return true;
+}
+
+static void hook_of_maintenance_finds_what_is_set_aside(void **state) {
+  static const size_t cache_sizes[] = {0, OBJPOOL_NO_CACHE, 4};
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(cache_sizes); i++) {
+    objpool_config config;
+    memset(&config, 0, sizeof config);
+    config.max_objects = config.warmup = MOST;
+    config.cache_size = cache_sizes[i];
+    config.ignore_pressure = true;
+    assert_true(hungry_pool_init(&hungry, &config));
+    got = 0;
+    (void)objpool_maintain(&hungry.base);
+    assert_true(got > 0);
+    assert_int_equal(hungry_pool_stats(&hungry).in_use, 0);
+    hungry_pool_destroy(&hungry);
+  }
+}
+
 /* Last, in turn: nobody but this thread was ever there; another was; another was, without a cache of its own. */
 static void peak_of_what_is_in_use_is_exact_for_one_thread(void **state) {
   (void)state;
@@ -560,6 +632,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peak_of_what_is_in_use_is_exact_for_one_thread),
       cmocka_unit_test(threads_without_a_cache_share_none),
+      cmocka_unit_test(what_ends_a_dry_time_is_found),
+      cmocka_unit_test(hook_of_maintenance_finds_what_is_set_aside),
       cmocka_unit_test(peak_that_a_thread_without_a_cache_reaches_is_noted_at_once),
       cmocka_unit_test(peak_that_ends_in_a_discard_or_after_a_trim_is_noted),
       cmocka_unit_test(peak_of_what_is_idle_is_exact_for_local_pools),

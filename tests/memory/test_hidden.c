@@ -156,6 +156,28 @@ static void by_each_release_and_acquire(void **state) {
   hooked_pool_destroy(&hooks);
 }
 
+static void by_each_of_a_bounded_pool(void **state) {
+  static const size_t cache_sizes[] = {0, OBJPOOL_NO_CACHE}; /* in one thread's slot, in the word */
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(cache_sizes); i++) {
+    static plain_pool pool;
+    objpool_config config;
+    memset(&config, 0, sizeof config);
+    config.max_objects = 8;
+    config.cache_size = cache_sizes[i];
+    assert_true(plain_pool_init(&pool, &config));
+    for (int k = 0; k < 40; k++) {
+      thing *one = plain_pool_acquire(&pool), *other = plain_pool_acquire(&pool);
+      assert_true(shown(one) && shown(other));
+      plain_pool_release(&pool, one);
+      assert_true(hidden(one) && shown(other));
+      plain_pool_release(&pool, other);
+      assert_true(hidden(other));
+    }
+    plain_pool_destroy(&pool);
+  }
+}
+
 OBJPOOL_DEFINE(handles_pool, thing, opt.handles = true);
 static void what_retires_is_hidden(void **state) {
   static handles_pool pool;
@@ -254,6 +276,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(idle_objects_are_hidden),    cmocka_unit_test(with_hooks_too),
       cmocka_unit_test(in_pools_of_one_thread_too), cmocka_unit_test(by_each_release_and_acquire),
+      cmocka_unit_test(by_each_of_a_bounded_pool),
       cmocka_unit_test(what_retires_is_hidden),     cmocka_unit_test(memory_is_shown_before_it_goes_back),
       cmocka_unit_test(mistakes_change_neither),
   };

@@ -106,6 +106,13 @@ static void peaks_are_exact_where_releases_overflow(void **state) { (void)state,
 static void peaks_are_exact_where_releases_seldom_overflow(void **state) { (void)state, go_many_times(0, 1000, 0); }
 static void peaks_are_exact_without_caches(void **state) { (void)state, go_many_times(0, 100, OBJPOOL_NO_CACHE); }
 
+static void peaks_are_exact_without_caches_and_limits(void **state) { (void)state, go_many_times(0, 0, OBJPOOL_NO_CACHE); }
+static void peaks_are_exact_without_caches_below_a_small_cap(void **state) {
+  (void)state;
+  go_many_times(50, 0, OBJPOOL_NO_CACHE);
+  go_many_times(50, 20, OBJPOOL_NO_CACHE);
+}
+
 static void peak_of_idle_is_remembered_when_objects_are_taken_again(void **state) {
   static thing_pool pool;
   thing *held[5];
@@ -278,6 +285,8 @@ static void look_amid_create_is_no_peak_of_a_local_pool(void **state) {
   looked_at_pool_destroy(&pool);
 }
 
+enum { FEW = 10 };
+
 static long in_use_meanwhile;
 static bool look_at_shared(thing *object, void *pool);
 
@@ -308,7 +317,7 @@ static void what_is_being_built_is_not_in_use(void **state) {
   }
 }
 
-enum { FEW = 10 };
+
 static void *take_and_give_few(void *unused) {
   thing *held[FEW];
   CHECK(thing_pool_acquire_many(&shared_pool, held, FEW) == FEW);
@@ -349,6 +358,8 @@ int main(void) {
       cmocka_unit_test(peaks_are_exact_where_releases_overflow),
       cmocka_unit_test(peaks_are_exact_where_releases_seldom_overflow),
       cmocka_unit_test(peaks_are_exact_without_caches),
+      cmocka_unit_test(peaks_are_exact_without_caches_and_limits),
+      cmocka_unit_test(peaks_are_exact_without_caches_below_a_small_cap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -525,6 +525,37 @@ static void close_amid_work_loses_nothing(void **unused) {
   }
 }
 
+/* ---- who released while somebody waited is not counted any more */
+
+static plain_pool plain;
+static void *wait_and_release(void *unused) {
+  thing *object = plain_pool_acquire_for(&plain, -1);
+  CHECK(object);
+  plain_pool_release(&plain, object);
+  return unused;
+}
+
+static void release_that_served_a_waiter_is_over(void **state) {
+  enum { MOST = 70 }; /* more than have a bit each */
+  static const size_t caps[] = {MOST, IDLE}, cache_sizes[] = {0, OBJPOOL_NO_CACHE, 4};
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(caps) * COUNT_OF(cache_sizes); i++) {
+    thing *held[MOST];
+    objpool_config config = defaults();
+    config.max_objects = caps[i % COUNT_OF(caps)];
+    config.cache_size = cache_sizes[i / COUNT_OF(caps)];
+    assert_true(plain_pool_init(&plain, &config));
+    assert_int_equal(plain_pool_acquire_many(&plain, held, config.max_objects), config.max_objects);
+    pthread_t waiter = start_thread(wait_and_release, NULL);
+    WAIT_UNTIL(plain_pool_stats(&plain).waiting == 1);
+    plain_pool_release_many(&plain, held, config.max_objects);
+    join_thread(waiter);
+    plain_pool_close(&plain);
+    assert_true(plain_pool_drain(&plain, 0));
+    plain_pool_destroy(&plain);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(closed_pool_hands_out_nothing_and_destroys_what_comes_back),
@@ -538,6 +569,7 @@ int main(void) {
       cmocka_unit_test(drain_waits_for_another_close),
       cmocka_unit_test(hook_of_a_release_may_fork_and_both_are_drained),
       cmocka_unit_test(open_pool_is_drained_when_all_is_idle),
+      cmocka_unit_test(release_that_served_a_waiter_is_over),
       cmocka_unit_test(close_amid_work_loses_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
