@@ -293,12 +293,25 @@ static void so_it_is_without_caches(void **state) {
   heard_count = 0;
 }
 
+static void a_reserve_is_told_as_the_block_that_it_is(void **state) {
+  heard_pool pool;
+  objpool_config config = defaults();
+  (void)state;
+  heard_count = 0;
+  config.reserve = 10;
+  assert_true(heard_pool_init(&pool, &config));
+  assert_heard(NULL, 1, OBJPOOL_EVENT_GROW, OBJPOOL_EVENT_GROW);
+  heard_pool_destroy(&pool);
+  heard_count = 0;
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(so_it_is_without_caches),
       TEST(every_way_back_is_told_of_once),
       TEST(events_follow_an_object_through_its_life),
       TEST(events_tell_what_happens_to_the_pool),
+      TEST(a_reserve_is_told_as_the_block_that_it_is),
       TEST(discard_and_extract_are_told_too),
       TEST(an_event_handler_may_change_errno),
       TEST(a_release_is_told_before_anyone_else_can_get_the_object),

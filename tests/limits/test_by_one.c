@@ -610,13 +610,16 @@ static void reserve_of_one_is_had_by_init(void **state) {
   (void)state;
   objpool_config config;
   memset(&config, 0, sizeof config);
+  static char name[8000];
+  memset(name, 'n', sizeof name);
+  name[sizeof name - 1] = '\0';
+  config.name = name; /* it lies there, too: too long for what is left over */
   config.reserve = config.max_objects = 1;
   config.cache_size = OBJPOOL_NO_CACHE;
   config.allocator.allocate = ask;
   config.allocator.deallocate = give;
   assert_true(thing_pool_init(&shared, &config));
   assert_int_equal(asked, 1);
-  come_and_go(&shared.base);
   assert_int_equal(asked, 1);
   thing_pool_destroy(&shared);
 }
