@@ -10662,8 +10662,10 @@ OBJPOOL_API void objpool_release_many(objpool *pool, void *const *objects, size_
 }
 
 OBJPOOL_API void *objpool_context(const objpool *pool) {
-  if (!__atomic_load_n(&pool->state, __ATOMIC_ACQUIRE)) errno = EINVAL; /* pairs with objpool__publish: the context */
-  return pool->context;
+  if (__atomic_load_n(&pool->state, __ATOMIC_ACQUIRE))
+    return pool->context; /* pairs with objpool__publish: the context */
+  errno = EINVAL;
+  return NULL;
 }
 
 /* What typed functions inline where they are optimised, by the same description: that of the caller's file. */
