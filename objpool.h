@@ -5641,6 +5641,7 @@ static void objpool__unreserve(objpool__state *state) {
       first and looks for holders then; a holder does it the other way round (Dekker, seq_cst).
    5. Where the system refuses the barrier, other slots stay closing: each owner closes its own when it next comes by. */
 
+/* What an operation of a closed slot costs beyond one of an open slot; and most operations that slots stay closed for. */
 enum { OBJPOOL__CLOSED_NS = 32, OBJPOOL__LONGEST_CALM = 4096 };
 
 static void objpool__spin_lock(objpool__cache *cache) {
@@ -5727,8 +5728,9 @@ static void objpool__revoke(objpool__cache *cache) {
 
 /* After slots were closed because objects or room ran short they stay closed for a while, or each shortage would cost a barrier:
    for as many operations as cost as much more than those of open slots as the barrier did. So both together cost at most twice
-   what the better of always and never would. Two threads that take turns at all of 128 objects: 49 to 70 ns a pair, 43 without
-   any calm, 98 where they stay closed for 256 operations, and twice as long at each shortage that comes soon. */
+   what the better of always and never would, but for what the barrier costs those whom it interrupts. Two threads that take
+   turns at all of 128 objects: 49 to 70 ns a pair, 43 without any calm, 98 where they stay closed for 256 operations, and twice
+   as long at each shortage that comes soon. */
 static void objpool__calm(objpool__gate *gate, uint64_t barrier_ns) {
   uint64_t span = 1 + barrier_ns / OBJPOOL__CLOSED_NS;
   OBJPOOL__STORE(gate->calm_span, span < OBJPOOL__LONGEST_CALM ? (uint32_t)span : (uint32_t)OBJPOOL__LONGEST_CALM);
@@ -6065,8 +6067,8 @@ static size_t objpool__count_idle(objpool__state *state) {
    Slots belong to the index; what a thread leaves there is moved to the commons when it ends. */
 
 /* A slot's objects go to the commons: its thread is no more, or ends here. Nobody is served, for that may call an event loop's
-   wake, and the process lock is held: who waits looks for itself once all slots are closed, but for those that the system did
-   not let it close. */
+   wake, and the process lock is held: who waits looks for itself once all slots are closed. Only where the system did not let it
+   close them, it is served here, and a wake may be called under that lock. */
 static void objpool__leave(objpool__state *state, unsigned index) {
   if (state->slots.table[index] == &objpool__no_slot) return;
   objpool__cache *cache = (objpool__cache *)(void *)state->slots.table[index];
