@@ -170,14 +170,7 @@ static void pool_is_whole(void) {
   stats = objpool_snapshot(&one.base);
   if (max_idle) CHECK(stats.idle == max_idle); /* so many were out, and so many may stay */
   if (!max_idle) CHECK(stats.idle >= (max_objects ? max_objects : 300));
-  if (used->cache_size == 8 && (!max_idle || max_idle > 80)) { /* slots open again: no hold was left */
-    uint64_t refills = stats.refills;
-    for (long i = 0; objpool_snapshot(&one.base).refills == refills; i++) {
-      CHECK(i < 100000);
-      take_out((size_t)(40 + i * 7 % 40)); /* not always alike: a slot opens so many operations after it was closed */
-      put_back(0);
-    }
-  }
+  if (used->cache_size == 8 && stats.idle >= 50) slots_open_again(&one.base);
   CHECK(objpool_resize(&one.base, OBJPOOL_UNCHANGED, max_idle ? max_idle : 100));
   if (max_objects) max_objects = max_idle ? max_idle : 100;
   counts_hold();
@@ -454,14 +447,7 @@ static void child_beside_a_stopped_call(void) {
     CHECK(count == cap - stats.in_use || (not_created_yet() && count == cap - stats.in_use - 1));
   for (size_t i = 0; i < count; i++) objects[i]->owner = 0;
   objpool_release_many(&one.base, (void *const *)objects, count);
-  if (!used->local && used->cache_size == 8 && count > 60 && (!stats.max_idle || stats.max_idle > 80)) {
-    uint64_t refills = objpool_snapshot(&one.base).refills;
-    for (long i = 0; objpool_snapshot(&one.base).refills == refills; i++) { /* no hold was left */
-      CHECK(i < 100000);
-      size_t some = objpool_acquire_many(&one.base, (void **)objects, (size_t)(40 + i * 7 % 20)); /* as in pool_is_whole */
-      objpool_release_many(&one.base, (void *const *)objects, some);
-    }
-  }
+  if (!used->local && used->cache_size == 8 && objpool_snapshot(&one.base).idle >= 50) slots_open_again(&one.base);
   CHECK(objpool_resize(&one.base, OBJPOOL_UNCHANGED, OBJPOOL_UNCHANGED));
   (void)objpool_warmup(&one.base, 10);
   idle = (size_t)objpool_snapshot(&one.base).idle;
