@@ -3780,10 +3780,6 @@ static const char *objpool__name_of(const objpool__state *state) {
   return name ? name : state && state->as.called ? state->as.called : "unnamed";
 }
 
-OBJPOOL__INLINE uintptr_t *objpool__tag_in(const objpool__state *state, void *object) {
-  return objpool__tag(object, state->blocks.apart);
-}
-
 /* An idle object's or a free cell's link to the next: its tag word, which a loop over the objects may be looking at. */
 static void **objpool__link(void *object, uint32_t apart) { return (void **)(void *)objpool__tag(object, apart); }
 
@@ -3791,28 +3787,28 @@ enum {
   OBJPOOL__TAG_BITS = 2 * (OBJPOOL__WORD_BITS | (OBJPOOL__WORD_BITS - 1))
 }; /* where an object's place stands in its tag */
 
-static uintptr_t objpool__tag_ignored(const objpool__state *state) { return state->word ? OBJPOOL__TAG_BITS : 0; }
+static uintptr_t objpool__tag_ignored(const objpool__word *word) { return word ? OBJPOOL__TAG_BITS : 0; }
 
 /* What a word says that may be the object's tag, but for its place: 0: in use, 1: idle; else: it is no tag of this pool. */
 static uintptr_t objpool__tag_says(const objpool__state *state, const void *object, uintptr_t word) {
-  uintptr_t says = (word ^ objpool__tag_of(state->key, object)) & ~objpool__tag_ignored(state);
+  uintptr_t says = (word ^ objpool__tag_of(state->key, object)) & ~objpool__tag_ignored(state->word);
   return state->word && objpool__is_within(object, state->blocks.apart) ? 2 : says;
 }
 
 /* What is now where an object has its tag, of an address that may be none. */
-static uintptr_t objpool__word_of(const objpool__state *state, const void *address) {
-  return OBJPOOL__LOAD(*objpool__tag_in(state, (void *)(uintptr_t)address));
+static uintptr_t objpool__word_of(const objpool__blocks *blocks, const void *address) {
+  return OBJPOOL__LOAD(*objpool__tag((void *)(uintptr_t)address, blocks->apart));
 }
 
 /* For assertions: without checks tags say nothing. */
 static OBJPOOL__UNUSED bool objpool__is_idle(const objpool__state *state, void *object) {
-  return !OBJPOOL__CHECKED || objpool__tag_says(state, object, objpool__word_of(state, object)) == 1;
+  return !OBJPOOL__CHECKED || objpool__tag_says(state, object, objpool__word_of(&state->blocks, object)) == 1;
 }
 
 /* An object's place: what its tag says, or where that is a link now, what the table says. */
 static unsigned objpool__bit_of(const objpool__state *state, void *object) {
   const objpool__word *word = state->word;
-  uintptr_t said = (objpool__word_of(state, object) ^ objpool__tag_of(state->key, object)) / 2;
+  uintptr_t said = (objpool__word_of(&state->blocks, object) ^ objpool__tag_of(state->key, object)) / 2;
   /* relaxed, here and below: the place of an object that the caller holds does not change */
   if (said < OBJPOOL__WORD_BITS && OBJPOOL__LOAD(word->objects[said]) == object) return (unsigned)said;
   unsigned place = 0;
@@ -3828,8 +3824,8 @@ static uintptr_t objpool__tag_for(const objpool__state *state, void *object) {
 
 /* In a pool with handles: a use begins or ends, unless it has already. By whoever has the object alone; relaxed: see
    objpool__increment_use. True: its generation is used up. */
-static bool objpool__mark_use(const objpool__state *state, void *object, bool in_use) {
-  if (!state->as.type.handles) return false;
+static bool objpool__mark_use(const objpool_type *type, void *object, bool in_use) {
+  if (!type->handles) return false;
   uint32_t *generation = objpool__generation_of(object);
   return (OBJPOOL__LOAD(*generation) & 1) != in_use && objpool__increment_use(generation);
 }
@@ -3842,9 +3838,11 @@ static void objpool__use_undone(void *object) {
 
 /* relaxed: see objpool__flip */
 static __attribute__((__noinline__)) void objpool__tag_fully(const objpool__state *state, void *object, bool in_use) {
-  if (!in_use) (void)objpool__mark_use(state, object, false); /* who ends a use looks whether it was the last */
-  OBJPOOL__STORE(*objpool__tag_in(state, object), objpool__tag_for(state, object) - !in_use);
-  if (in_use) (void)objpool__mark_use(state, object, true); /* last: who sees the use in a loop sees its tag, too */
+  if (!in_use)
+    (void)objpool__mark_use(&state->as.type, object, false); /* who ends a use looks whether it was the last */
+  OBJPOOL__STORE(*objpool__tag(object, state->blocks.apart), objpool__tag_for(state, object) - !in_use);
+  if (in_use)
+    (void)objpool__mark_use(&state->as.type, object, true); /* last: who sees the use in a loop sees its tag, too */
 }
 
 static void objpool__tag_idle(const objpool__state *state, void *object) {
@@ -3994,6 +3992,13 @@ static objpool__reserved *objpool__reserved_of(const objpool_allocator *allocato
   return allocator->allocate == objpool__reserved_allocate ? (objpool__reserved *)allocator->context : NULL;
 }
 
+/* Has the system's pages given while memory is asked for: what is kept is written to by a release, much later perhaps, and that
+   should not wait for them (the first release_all of 100,000 objects). */
+static void objpool__touch(char *memory, size_t size) {
+  enum { SMALLEST_PAGE = 4096 };
+  for (size_t at = 0; at < size; at += SMALLEST_PAGE) *(volatile char *)(memory + at) = 0;
+}
+
 /* Zeroed memory (or, for blocks, memory whose `clear` says whether it is), or NULL with errno ENOMEM. */
 static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t alignment, bool *clear) {
   void *memory;
@@ -4010,7 +4015,9 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
   bool is_clear = (reserved ? reserved->source.allocate : allocator.allocate) == objpool__default_allocate;
   if (clear)
     *clear = is_clear;
-  else if (!is_clear)
+  else if (is_clear)
+    objpool__touch((char *)memory, size);
+  else
     memset(memory, 0, size);
   return memory;
 }
@@ -4324,8 +4331,8 @@ static size_t objpool__ranges_for(const objpool__placing *placing, const objpool
 }
 
 /* The lowest range that is free. Under the memory lock. */
-static size_t objpool__range_take(const objpool *pool, objpool__placing *placing) {
-  while (placing->lowest < placing->given && pool->places->range[placing->lowest].cells != OBJPOOL__NO_CELLS)
+static size_t objpool__range_take(const objpool__places *places, objpool__placing *placing) {
+  while (placing->lowest < placing->given && places->range[placing->lowest].cells != OBJPOOL__NO_CELLS)
     placing->lowest++;
   size_t taken = placing->lowest++;
   OBJPOOL_ASSERT(taken < placing->capacity);
@@ -4335,8 +4342,8 @@ static size_t objpool__range_take(const objpool *pool, objpool__placing *placing
 
 /* The range has other cells from now on, or none. Under the memory lock. release: pairs with objpool__look_up, which by an old handle
    then sees that its use has ended. */
-static void objpool__range_begins(const objpool *pool, size_t range, uintptr_t cells) {
-  __atomic_store_n(&pool->places->range[range].cells, cells, __ATOMIC_RELEASE);
+static void objpool__range_begins(objpool__places *places, size_t range, uintptr_t cells) {
+  __atomic_store_n(&places->range[range].cells, cells, __ATOMIC_RELEASE);
 }
 
 /* ---- room: segments >>segments
@@ -4610,14 +4617,14 @@ static void objpool__cells_begin(const objpool__blocks *blocks, const objpool__b
 /* With handles: the block's next range of cells gets indices. Under the memory lock. */
 static void objpool__cells_name(objpool__state *state, objpool__block *block) {
   const objpool__blocks *blocks = &state->blocks;
-  size_t range = objpool__range_take(state->pool, &state->placing), count = (size_t)1 << blocks->range_bits,
+  size_t range = objpool__range_take(state->pool->places, &state->placing), count = (size_t)1 << blocks->range_bits,
          first = range << blocks->range_bits;
   char *cell = block->first + block->named * blocks->stride;
   uint32_t *generation =
       (uint32_t *)(state->pool->places->range[range].generations + (uintptr_t)first * sizeof *generation);
   objpool__cells_begin(blocks, block, cell, count);
   for (size_t i = 0; i < count; i++) ((uint32_t **)(void *)(cell + i * blocks->stride))[-2] = generation + i;
-  objpool__range_begins(state->pool, range, (uintptr_t)cell - first * blocks->stride);
+  objpool__range_begins(state->pool->places, range, (uintptr_t)cell - first * blocks->stride);
   block->named += count;
 }
 
@@ -4725,8 +4732,8 @@ static void *objpool__cell_take(objpool__state *state, size_t *grown, objpool__s
 }
 
 /* Whether an object's generation is used up. */
-static bool objpool__is_used_up(const objpool__state *state, const void *object) {
-  return state->as.type.handles && !OBJPOOL__LOAD(*objpool__generation_of(object));
+static bool objpool__is_used_up(const objpool_type *type, const void *object) {
+  return type->handles && !OBJPOOL__LOAD(*objpool__generation_of(object));
 }
 
 /* A cell that is never used again, as long as its block is there. Its link leads to itself. */
@@ -4801,7 +4808,7 @@ static void objpool__places_leave(objpool__state *state, const objpool__block *b
       placing->lost++; /* it keeps cells that are gone, and no use of which lasts */
       continue;
     }
-    objpool__range_begins(state->pool, range, OBJPOOL__NO_CELLS);
+    objpool__range_begins(state->pool->places, range, OBJPOOL__NO_CELLS);
     if (range < placing->lowest) placing->lowest = range;
   }
 }
@@ -6565,7 +6572,8 @@ static void *objpool__uncached_quick(objpool__state *state) {
   if (!node) return NULL;
   void *object = node->objects[0];
   OBJPOOL_ASSERT(objpool__is_idle(state, object) && *objpool__node_of(state, object) == node);
-  OBJPOOL__STORE(*objpool__tag_in(state, object), objpool__tag_of(state->key, object)); /* as objpool__tag_in_use */
+  OBJPOOL__STORE(*objpool__tag(object, state->blocks.apart),
+                 objpool__tag_of(state->key, object)); /* as objpool__tag_in_use */
   OBJPOOL__SHOW(object, state->as.type.size);
   objpool__count(&cache->slot.acquires);
   objpool__uncached_peak(state, OBJPOOL__LOAD(node->depth) - 1); /* its own still: it is written by a push */
@@ -7560,8 +7568,8 @@ static void objpool__cell_leave(objpool__state *state, void *cell, bool used_up)
 /* Lets the cell of an object go that nobody can reach. */
 static void objpool__let_go(objpool__state *state, void *object) {
   objpool__use_none(state, object);
-  (void)objpool__mark_use(state, object, false);
-  objpool__cell_leave(state, object, objpool__is_used_up(state, object));
+  (void)objpool__mark_use(&state->as.type, object, false);
+  objpool__cell_leave(state, object, objpool__is_used_up(&state->as.type, object));
 }
 
 /* The hook, and how long it took. */
@@ -8422,7 +8430,7 @@ static const char *objpool__mistake_within(const objpool__state *state, const ob
   size_t offset = objpool__cell_offset(&state->blocks, block, object);
   if (offset == state->blocks.stride) return "is not an object of this pool";
   if (offset) return "points into the middle of an object";
-  if (objpool__tag_says(state, object, objpool__word_of(state, object)) == 1)
+  if (objpool__tag_says(state, object, objpool__word_of(&state->blocks, object)) == 1)
     return "released twice: it is idle already";
   return "is not in use: it was released, destroyed or extracted before, or overwritten in front";
 }
@@ -8442,7 +8450,7 @@ static bool objpool__is_of_another(const objpool__state *state, const void *obje
   objpool__lock(&objpool__process.lock);
   for (objpool__state *other = objpool__process.states; other; other = other->next)
     found |= other != state && objpool__may_hold(other, object) &&
-             objpool__tag_says(other, object, objpool__word_of(other, object)) == 0;
+             objpool__tag_says(other, object, objpool__word_of(&other->blocks, object)) == 0;
   objpool__unlock(&objpool__process.lock);
   return found;
 }
@@ -8471,7 +8479,7 @@ static void objpool__reject(objpool *pool, objpool__describe *describe, const vo
 OBJPOOL_API bool objpool__handle_checked(const objpool *pool, objpool__describe *describe, const void *object) {
   const objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (state && state->home == &objpool__process &&
-      objpool__word_of(state, object) == objpool__tag_of(state->key, object))
+      objpool__word_of(&state->blocks, object) == objpool__tag_of(state->key, object))
     return true;
   objpool__reject((objpool *)(uintptr_t)pool, describe, object);
   return false;
@@ -8895,7 +8903,7 @@ static void *objpool__acquire_another(objpool *pool, objpool__describe *describe
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) { /* after a panic that returned: it goes back */
     state = pool->state;
-    objpool__flip(objpool__tag_in(state, invalid));
+    objpool__flip(objpool__tag(invalid, state->blocks.apart));
     if (state->as.type.handles) objpool__use_undone(invalid);
     OBJPOOL__HIDE(invalid, state->as.type.size);
     objpool__give(pool, invalid, state->as.type.local, state->describe);
@@ -8926,7 +8934,7 @@ OBJPOOL_API void *objpool__acquire_instead(objpool *pool, objpool__describe *des
 
 /* An object that comes back for which there is no room, or whose generation is used up. */
 static void objpool__overflow(objpool__state *state, void *object) {
-  bool expected = OBJPOOL__LOAD(state->limits.surplus) || objpool__is_used_up(state, object);
+  bool expected = OBJPOOL__LOAD(state->limits.surplus) || objpool__is_used_up(&state->as.type, object);
   objpool__take_down(state, object, expected ? OBJPOOL__DESTROYED : OBJPOOL__OVERFLOWED);
   state->engine->settle(state);
 }
@@ -9040,7 +9048,7 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
   } else if (state->as.type.timed && !objpool__may_rest(pool, object)) {
     objpool__drop_outdated(pool, describe, object);
   } else if (OBJPOOL__LOAD(state->limits.closed) ||
-             objpool__is_used_up(state, object)) { /* closed, or to be retired: it is not built anew */
+             objpool__is_used_up(&state->as.type, object)) { /* closed, or to be retired: it is not built anew */
     state->engine->returned(state, OBJPOOL__RELEASES, 1);
     objpool__overflow(state, object);
   } else if (objpool__renew(state, object)) {
@@ -9063,7 +9071,7 @@ OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
     return objpool__take_back_once(state->key, object, objpool__tag(object, 0));
   bool used_up; /* whoever goes on sees it by the generation */
   if (state->as.type.handles) return objpool__use_ends(state->key, object, state->alone, &used_up);
-  uintptr_t *tag = objpool__tag_in(state, object);
+  uintptr_t *tag = objpool__tag(object, state->blocks.apart);
   if (OBJPOOL__CHECKED && state->word)
     return objpool__tag_says(state, object, OBJPOOL__LOAD(*tag)) == 0 && objpool__mark_once(tag);
   return state->alone ? objpool__take_back(state->pool, object, tag) : objpool__take_back_once(state->key, object, tag);
@@ -9095,7 +9103,7 @@ OBJPOOL__INLINE void objpool__release_claimed(objpool__state *state, objpool__de
     objpool__drop_outdated(state->pool, describe, object);
     return;
   }
-  if (OBJPOOL__UNLIKELY(objpool__is_used_up(state, object))) {
+  if (OBJPOOL__UNLIKELY(objpool__is_used_up(&state->as.type, object))) {
     objpool__drop_as(state->pool, describe, object, OBJPOOL__DESTROYED);
     return;
   }
@@ -9512,7 +9520,7 @@ OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
   }
   walk = objpool__walk_cells(state);
   walk.stretch.key = state->key;
-  walk.stretch.ignored = objpool__tag_ignored(state);
+  walk.stretch.ignored = objpool__tag_ignored(state->word);
   return walk;
 }
 
@@ -10049,7 +10057,7 @@ static bool objpool__warm_one(objpool__state *state, size_t *created) {
     objpool__tag_idle(state, object);
     OBJPOOL__HIDE(object, state->as.type.size);
     /* others, or create, may have filled the pool meanwhile, or lowered its limit */
-    used_up = objpool__is_used_up(state, object);
+    used_up = objpool__is_used_up(&state->as.type, object);
     kept = !used_up && objpool__put(state, object);
     if (!kept) objpool__take_down(state, object, OBJPOOL__DESTROYED);
   }
@@ -10581,7 +10589,7 @@ static __attribute__((__noinline__)) void objpool__release_hooked(objpool *pool,
 
 static __attribute__((__noinline__)) void objpool__release_untyped(objpool *pool, void *object) {
   const objpool__state *plain = objpool__plain_apart(pool);
-  if (!plain || !objpool__take_back(pool, object, objpool__tag_in(plain, object))) {
+  if (!plain || !objpool__take_back(pool, object, objpool__tag(object, plain->blocks.apart))) {
     objpool__release_hooked(pool, object);
     return;
   }
@@ -10981,7 +10989,7 @@ OBJPOOL_API void *objpool__large_acquire(objpool__sizes *sizes, objpool *first, 
 /* Whether a class's pool has handed out such an object. */
 OBJPOOL_API bool objpool__buffer_held(const objpool *pool, void *bytes) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  return state && objpool__tag_says(state, bytes, objpool__word_of(state, bytes)) == 0;
+  return state && objpool__tag_says(state, bytes, objpool__word_of(&state->blocks, bytes)) == 0;
 }
 
 /* Whether a release of one would be right. */

@@ -1,6 +1,8 @@
 /* What a pool of small objects costs its first user: every byte that it asks its allocator for, counted. */
 #include "support.h"
 
+#include <sys/resource.h>
+
 #include "pools.h"
 
 typedef struct thing {
@@ -76,6 +78,37 @@ static void sixteen_bytes_cost_at_most_35_in_a_local_pool_of_10000(void **state)
   MANY_OBJECTS(local_small_pool, 350);
 }
 
+/* So many objects come back for the first time: how often that waits for the system to give a page. */
+#define PAGES_OF_A_RELEASE(pool_type, caches)                                                      \
+  do {                                                                                             \
+    static pool_type pool;                                                                         \
+    static small *held[LOTS];                                                                      \
+    objpool_config config = defaults();                                                            \
+    struct rusage before, after;                                                                   \
+    config.cache_size = (caches);                                                                  \
+    assert_true(pool_type##_init(&pool, &config));                                                 \
+    for (int i = 0; i < LOTS; i++) assert_non_null(held[i] = pool_type##_acquire(&pool));          \
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);                                          \
+    for (int i = 0; i < LOTS; i++) pool_type##_release(&pool, held[i]);                            \
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);                                           \
+    print_message("100,000 releases to a " #pool_type ", with " #caches " in caches: %ld pages\n", \
+                  after.ru_minflt - before.ru_minflt);                                             \
+    assert_in_range(after.ru_minflt - before.ru_minflt, 0, 20);                                    \
+    pool_type##_destroy(&pool);                                                                    \
+  } while (0)
+
+static void first_release_of_each_object_waits_for_no_page(void **state) {
+  enum { LOTS = 100000 };
+  (void)state;
+#if THREAD_SANITIZED || ADDRESS_SANITIZED || !defined(__linux__)
+  skip(); /* the pages of a sanitizer's shadow would count, too */
+#else
+  PAGES_OF_A_RELEASE(small_pool, 0);
+  PAGES_OF_A_RELEASE(small_pool, OBJPOOL_NO_CACHE);
+  PAGES_OF_A_RELEASE(local_small_pool, 0);
+#endif
+}
+
 /* Threads stand in one place after the other, and stay. */
 enum { EARLY = 8, THREADS = 60, BURST = 200 };
 
@@ -128,6 +161,7 @@ int main(void) {
       cmocka_unit_test(first_object_of_a_local_pool_costs_at_most_2_kib),
       cmocka_unit_test(sixteen_bytes_cost_at_most_36_in_a_shared_pool_of_10000),
       cmocka_unit_test(sixteen_bytes_cost_at_most_35_in_a_local_pool_of_10000),
+      cmocka_unit_test(first_release_of_each_object_waits_for_no_page),
       cmocka_unit_test(threads_that_come_after_a_pool_shrank_find_their_magazines),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
