@@ -3242,6 +3242,7 @@ static void objpool__set_thread_index(unsigned index) { *objpool__own_row() = in
 static uintptr_t objpool__self(void) { return (uintptr_t)objpool__own_row(); }
 
 typedef struct objpool__state objpool__state; /* cycle: a pool needs locks, and those the list of pools */
+typedef struct objpool__looping objpool__looping;
 
 /* Owner: all pools. The forker writes what it says of itself while it holds every lock; all else is written under the lock,
    but `membarrier` once more by whom the system refuses it. */
@@ -3256,6 +3257,8 @@ static struct objpool__process {
   objpool__key key;                             /* its destructor gives a thread's index back */
   uint64_t keys;                                /* pools bound so far */
   objpool__state *states;                       /* every bound pool */
+  uintptr_t leaver;                             /* the thread that gives an index back, under the lock; 0: none */
+  objpool__looping *owed;                       /* a list: loops that are to be woken once the lock is free */
   unsigned given;                               /* indices in use */
   uint64_t taken[(OBJPOOL__INDICES + 63) / 64]; /* a bit for each of them */
   long owners[OBJPOOL__INDICES];                /* the kernel's number of the thread that has it, where it is known */
@@ -3570,7 +3573,7 @@ typedef enum objpool__stage {
 } objpool__stage;
 
 /* An event loop. Owner: objpool_loop; guarded by `lock`, but `wakes` is by atomic add, and what is fixed is read without. */
-typedef struct objpool__looping {
+struct objpool__looping {
   /* nothing is locked under it: so who forks, and holds all other locks, takes it like anybody */
   objpool__plain_mutex lock;
   void (*wake)(void *user); /* fixed, as user, event and forks */
@@ -3583,7 +3586,9 @@ typedef struct objpool__looping {
   uintptr_t runner;           /* the thread that runs; 0: none */
   bool announced;             /* the eventfd was set since the last run began, or will be at once */
   unsigned wakes;             /* calls of wake, or settings of the eventfd, under way */
-} objpool__looping;
+  unsigned owed;              /* of these, those that wait for the process lock; under that, as next_owed */
+  objpool__looping *next_owed;
+};
 
 /* Owner: the pool; guarded by `lock`. The counts are read without. */
 typedef struct objpool__commons {
@@ -5294,7 +5299,8 @@ static size_t objpool__count_commons(objpool__state *state) {
    3. Who makes a waiter due puts it into the list before it wakes the loop. A run forgets that the loop was woken, then clears
       the eventfd, then looks at the list; who comes later finds either the run, which looks once more, under the lock under
       which it ends, or a loop that was not woken, and wakes it. No wake-up is lost; one may come for nothing.
-   4. Wakes run without a lock, and count themselves in `wakes` before: a loop ends after the last of them. */
+   4. Wakes run without a lock, and count themselves in `wakes` before: a loop ends after the last of them. A thread that serves
+      under the process lock, for another one's slot, owes them, and wakes once that is free. */
 
 /* A heap: every waiter's deadline is at most those of its children, which are linked through `later`. */
 static bool objpool__is_sooner(const objpool__async *one, const objpool__async *other) {
@@ -5393,9 +5399,16 @@ static objpool__looping *objpool__loop_due(objpool__state *state, objpool__async
   return wakes ? loop : NULL;
 }
 
-/* Without a lock. */
+/* Without a lock; or by who gives an index back, who does it later. */
 static void objpool__loop_wake(objpool__looping *loop) {
   if (!loop) return;
+  if (OBJPOOL__LOAD(objpool__process.leaver) == objpool__self()) { /* relaxed: only that thread finds itself there */
+    OBJPOOL_ASSERT(objpool__is_held(&objpool__process.lock));
+    if (loop->owed++) return;
+    loop->next_owed = objpool__process.owed;
+    OBJPOOL__STORE(objpool__process.owed, loop); /* relaxed: see objpool__wake_owed */
+    return;
+  }
   int saved = errno;
   if (loop->wake)
     loop->wake(loop->user);
@@ -5403,6 +5416,22 @@ static void objpool__loop_wake(objpool__looping *loop) {
     objpool__event_set(loop->event);
   __atomic_fetch_sub(&loop->wakes, 1, __ATOMIC_RELEASE); /* pairs with objpool_loop_destroy: the last that it does */
   objpool__set_error(saved);
+}
+
+/* Wakes whoever was served under the process lock, which is free again. Another thread may do it in this one's place. */
+static void objpool__wake_owed(void) {
+  while (OBJPOOL__LOAD(objpool__process.owed)) { /* relaxed: what this thread owes it sees */
+    unsigned times = 0;
+    objpool__lock(&objpool__process.lock);
+    objpool__looping *loop = objpool__process.owed;
+    if (loop) {
+      times = loop->owed;
+      loop->owed = 0;
+      OBJPOOL__STORE(objpool__process.owed, loop->next_owed);
+    }
+    objpool__unlock(&objpool__process.lock);
+    for (; times > 0; times--) objpool__loop_wake(loop); /* after the last the loop may be gone */
+  }
 }
 
 /* What a run tells next; NULL: nothing is due, and the run has ended: it is `before` who runs, if anybody. */
@@ -6073,9 +6102,9 @@ static size_t objpool__count_idle(objpool__state *state) {
    A thread index is a row in every slot table: given out under the process lock, given back by a thread-exit destructor.
    Slots belong to the index; what a thread leaves there is moved to the commons when it ends. */
 
-/* A slot's objects go to the commons: its thread is no more, or ends here. Nobody is served, for that may call an event loop's
-   wake, and the process lock is held: who waits looks for itself once all slots are closed. Only where the system did not let it
-   close them, it is served here, and a wake may be called under that lock. */
+/* A slot's objects go to the commons: its thread is no more, or ends here. Nobody is served: who waits looks for itself once all
+   slots are closed. Only where the system did not let it close them, it is served here; event loops are woken when the process
+   lock is free. */
 static void objpool__leave(objpool__state *state, unsigned index) {
   if (state->slots.table[index] == &objpool__no_slot) return;
   objpool__cache *cache = (objpool__cache *)(void *)state->slots.table[index];
@@ -6090,7 +6119,9 @@ static void objpool__leave(objpool__state *state, unsigned index) {
 
 /* An index whose thread is no more, or ends here. Under the process lock. */
 static void objpool__index_give(unsigned index) {
+  OBJPOOL__STORE(objpool__process.leaver, objpool__self()); /* relaxed: see objpool__loop_wake */
   for (objpool__state *state = objpool__process.states; state; state = state->next) objpool__leave(state, index);
+  OBJPOOL__STORE(objpool__process.leaver, 0);
   index -= OBJPOOL__FIRST_INDEX;
   OBJPOOL_ASSERT(objpool__process.given > 0 && (objpool__process.taken[index / 64] >> index % 64 & 1));
   objpool__process.taken[index / 64] &= ~((uint64_t)1 << index % 64);
@@ -6116,6 +6147,7 @@ static void objpool__thread_exit(void *value) {
     objpool__unlock(&objpool__process.lock);
   }
   objpool__set_thread_index(OBJPOOL__LEAVING);
+  objpool__wake_owed();
 }
 
 /* When the library that holds this copy is unloaded, no thread may come back to it. */
@@ -6153,6 +6185,7 @@ static void objpool__register_thread(void) {
       }
   objpool__set_thread_index(given);
   objpool__unlock(&objpool__process.lock);
+  objpool__wake_owed();
 }
 
 /* Keeps a slot in reserve, so that a thread that only releases gets one without an allocation. Under growth_lock and the
@@ -10022,7 +10055,8 @@ static void objpool__fork_child(void) {
   if (!OBJPOOL__LOAD(objpool__process.forker)) return; /* a handler of the program came first */
   OBJPOOL__STORE(objpool__process.forker, 0);
   objpool__process.nested = 0;
-  objpool__process.forks++; /* running monitors stayed behind */
+  objpool__process.forks++;                             /* running monitors stayed behind */
+  OBJPOOL__STORE(objpool__process.owed, OBJPOOL__NULL); /* and so did event loops */
   unsigned mine = objpool__thread_index();
   if (objpool__process.membarrier) OBJPOOL__STORE(objpool__process.membarrier, objpool__membarrier(true));
   memset(objpool__process.taken, 0, sizeof objpool__process.taken);

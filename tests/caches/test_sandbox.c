@@ -333,6 +333,66 @@ static void wait_for_what_one_that_ends_leaves(void *unused) {
   thing_pool_destroy(&pool);
 }
 
+/* The same for one who waits in an event loop, whose wake waits until another thread has made a pool: no lock may be held. */
+OBJPOOL_DEFINE(brief_pool, thing);
+static long wakes, pools_made, told;
+
+static void *make_a_pool_when_woken(void *unused) {
+  brief_pool brief;
+  memset(&brief, 0, sizeof brief);
+  WAIT_UNTIL(count_read(&wakes));
+  brief_pool_release(&brief, brief_pool_acquire(&brief));
+  brief_pool_destroy(&brief);
+  count_set(&pools_made, 1);
+  return unused;
+}
+
+static void wake_beside_another_thread(void *unused) {
+  (void)unused;
+  count_add(&wakes, 1);
+  WAIT_UNTIL(count_read(&pools_made));
+}
+
+static void take_what_is_told(thing_pool_waiter *waiter, thing *object, int error) {
+  (void)waiter;
+  CHECK(object && !error);
+  thing_pool_release(&pool, object);
+  count_add(&told, 1);
+}
+
+static void wake_for_what_one_that_ends_leaves(void *unused) {
+  objpool_loop loop;
+  thing_pool_waiter waiters[2];
+  (void)unused;
+  memset(waiters, 0, sizeof waiters);
+  pthread_t maker = start_thread(make_a_pool_when_woken, NULL);
+  CHECK(objpool_loop_init(&loop, wake_beside_another_thread, NULL));
+  begin(0, cap, cap);
+  size_t count = take_all();
+  if (count + COUNT_OF(waiters) > cap) { /* nothing was out of reach */
+    count_set(&wakes, 1);
+    join_thread(maker);
+    give_all(count);
+    let_it_come_by();
+    end();
+    objpool_loop_destroy(&loop);
+    return;
+  }
+  CHECK(!WAYS_LEFT);
+  for (size_t i = 0; i < COUNT_OF(waiters); i++)
+    CHECK(!thing_pool_acquire_async(&pool, &waiters[i], &loop, -1, take_what_is_told) && errno == EINPROGRESS);
+  __atomic_store_n(&ends_at_once, true, __ATOMIC_SEQ_CST);
+  come_to(2);
+  join_thread(sleeper);
+  join_thread(maker);
+  CHECK(count_read(&wakes) == (long)COUNT_OF(waiters));
+  CHECK(objpool_loop_run(&loop, 10) == COUNT_OF(waiters) && count_read(&told) == (long)COUNT_OF(waiters));
+  objpool_loop_destroy(&loop);
+  give_all(count);
+  hooks_add_up();
+  thing_pool_destroy(&pool);
+}
+
 /* Many pools whose slots are open when the system begins to refuse, and two threads that close them at the same time. */
 enum { OPEN_POOLS = 400 };
 static thing_pool many[OPEN_POOLS];
@@ -420,6 +480,10 @@ static void waiter_gets_what_a_sleeper_had_when_it_ends(void **state) {
   (void)state;
   in_sandboxes(wait_for_what_one_that_ends_leaves);
 }
+static void event_loop_is_woken_with_no_lock_held_when_a_sleeper_ends(void **state) {
+  (void)state;
+  in_sandboxes(wake_for_what_one_that_ends_leaves);
+}
 static void many_pools_may_be_trimmed_at_once(void **state) {
   (void)state;
   in_sandboxes(stop_others_in_two_threads);
@@ -442,6 +506,7 @@ static void the_slot_of_one_who_used_a_small_pool_alone_is_no_exception(void **s
   in_sandboxes(wait_for_what_a_sleeper_has);
   in_sandboxes(serve_waiters);
   in_sandboxes(wait_for_what_one_that_ends_leaves);
+  in_sandboxes(wake_for_what_one_that_ends_leaves);
   in_sandboxes(destroy_beside_a_sleeper);
   in_sandboxes(destroy_without_its_coming_by);
   cap = CAP;
@@ -456,6 +521,7 @@ int main(void) {
       cmocka_unit_test(waiter_gets_what_a_sleeper_had_when_it_comes_by),
       cmocka_unit_test(waiters_are_served),
       cmocka_unit_test(waiter_gets_what_a_sleeper_had_when_it_ends),
+      cmocka_unit_test(event_loop_is_woken_with_no_lock_held_when_a_sleeper_ends),
       cmocka_unit_test(many_pools_may_be_trimmed_at_once),
       cmocka_unit_test(max_idle_is_exact_once_the_sleeper_came_by),
       cmocka_unit_test(destroy_takes_down_every_object),
