@@ -3843,11 +3843,10 @@ static void objpool__use_undone(void *object) {
 
 /* relaxed: see objpool__flip */
 static __attribute__((__noinline__)) void objpool__tag_fully(const objpool__state *state, void *object, bool in_use) {
-  if (!in_use)
-    (void)objpool__mark_use(&state->as.type, object, false); /* who ends a use looks whether it was the last */
+  const objpool_type *type = &state->as.type;
+  if (!in_use) (void)objpool__mark_use(type, object, false); /* who ends a use looks whether it was the last */
   OBJPOOL__STORE(*objpool__tag(object, state->blocks.apart), objpool__tag_for(state, object) - !in_use);
-  if (in_use)
-    (void)objpool__mark_use(&state->as.type, object, true); /* last: who sees the use in a loop sees its tag, too */
+  if (in_use) (void)objpool__mark_use(type, object, true); /* last: who sees the use in a loop sees its tag, too */
 }
 
 static void objpool__tag_idle(const objpool__state *state, void *object) {
