@@ -4997,8 +4997,8 @@ static size_t objpool__min_idle(const objpool__settings *config) {
    constants: OBJPOOL__COUNTED is 0. */
 
 /* The calling thread's slot, or NULL. Found anew each time: a hook may have come back on another thread (fibers). */
-static objpool__cache *objpool__mine(const objpool__state *state) {
-  objpool__slot *slot = state->slots.table[objpool__thread_index()];
+static objpool__cache *objpool__mine(const objpool__slots *slots) {
+  objpool__slot *slot = slots->table[objpool__thread_index()];
   return slot == &objpool__no_slot ? NULL : (objpool__cache *)(void *)slot;
 }
 
@@ -5010,7 +5010,7 @@ static objpool__uint64 *objpool__count_in_slot(objpool__slot *slot, objpool__uin
 
 OBJPOOL__INLINE void objpool__add(objpool__state *state, objpool__counter counter, uint64_t amount) {
   if (!OBJPOOL__COUNTED) return;
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   if (cache) {
     objpool__uint64 *count = objpool__count_in_slot(&cache->slot, cache->counts, counter);
     __atomic_store_n(count, OBJPOOL__LOAD(*count) + amount, __ATOMIC_RELEASE); /* one writer: the owner */
@@ -5033,14 +5033,14 @@ static void objpool__raise(size_t *peak, size_t value) {
 }
 
 /* The list of slots, to walk: acquire pairs with the release in objpool__cache_make. */
-OBJPOOL__INLINE objpool__cache *objpool__all_slots(const objpool__state *state) {
-  return __atomic_load_n(&state->slots.first, __ATOMIC_ACQUIRE);
+OBJPOOL__INLINE objpool__cache *objpool__all_slots(const objpool__slots *slots) {
+  return __atomic_load_n(&slots->first, __ATOMIC_ACQUIRE);
 }
 
 static uint64_t objpool__sum(objpool__state *state, objpool__counter counter) {
   uint64_t sum = OBJPOOL__LOAD(state->counts.shared[counter]); /* counts, here and below */
   if (counter >= OBJPOOL__ACQUIRES) sum += OBJPOOL__LOAD(*objpool__count_in_slot(&state->pool->own, NULL, counter));
-  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next)
+  for (objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next)
     sum += OBJPOOL__LOAD(*objpool__count_in_slot(&cache->slot, cache->counts, counter));
   return sum;
 }
@@ -5050,9 +5050,9 @@ static uint64_t objpool__sum(objpool__state *state, objpool__counter counter) {
 static uint64_t objpool__in_use_now(objpool__state *state) {
   uint64_t out = __atomic_load_n(&state->counts.shared[OBJPOOL__ACQUIRES], __ATOMIC_ACQUIRE), in;
   /* acquire, here and below: pairs with the release of each count */
-  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next)
+  for (objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next)
     out += __atomic_load_n(&cache->slot.acquires, __ATOMIC_ACQUIRE);
-  objpool__cache *all = objpool__all_slots(state); /* again: releases of slots made since count too */
+  objpool__cache *all = objpool__all_slots(&state->slots); /* again: releases of slots made since count too */
   in = __atomic_load_n(&state->counts.shared[OBJPOOL__RELEASES], __ATOMIC_ACQUIRE) +
        __atomic_load_n(&state->counts.shared[OBJPOOL__EXTRACTED], __ATOMIC_ACQUIRE);
   for (objpool__cache *cache = all; cache; cache = cache->next)
@@ -5065,7 +5065,7 @@ static uint64_t objpool__in_use_now(objpool__state *state) {
 static uint64_t objpool__others(objpool__state *state, const objpool__cache *mine) {
   uint64_t sum =
       OBJPOOL__LOAD(state->counts.shared[OBJPOOL__ACQUIRES]) + OBJPOOL__LOAD(state->counts.shared[OBJPOOL__RELEASES]);
-  for (const objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next)
+  for (const objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next)
     if (cache != mine) sum += OBJPOOL__LOAD(cache->slot.acquires) + OBJPOOL__LOAD(cache->slot.releases); /* counts */
   return sum;
 }
@@ -5111,7 +5111,7 @@ static objpool_histogram objpool__times_now(objpool__state *state, objpool_time 
   /* acquire, here and below: pairs with objpool__times_restart, so that the slots have no less than it took off here */
   now.sum_ns = __atomic_load_n(&times->sum_ns, __ATOMIC_ACQUIRE);
   for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.buckets[i] = __atomic_load_n(&times->buckets[i], __ATOMIC_ACQUIRE);
-  for (objpool__cache *cache = in_slots ? objpool__all_slots(state) : NULL; cache; cache = cache->next) {
+  for (objpool__cache *cache = in_slots ? objpool__all_slots(&state->slots) : NULL; cache; cache = cache->next) {
     times = objpool__times_of(cache);
     now.sum_ns += OBJPOOL__LOAD(times->sum_ns);
     for (int i = 0; i < OBJPOOL__BUCKETS; i++) now.buckets[i] += OBJPOOL__LOAD(times->buckets[i]);
@@ -5155,8 +5155,8 @@ OBJPOOL_API double objpool_quantile(const objpool_histogram *histogram, double q
      closing, closed          REVOKED                0                 objpool__revoke */
 
 /* The end of the magazine that the fast paths work in. */
-static uintptr_t objpool__end_of(const objpool__state *state, const objpool__cache *cache) {
-  return cache->bottom + state->depot.rounds * sizeof(void *);
+static uintptr_t objpool__end_of(const objpool__depot *depot, const objpool__cache *cache) {
+  return cache->bottom + depot->rounds * sizeof(void *);
 }
 
 /* Notes the peaks that may last until now; that of idle ends. Under the slot's lock. */
@@ -5182,7 +5182,7 @@ static void objpool__draw(objpool__state *state, objpool__cache *cache, bool alo
   objpool__counts *counts = &state->counts;
   bool open = cache->openness == OBJPOOL__OPEN;
   uintptr_t top = OBJPOOL__LOAD(cache->slot.top), base = cache->bottom,
-            limit = open ? objpool__end_of(state, cache) : 0;
+            limit = open ? objpool__end_of(&state->depot, cache) : 0;
   size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->limits.alive);
   size_t idle = alive > in_use ? alive - in_use : 0;
   bool more_idle = alone && idle > OBJPOOL__LOAD(counts->peak_idle);
@@ -5198,7 +5198,7 @@ static void objpool__draw(objpool__state *state, objpool__cache *cache, bool alo
     base = limit;
   else if (alone && above < (limit - top) / sizeof(void *))
     limit = top + above * sizeof(void *);
-  OBJPOOL_ASSERT(base >= cache->bottom && limit <= objpool__end_of(state, cache));
+  OBJPOOL_ASSERT(base >= cache->bottom && limit <= objpool__end_of(&state->depot, cache));
   OBJPOOL__STORE(cache->slot.base, base);
   OBJPOOL__STORE(cache->slot.limit, limit);
 }
@@ -5217,7 +5217,7 @@ static void objpool__watch(objpool__state *state, objpool__cache *cache) {
     objpool__draw(state, cache, alone);
   } else if (cache->openness == OBJPOOL__OPEN) {
     OBJPOOL__STORE(cache->slot.base, cache->bottom);
-    OBJPOOL__STORE(cache->slot.limit, cache->peak_pending ? cache->bottom : objpool__end_of(state, cache));
+    OBJPOOL__STORE(cache->slot.limit, cache->peak_pending ? cache->bottom : objpool__end_of(&state->depot, cache));
   }
 }
 
@@ -5781,7 +5781,7 @@ static void objpool__revoke_all(objpool__state *state) {
   objpool__gate *gate = &state->gate;
   if (!__atomic_load_n(&gate->open_slots, __ATOMIC_SEQ_CST)) return; /* pairs with objpool__may_open */
   objpool__lock(&gate->revoke_lock);
-  objpool__cache *all = objpool__all_slots(state);
+  objpool__cache *all = objpool__all_slots(&state->slots);
   size_t closing = 0;
   for (objpool__cache *cache = all; cache; cache = cache->next) {
     objpool__spin_lock(cache);
@@ -5796,7 +5796,7 @@ static void objpool__revoke_all(objpool__state *state) {
     objpool__calm(gate, objpool__now_ns() - began);
     for (objpool__cache *cache = all; cache; cache = cache->next) {
       objpool__spin_lock(cache);
-      if (cache->openness == OBJPOOL__CLOSING && (all_stopped || cache == objpool__mine(state)))
+      if (cache->openness == OBJPOOL__CLOSING && (all_stopped || cache == objpool__mine(&state->slots)))
         objpool__collect(state, cache);
       objpool__slot_unlock(state, cache);
     }
@@ -5849,7 +5849,7 @@ static void objpool__lock_all(objpool__state *state) {
   if (state->alone) return;
   objpool__mutex_lock(&state->gate.revoke_lock.plain);
   for (objpool__cache *locked = NULL;;) {
-    objpool__cache *all = objpool__all_slots(state);
+    objpool__cache *all = objpool__all_slots(&state->slots);
     for (objpool__cache *cache = all; cache != locked; cache = cache->next) objpool__spin_lock(cache);
     objpool__mutex_lock(&state->commons.lock.plain);
     objpool__mutex_lock(&state->memory.lock.plain);
@@ -5880,16 +5880,16 @@ static void objpool__closed_late(objpool__state *state) {
 }
 
 /* Makes `magazine` the one the fast paths work in, with `objects` in it. By its owner. */
-static void objpool__load_magazine(objpool__state *state, objpool__cache *cache, objpool__magazine *magazine,
+static void objpool__load_magazine(const objpool__depot *depot, objpool__cache *cache, objpool__magazine *magazine,
                                    size_t objects) {
   uintptr_t bottom = (uintptr_t)magazine->objects;
-  OBJPOOL_ASSERT(magazine && cache->openness == OBJPOOL__OPEN && objects <= state->depot.rounds);
+  OBJPOOL_ASSERT(magazine && cache->openness == OBJPOOL__OPEN && objects <= depot->rounds);
   cache->current = magazine;
   cache->bottom = bottom;
   __atomic_store_n(&cache->slot.top, bottom + objects * sizeof(void *), __ATOMIC_RELEASE); /* as in objpool__give */
   OBJPOOL__STORE(cache->slot.base, bottom); /* nobody but the owner reads it without the lock */
   /* with statistics the first release asks, and is watched */
-  OBJPOOL__STORE(cache->slot.limit, OBJPOOL__COUNTED ? bottom : objpool__end_of(state, cache));
+  OBJPOOL__STORE(cache->slot.limit, OBJPOOL__COUNTED ? bottom : objpool__end_of(depot, cache));
   cache->peak_pending = cache->idle_pending = false;
 }
 
@@ -5901,7 +5901,7 @@ OBJPOOL__INLINE bool objpool__opened(objpool__state *state, objpool__cache *cach
   OBJPOOL_ASSERT(cache->openness == OBJPOOL__CLOSED && !cache->previous_full);
   cache->openness = OBJPOOL__OPEN;
   cache->granted = OBJPOOL__LOAD(state->limits.bounded) ? 2 * state->depot.rounds : 0;
-  objpool__load_magazine(state, cache, cache->current, 0);
+  objpool__load_magazine(&state->depot, cache, cache->current, 0);
   return true;
 }
 
@@ -5946,7 +5946,7 @@ OBJPOOL__INLINE bool objpool__refill(objpool__state *state, objpool__cache *cach
     objpool__add(state, OBJPOOL__REFILLS, 1);
   }
   if (!full) return false;
-  objpool__load_magazine(state, cache, full, state->depot.rounds);
+  objpool__load_magazine(&state->depot, cache, full, state->depot.rounds);
   objpool__watch(state, cache);
   return true;
 }
@@ -5994,7 +5994,7 @@ static void *objpool__cache_take(objpool__state *state, objpool__cache *cache, o
 /* An empty magazine for an open slot whose current one is full: its own other one, or one of the depot's for it. */
 OBJPOOL__INLINE bool objpool__flush(objpool__state *state, objpool__cache *cache) {
   objpool__magazine *other = cache->previous;
-  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->slot.top) == objpool__end_of(state, cache));
+  OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->slot.top) == objpool__end_of(&state->depot, cache));
   if (cache->previous_full) {
     if (!objpool__room_take(&state->limits, state->depot.rounds)) return false;
     objpool__depot_push(&state->depot, &state->depot.full, cache->previous, 0);
@@ -6004,7 +6004,7 @@ OBJPOOL__INLINE bool objpool__flush(objpool__state *state, objpool__cache *cache
   if (!other) other = objpool__magazine_take(&state->depot);
   cache->previous = cache->current;
   cache->previous_full = true;
-  objpool__load_magazine(state, cache, other, 0);
+  objpool__load_magazine(&state->depot, cache, other, 0);
   return true;
 }
 
@@ -6034,7 +6034,7 @@ static bool objpool__cache_give(objpool__state *state, objpool__cache *cache, vo
   bool closed = objpool__close_own(state, cache);
   if (closed) OBJPOOL__STORE(cache->slot.top, cache->bottom);
   if (objpool__opened(state, cache)) {
-    done = OBJPOOL__LOAD(cache->slot.top) < objpool__end_of(state, cache) || objpool__flush(state, cache);
+    done = OBJPOOL__LOAD(cache->slot.top) < objpool__end_of(&state->depot, cache) || objpool__flush(state, cache);
     if (done) {
       uintptr_t top = OBJPOOL__LOAD(cache->slot.top);
       *(void **)top = object;
@@ -6072,7 +6072,7 @@ static void objpool__watch_own(objpool__state *state, objpool__cache *cache) {
 
 /* After more idle objects came than the thread's own slot has seen: its limit stands where idle passed the peak before. */
 static void objpool__watch_mine(objpool__state *state) {
-  objpool__cache *cache = state->slots.open_at_all ? objpool__mine(state) : NULL;
+  objpool__cache *cache = state->slots.open_at_all ? objpool__mine(&state->slots) : NULL;
   if (OBJPOOL__COUNTED && cache) objpool__watch_own(state, cache);
 }
 
@@ -6080,7 +6080,7 @@ static void objpool__watch_mine(objpool__state *state) {
 static size_t objpool__count_idle(objpool__state *state) {
   size_t idle = 0;
   uint64_t bits = 0;
-  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next) {
+  for (objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next) {
     objpool__spin_lock(cache);
     uintptr_t top = OBJPOOL__LOAD(cache->slot.top); /* its owner may be moving it: close is enough */
     if (cache->openness != OBJPOOL__CLOSED && state->word)
@@ -6219,7 +6219,7 @@ static __attribute__((__noinline__)) objpool__cache *objpool__cache_make(objpool
   if (state->alone) return NULL;
   if (objpool__may_register(slots->open_at_all)) objpool__register_thread();
   if (objpool__thread_index() < OBJPOOL__FIRST_INDEX) return NULL;
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   OBJPOOL_ASSERT(objpool__thread_index() < OBJPOOL__ROWS);
   int saved = errno;
   if (may_allocate) objpool__lock(&state->memory.growth_lock);
@@ -6245,7 +6245,7 @@ static __attribute__((__noinline__)) objpool__cache *objpool__cache_make(objpool
 /* The calling thread's slot, made when needed; NULL: it has none. Whoever may allocate keeps one in reserve for those who
    may not. */
 OBJPOOL__INLINE objpool__cache *objpool__cache_of(objpool__state *state, bool may_allocate) {
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   if (OBJPOOL__LIKELY(cache && (!may_allocate || OBJPOOL__LOAD(state->slots.spare) || !state->slots.open_at_all)))
     return cache;
   return objpool__cache_make(state, may_allocate);
@@ -6324,7 +6324,7 @@ OBJPOOL__INLINE void objpool__use_over(objpool__state *state, const void *object
     OBJPOOL__STORE(use->turn, turn + 1);
   }
   if (!OBJPOOL__COUNTED) return;
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   objpool__count_time(cache ? objpool__times_of(cache) : objpool__times_for(state, OBJPOOL_TIME_USE),
                       cache || state->alone, objpool__ticks_ns(now > began ? now - began : 0));
 }
@@ -6596,7 +6596,7 @@ OBJPOOL__INLINE void objpool__uncached_peak(objpool__state *state, uint64_t dept
 /* The commonest acquire in one go, as objpool__uncached_quick_give is the commonest release: 293 instructions a pair in place of
    588 (gcc -O2, callgrind). */
 static void *objpool__uncached_quick(objpool__state *state) {
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   if (!cache || state->looks || state->as.type.handles || state->as.on_event || OBJPOOL__LOAD(state->gate.ended) ||
       OBJPOOL__LOAD(state->queue.due))
     return NULL;
@@ -6721,7 +6721,7 @@ static void objpool__uncached_taken(objpool__state *state, bool from_own_slot) {
 /* The commonest release in one go: as objpool__uncached_put, where nobody has waited too long and nothing has a limit. */
 static bool objpool__uncached_quick_give(objpool__state *state, void *object) {
   objpool__depot *depot = &state->depot;
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   const objpool__limits *limits = &state->limits;
   size_t resizes = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
   if (!cache || OBJPOOL__LOAD(limits->surplus) || OBJPOOL__LOAD(limits->max_idle) || OBJPOOL__LOAD(state->queue.due))
@@ -6812,14 +6812,14 @@ OBJPOOL__INLINE bool objpool__lone_keeps(objpool__cache *cache, uint64_t bits) {
 
 /* What is idle for the calling thread: in the word, and in its own slot. A hint. */
 static uint64_t objpool__lone_sees(const objpool__state *state) {
-  const objpool__cache *mine = objpool__mine(state);
+  const objpool__cache *mine = objpool__mine(&state->slots);
   return OBJPOOL__LOAD(state->word->idle) | (mine && objpool__is_lone(mine) ? OBJPOOL__LOAD(mine->bits) : 0);
 }
 
 /* Opens the calling thread's slot, if it may be, with all that is idle. */
 static __attribute__((__noinline__)) void objpool__lone_begins(objpool__state *state) {
   objpool__word *word = state->word;
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   if (!cache) return;
   objpool__spin_lock(cache);
   bool counted = cache->openness == OBJPOOL__CLOSED && objpool__may_open(state);
@@ -6844,7 +6844,7 @@ static __attribute__((__noinline__)) void objpool__lone_begins(objpool__state *s
 /* The word is everybody's again, unless another slot opens. relaxed: who misses one that just opened finds `changes` changed
    before it fails, and what it does to the word harms no slot. */
 static __attribute__((__noinline__)) void objpool__lone_ends_now(objpool__state *state) {
-  objpool__cache *mine = objpool__mine(state);
+  objpool__cache *mine = objpool__mine(&state->slots);
   if (mine) {
     objpool__spin_lock(mine);
     if (mine->openness == OBJPOOL__OPEN) objpool__revoke(mine);
@@ -6878,7 +6878,7 @@ static __attribute__((__noinline__)) bool objpool__was_moved(objpool__state *sta
 
 /* An object out of the calling thread's slot, if that is open and has one. Another's is closed. */
 static __attribute__((__noinline__)) void *objpool__lone_find(objpool__state *state) {
-  objpool__cache *mine = objpool__mine(state);
+  objpool__cache *mine = objpool__mine(&state->slots);
   if (mine && objpool__is_lone(mine)) {
     uint64_t bits = OBJPOOL__LOAD(mine->bits), bit = bits & (~bits + 1); /* the owner's own */
     if (!bits) return NULL;
@@ -7009,7 +7009,7 @@ OBJPOOL__INLINE bool objpool__bounded_refuses(const objpool__state *state, const
 }
 
 static bool objpool__bounded_refuses_all(const objpool__state *state) {
-  return objpool__bounded_refuses(state, objpool__mine(state), true);
+  return objpool__bounded_refuses(state, objpool__mine(&state->slots), true);
 }
 
 static objpool__found objpool__bounded_find(objpool__state *state, objpool__quest *quest) {
@@ -7027,15 +7027,15 @@ static objpool__found objpool__bounded_find(objpool__state *state, objpool__ques
       return OBJPOOL__OBJECT;
     }
     /* relaxed, both: objpool__bounded_refuses looks again */
-    bool changing =
-        OBJPOOL__LOAD(state->word->changes) % OBJPOOL__CHANGE != objpool__lone_aside(state, objpool__mine(state));
+    bool changing = OBJPOOL__LOAD(state->word->changes) % OBJPOOL__CHANGE !=
+                    objpool__lone_aside(state, objpool__mine(&state->slots));
     if (changing || OBJPOOL__LOAD(state->commons.aside_count)) {
       quest->object = objpool__bounded_pop_hidden(state);
       if (quest->object) return OBJPOOL__OBJECT;
       if (changing) objpool__pause(&turns); /* an end of a reservation, a few instructions long */
     }
     if (may_build && objpool__reserve(state)) return OBJPOOL__PERMIT;
-    if (objpool__bounded_refuses(state, objpool__mine(state), may_build)) return OBJPOOL__NOTHING;
+    if (objpool__bounded_refuses(state, objpool__mine(&state->slots), may_build)) return OBJPOOL__NOTHING;
   }
 }
 
@@ -7044,7 +7044,7 @@ static objpool__found objpool__bounded_find(objpool__state *state, objpool__ques
    the slot was still open after it: whoever took one of them out of the word had revoked the slot before, which is seen then. */
 static __attribute__((__noinline__)) void objpool__bounded_idle_peak(objpool__state *state, uint64_t bits) {
   objpool__word *word = state->word;
-  const objpool__cache *mine = bits ? objpool__mine(state) : NULL;
+  const objpool__cache *mine = bits ? objpool__mine(&state->slots) : NULL;
   uint64_t changes = __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST); /* in one order, all of these */
   uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
   uint64_t idle = __atomic_load_n(&word->idle, __ATOMIC_SEQ_CST) | bits, slots = bits ? 1 : 0;
@@ -7166,8 +7166,8 @@ OBJPOOL__INLINE objpool__state *objpool__known(objpool *pool, objpool__describe 
 }
 
 /* Where the calling thread counts; objpool__no_slot: it has no slot. */
-OBJPOOL__INLINE objpool__slot *objpool__counting_slot(const objpool__state *state) {
-  return *(objpool__slot **)((uintptr_t)state->slots.table + OBJPOOL__ROW);
+OBJPOOL__INLINE objpool__slot *objpool__counting_slot(const objpool__slots *slots) {
+  return *(objpool__slot **)((uintptr_t)slots->table + OBJPOOL__ROW);
 }
 
 /* What an acquire does to an object with a place. relaxed: see objpool__flip. */
@@ -7261,7 +7261,7 @@ static bool objpool__commons_look_empty(const objpool__state *state) {
 }
 
 static objpool__found objpool__cached_find(objpool__state *state, objpool__quest *quest) {
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   if (cache) quest->object = objpool__cache_take(state, cache, quest);
   quest->claimed = false;
   quest->from_own_slot = quest->object != NULL;
@@ -7341,7 +7341,7 @@ static bool objpool__cached_put(objpool__state *state, void *object) {
 static void objpool__cached_taken(objpool__state *state, bool from_own_slot) {
   objpool__add(state, OBJPOOL__ACQUIRES, 1);
   if (!OBJPOOL__COUNTED || from_own_slot) return; /* a slot's base already watches over its own objects */
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   /* nothing to watch over; relaxed, here and below: without the slot's lock, which a revoker may hold */
   bool empty =
       cache && OBJPOOL__LOAD(state->slots.count) == 1 && OBJPOOL__LOAD(cache->slot.top) == OBJPOOL__LOAD(cache->bottom);
@@ -7372,7 +7372,7 @@ static bool objpool__cached_give(objpool__state *state, void *object, objpool__g
 /* With a cap every cell may be needed by another thread: then none are set aside. */
 static void *objpool__cached_cell(objpool__state *state, size_t *grown) {
   objpool__strip strip = {NULL, 0, NULL};
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   if (!cache || OBJPOOL__LOAD(state->limits.max_objects)) return objpool__plain_cell(state, grown);
   void *cell = objpool__cell_take(state, grown, &strip);
   if (strip.cells) objpool__strip_keep(state, cache, &strip);
@@ -8752,7 +8752,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_ended(objpool__state
   }
   objpool__quest quest = {OBJPOOL__TRY,      0,    claimed, false, false, 0, false, 0,
                           OBJPOOL__COUNTERS, NULL, NULL,    NULL,  NULL};
-  objpool__cache *cache = objpool__mine(state);
+  objpool__cache *cache = objpool__mine(&state->slots);
   unsigned leaving = objpool__leave_begins(state);
   void *object = claimed && cache ? objpool__cache_take(state, cache, &quest) : NULL;
   if (object) objpool__take_down(state, object, OBJPOOL__DESTROYED);
@@ -8807,15 +8807,15 @@ static void *objpool__acquire_from(objpool__state *state, bool claimed, objpool_
 }
 
 /* The slot of this thread that the failed fast path worked on, if it has one: it then left a lowered top behind. */
-OBJPOOL__INLINE objpool__cache *objpool__claimed_on(const objpool__state *state) {
-  return state->slots.open_at_all ? objpool__mine(state) : NULL;
+OBJPOOL__INLINE objpool__cache *objpool__claimed_on(const objpool__slots *slots) {
+  return slots->open_at_all ? objpool__mine(slots) : NULL;
 }
 
 static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, objpool__describe *describe,
                                                                  objpool__how how, int64_t timeout_ns) {
   objpool__state *state = objpool__state_of(pool, describe);
   if (state) {
-    objpool__cache *cache = objpool__claimed_on(state);
+    objpool__cache *cache = objpool__claimed_on(&state->slots);
     if (cache && objpool__only_fresh(state) && how != OBJPOOL__TRY && how != OBJPOOL__MAKE) {
       void *object = objpool__cached_fresh(state, cache);
       if (object) return object;
@@ -8829,7 +8829,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, 
     return objpool__acquire_from(state, cache != NULL, how, timeout_ns);
   }
   if (pool->state && pool->state->home == &objpool__process) {
-    objpool__cache *cache = objpool__claimed_on(pool->state);
+    objpool__cache *cache = objpool__claimed_on(&pool->state->slots);
     if (cache) { /* after a panic that returned: the lowered top goes back */
       objpool__spin_lock(cache);
       OBJPOOL__STORE(cache->slot.top, cache->slot.top + sizeof(void *));
@@ -8844,7 +8844,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, 
 static __attribute__((__noinline__)) void *objpool__acquire_none(objpool *pool, objpool__describe *describe,
                                                                  objpool__how how, int64_t timeout_ns) {
   const objpool__state *state = OBJPOOL__LOAD(pool->state);
-  objpool__slot *slot = objpool__counting_slot(state);
+  objpool__slot *slot = objpool__counting_slot(&state->slots);
   objpool__cache *mine = (objpool__cache *)(void *)slot;
   bool tries = how == OBJPOOL__TRY, waits = how == OBJPOOL__ASYNC || (how == OBJPOOL__WAIT && timeout_ns != 0);
   if (waits || slot == &objpool__no_slot || state->as.on_event || OBJPOOL__LOAD(state->gate.ended) ||
@@ -8861,7 +8861,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_none(objpool *pool, 
 static __attribute__((__noinline__)) void *objpool__acquire_late(objpool *pool, objpool__how how, int64_t timeout_ns,
                                                                  unsigned place) {
   objpool__state *state = OBJPOOL__LOAD(pool->state);
-  objpool__slot *slot = objpool__counting_slot(state);
+  objpool__slot *slot = objpool__counting_slot(&state->slots);
   bool moved = objpool__was_moved(state, (objpool__cache *)(void *)slot, (uint64_t)1 << place);
   objpool__catch_up_quietly(state);
   if (moved) return objpool__acquire_rest(pool, state->describe, how, timeout_ns);
@@ -8883,7 +8883,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_at_peak(objpool__sta
 OBJPOOL__INLINE void *objpool__acquire_bounded(objpool__state *state, objpool *pool, objpool__how how,
                                                int64_t timeout_ns, uint32_t apart) {
   objpool__word *word = state->word;
-  objpool__slot *slot = objpool__counting_slot(state);
+  objpool__slot *slot = objpool__counting_slot(&state->slots);
   objpool__cache *cache = (objpool__cache *)(void *)slot;
   uint64_t left = 0;
   unsigned place;
@@ -9192,7 +9192,7 @@ static __attribute__((__noinline__)) void objpool__release_late(objpool__state *
   int saved = errno;
   uint64_t bit = (uint64_t)1 << place;
   unsigned leaving = objpool__leave_begins(state);
-  bool kept = objpool__was_moved(state, objpool__mine(state), bit) || state->engine->put(state, object);
+  bool kept = objpool__was_moved(state, objpool__mine(&state->slots), bit) || state->engine->put(state, object);
   if (!kept) objpool__overflow(state, object);
   objpool__catch_up(state);
   objpool__leave_ends(state, leaving);
@@ -9221,7 +9221,7 @@ static __attribute__((__noinline__)) void objpool__release_again(objpool__state 
 /* A plain release in a bounded pool, as objpool__acquire_bounded. */
 OBJPOOL__INLINE void objpool__release_bounded(objpool__state *state, objpool *pool, void *object, uint32_t apart) {
   objpool__word *word = state->word;
-  objpool__slot *slot = objpool__counting_slot(state);
+  objpool__slot *slot = objpool__counting_slot(&state->slots);
   objpool__cache *cache = (objpool__cache *)(void *)slot;
   uintptr_t *tag = objpool__tag(object, apart), was = OBJPOOL__LOAD(*tag),
             twice = was ^ objpool__tag_of(state->key, object);
@@ -10199,7 +10199,7 @@ static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t m
   __atomic_store_n(&limits->max_objects, max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
   OBJPOOL__STORE(limits->bounded, objpool__is_bounded(max_idle, max_objects));
   /* where the system refuses to let a slot be closed, it keeps what lies there, and none of the room */
-  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next) cache->granted = 0;
+  for (objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next) cache->granted = 0;
   /* unsigned: a limit beyond INT64_MAX is none, and its room is not looked at */
   __atomic_store_n(&limits->room, (int64_t)((uint64_t)max_idle - (uint64_t)state->engine->idle(state)),
                    __ATOMIC_RELEASE); /* as objpool__room_add */
@@ -10875,12 +10875,12 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   objpool__raise(&counts->peak_in_use, in_use);
   objpool__raise(&counts->peak_idle, idle);
   state->engine->settle(state);
-  for (objpool__cache *cache = objpool__all_slots(state); cache; cache = cache->next) {
+  for (objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next) {
     objpool__spin_lock(cache);
     cache->unseen = 0;
     /* the next acquire asks: it ends a peak of idle, and may begin one of in_use */
     if (cache->openness == OBJPOOL__OPEN && !state->word && !cache->peak_pending) {
-      OBJPOOL__STORE(cache->slot.base, objpool__end_of(state, cache));
+      OBJPOOL__STORE(cache->slot.base, objpool__end_of(&state->depot, cache));
       cache->idle_pending = true;
     }
     objpool__spin_unlock(cache);

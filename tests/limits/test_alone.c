@@ -317,7 +317,7 @@ static void *releases_it(void *argument) {
 static void the_rest_of_the_owners_release(void *object, void *unused) {
   objpool__state *state = pool.base.state;
   (void)unused;
-  objpool__count(&objpool__mine(state)->slot.releases);
+  objpool__count(&objpool__mine(&state->slots)->slot.releases);
   objpool__release_late(state, object, objpool__bit_of(state, object));
 }
 

@@ -43,7 +43,7 @@ int main(void) {
     release(first);
     release(second);
     objpool__lone_begins(state);
-    assert(objpool__is_lone(objpool__mine(state)) && !state->word->idle);
+    assert(objpool__is_lone(objpool__mine(&state->slots)) && !state->word->idle);
     start(takes, 1);
     go();
     for (const char *step = pattern; *step; step++) {

@@ -43,7 +43,7 @@ static void calls_wait_for_the_slots_that_they_look_at(void **state) {
     assert_true(thing_pool_init(&pool, &config));
     thing_pool_release(&pool, thing_pool_acquire(&pool)); /* opens it */
     for (int k = 0; k < 2; k++) assert_non_null(thing_pool_acquire(&pool));
-    objpool__cache *mine = objpool__mine(pool.base.state);
+    objpool__cache *mine = objpool__mine(&pool.base.state->slots);
     assert_non_null(mine);
     count_set(&locked, 0);
     count_set(&unlocked, 0);
