@@ -4881,11 +4881,11 @@ static bool objpool__reserve_alone(objpool__limits *limits) {
    hides idle objects outside of the word, as an open slot does as long as it is open. seq_cst: one order with what happens, and
    with the looks of the acquire. */
 enum { OBJPOOL__CHANGE = 1 << 16 };
-static void objpool__change_begins(objpool__state *state) {
-  if (state->word) __atomic_fetch_add(&state->word->changes, 1, __ATOMIC_SEQ_CST);
+static void objpool__change_begins(objpool__word *word) {
+  if (word) __atomic_fetch_add(&word->changes, 1, __ATOMIC_SEQ_CST);
 }
-static void objpool__change_ends(objpool__state *state) { /* seq_cst: as above */
-  if (state->word) __atomic_fetch_add(&state->word->changes, OBJPOOL__CHANGE - 1, __ATOMIC_SEQ_CST);
+static void objpool__change_ends(objpool__word *word) { /* seq_cst: as above */
+  if (word) __atomic_fetch_add(&word->changes, OBJPOOL__CHANGE - 1, __ATOMIC_SEQ_CST);
 }
 
 /* For refusals without a lock, in pools with caches: nothing is idle from the one to the other. Once every slot was found
@@ -5656,9 +5656,9 @@ static void objpool__unreserve(objpool__state *state) {
   if (state->alone) {
     OBJPOOL__STORE(state->limits.alive, state->limits.alive - 1);
   } else {
-    objpool__change_begins(state);
+    objpool__change_begins(state->word);
     __atomic_fetch_sub(&state->limits.alive, 1, __ATOMIC_SEQ_CST); /* seq_cst: before the look for waiters */
-    objpool__change_ends(state);
+    objpool__change_ends(state->word);
   }
   objpool__serve(state);
 }
@@ -5719,7 +5719,7 @@ static void objpool__collect_bits(objpool__state *state, objpool__cache *cache) 
   __atomic_fetch_sub(&state->gate.open_slots, 1, __ATOMIC_SEQ_CST); /* as in objpool__collect */
   OBJPOOL__STORE(state->word->lone, false);                         /* relaxed: see objpool__lone_ends */
   objpool__word_learn(state);
-  objpool__change_ends(state);
+  objpool__change_ends(state->word);
   objpool__unlock(&state->commons.lock);
 }
 
@@ -6561,9 +6561,9 @@ static size_t objpool__push_each(objpool__state *state, void *const *objects, si
 }
 
 /* Behind the object, or with its neighbours' before all of their tags. */
-OBJPOOL__INLINE objpool__magazine **objpool__node_of(const objpool__state *state, void *object) {
-  uint32_t apart = state->blocks.apart;
-  if (OBJPOOL__LIKELY(!apart)) return (objpool__magazine **)(void *)((char *)object + state->blocks.object_bytes);
+OBJPOOL__INLINE objpool__magazine **objpool__node_of(const objpool__blocks *blocks, void *object) {
+  uint32_t apart = blocks->apart;
+  if (OBJPOOL__LIKELY(!apart)) return (objpool__magazine **)(void *)((char *)object + blocks->object_bytes);
   return (objpool__magazine **)(void *)(objpool__tag(object, apart) -
                                         objpool__segment_bytes(apart) / objpool__apart_bytes(apart));
 }
@@ -6573,12 +6573,12 @@ static void *objpool__uncached_cell(objpool__state *state, size_t *grown) {
   if (!cell) return NULL;
   objpool__magazine *node = objpool__magazine_take(&state->depot); /* there is one for every cell */
   node->objects[0] = cell;
-  *objpool__node_of(state, cell) = node;
+  *objpool__node_of(&state->blocks, cell) = node;
   return cell;
 }
 
 static void objpool__uncached_unbind(objpool__state *state, void *cell) {
-  objpool__magazine_give(&state->depot, *objpool__node_of(state, cell));
+  objpool__magazine_give(&state->depot, *objpool__node_of(&state->blocks, cell));
 }
 
 static void *objpool__stack_pop(objpool__depot *depot) {
@@ -6603,7 +6603,7 @@ static void *objpool__uncached_quick(objpool__state *state) {
   objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
   if (!node) return NULL;
   void *object = node->objects[0];
-  OBJPOOL_ASSERT(objpool__is_idle(state, object) && *objpool__node_of(state, object) == node);
+  OBJPOOL_ASSERT(objpool__is_idle(state, object) && *objpool__node_of(&state->blocks, object) == node);
   OBJPOOL__STORE(*objpool__tag(object, state->blocks.apart),
                  objpool__tag_of(state->key, object)); /* as objpool__tag_in_use */
   OBJPOOL__SHOW(object, state->as.type.size);
@@ -6660,7 +6660,7 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__que
 /* Onto the stack, unless max_idle lie there. */
 static bool objpool__uncached_push(objpool__state *state, void *object) {
   objpool__depot *depot = &state->depot;
-  objpool__magazine *node = *objpool__node_of(state, object);
+  objpool__magazine *node = *objpool__node_of(&state->blocks, object);
   OBJPOOL_ASSERT(node->objects[0] == object);
   for (;;) { /* what maintenance set aside is idle too */
     size_t most = OBJPOOL__LOAD(state->limits.max_idle);
@@ -6727,7 +6727,7 @@ static bool objpool__uncached_quick_give(objpool__state *state, void *object) {
   if (!cache || OBJPOOL__LOAD(limits->surplus) || OBJPOOL__LOAD(limits->max_idle) || OBJPOOL__LOAD(state->queue.due))
     return false;
   objpool__count(&cache->slot.releases);
-  uint64_t depth = objpool__depot_push(depot, &depot->full, *objpool__node_of(state, object), 0);
+  uint64_t depth = objpool__depot_push(depot, &depot->full, *objpool__node_of(&state->blocks, object), 0);
   if (OBJPOOL__COUNTED)
     objpool__raise(&state->counts.peak_idle, (size_t)depth + OBJPOOL__LOAD(state->commons.aside_count));
   /* seq_cst, both: as in objpool__uncached_put, and the room waiting */
@@ -6826,7 +6826,7 @@ static __attribute__((__noinline__)) void objpool__lone_begins(objpool__state *s
   objpool__lock(&state->commons.lock);
   if (counted && word->opens) {
     OBJPOOL_ASSERT(!word->lone);
-    objpool__change_begins(state);
+    objpool__change_begins(word);
     OBJPOOL__STORE(word->lone, true); /* relaxed: see objpool__lone_ends */
     /* acquire: pairs with the releases of these objects */
     OBJPOOL__STORE(cache->bits, __atomic_exchange_n(&word->idle, 0, __ATOMIC_SEQ_CST));
@@ -6891,11 +6891,11 @@ static __attribute__((__noinline__)) void *objpool__lone_find(objpool__state *st
 
 /* Whether a slot is open that hides nothing from the calling thread: its own, empty; or, where the system refuses barriers,
    another's, whose owner sleeps: see 5 of the room revocation. */
-OBJPOOL__INLINE bool objpool__lone_aside(const objpool__state *state, const objpool__cache *mine) {
+OBJPOOL__INLINE bool objpool__lone_aside(const objpool__word *word, const objpool__cache *mine) {
   /* acquire: pairs with objpool__collect_bits, of which the slot is seen closed then */
   if (mine && __atomic_load_n(&mine->bits, __ATOMIC_ACQUIRE)) return false;
   return (mine && objpool__is_lone(mine)) ||
-         (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->word->lone)) && !OBJPOOL__LOAD(objpool__process.membarrier));
+         (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(word->lone)) && !OBJPOOL__LOAD(objpool__process.membarrier));
 }
 
 /* keeps: no cache_size limits what a thread holds. */
@@ -6968,18 +6968,19 @@ OBJPOOL__INLINE unsigned objpool__word_pop(objpool__word *word, uint64_t *left) 
 }
 
 /* One of those beyond 64, whose nodes are theirs only while they are idle. */
-static void *objpool__beyond_pop(objpool__state *state) {
-  objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
+static void *objpool__beyond_pop(objpool__depot *depot) {
+  objpool__magazine *node = objpool__depot_pop(depot, &depot->full);
   if (!node) return NULL;
   void *object = node->objects[0];
-  objpool__magazine_give(&state->depot, node);
+  objpool__magazine_give(depot, node);
   return object;
 }
 
 static void *objpool__bounded_pop(objpool__state *state) {
   uint64_t left;
   unsigned place = objpool__word_pop(state->word, &left);
-  void *object = place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(state);
+  void *object =
+      place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(&state->depot);
   return object ? object : objpool__aside_pop(state);
 }
 
@@ -7000,7 +7001,7 @@ OBJPOOL__INLINE bool objpool__bounded_refuses(const objpool__state *state, const
   const objpool__word *word = state->word;
   uint64_t changes = __atomic_load_n(&word->changes, __ATOMIC_SEQ_CST); /* all of these in one order */
   uint64_t head = __atomic_load_n(&state->depot.full, __ATOMIC_SEQ_CST);
-  bool aside = objpool__lone_aside(state, mine); /* after `changes`: see 4 of the room above */
+  bool aside = objpool__lone_aside(word, mine); /* after `changes`: see 4 of the room above */
   return changes % OBJPOOL__CHANGE == aside && !objpool__number(head) &&
          !__atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST) &&
          (!may_build || objpool__is_full(&state->limits)) && !__atomic_load_n(&word->idle, __ATOMIC_SEQ_CST) &&
@@ -7021,14 +7022,14 @@ static objpool__found objpool__bounded_find(objpool__state *state, objpool__ques
     if (objpool__serve_due(state)) return objpool__find_place(state, quest);
     unsigned place = objpool__word_pop(state->word, &left);
     quest->object =
-        place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(state);
+        place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(&state->depot);
     if (quest->object) {
       if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->word->opens))) objpool__lone_begins(state); /* a hint */
       return OBJPOOL__OBJECT;
     }
     /* relaxed, both: objpool__bounded_refuses looks again */
     bool changing = OBJPOOL__LOAD(state->word->changes) % OBJPOOL__CHANGE !=
-                    objpool__lone_aside(state, objpool__mine(&state->slots));
+                    objpool__lone_aside(state->word, objpool__mine(&state->slots));
     if (changing || OBJPOOL__LOAD(state->commons.aside_count)) {
       quest->object = objpool__bounded_pop_hidden(state);
       if (quest->object) return OBJPOOL__OBJECT;
@@ -7146,16 +7147,16 @@ static void objpool__bounded_taken(objpool__state *state, bool from_own_slot) {
 }
 
 /* Nodes for the objects that have no place. */
-static size_t objpool__bounded_nodes(const objpool__state *state, size_t cells) {
-  return cells > OBJPOOL__WORD_BITS ? objpool__magazines_for(&state->depot, cells - OBJPOOL__WORD_BITS, 0) : 0;
+static size_t objpool__bounded_nodes(const objpool__depot *depot, size_t cells) {
+  return cells > OBJPOOL__WORD_BITS ? objpool__magazines_for(depot, cells - OBJPOOL__WORD_BITS, 0) : 0;
 }
 
 static bool objpool__bounded_has_places(const objpool__state *state, size_t cells) {
-  return state->depot.count >= objpool__bounded_nodes(state, cells);
+  return state->depot.count >= objpool__bounded_nodes(&state->depot, cells);
 }
 
 static bool objpool__bounded_make_places(objpool__state *state, size_t cells) {
-  return objpool__provide(&state->depot, &state->memory, objpool__bounded_nodes(state, cells));
+  return objpool__provide(&state->depot, &state->memory, objpool__bounded_nodes(&state->depot, cells));
 }
 
 /* The state of a pool that is in use, by a definition that is known; else NULL. */
@@ -7181,10 +7182,10 @@ OBJPOOL__INLINE void objpool__bounded_out(const objpool__state *state, objpool__
 }
 
 /* What a release does to one that was looked at. Of two threads that release it at once each writes the same tag. */
-OBJPOOL__INLINE void objpool__bounded_back(const objpool__state *state, objpool__slot *slot, void *object,
-                                           uintptr_t *tag, uintptr_t was) {
+OBJPOOL__INLINE void objpool__bounded_back(const objpool_type *type, objpool__slot *slot, void *object, uintptr_t *tag,
+                                           uintptr_t was) {
   OBJPOOL__STORE(*tag, was ^ 1);
-  OBJPOOL__HIDE(object, state->as.type.size);
+  OBJPOOL__HIDE(object, type->size);
   objpool__count(&slot->releases); /* before it is idle: nobody counts an acquire of it first */
 }
 
@@ -7282,8 +7283,7 @@ static objpool__found objpool__cached_find(objpool__state *state, objpool__quest
 
 /* It is dry before and after the look at `alive`. The fast path lowered the top of a slot that was closed then, and may have
    claimed an object before that: one who did has to settle it. */
-OBJPOOL__INLINE bool objpool__cached_refuses(const objpool__state *state, objpool__cache *mine, bool may_build) {
-  const objpool__limits *limits = &state->limits;
+OBJPOOL__INLINE bool objpool__cached_refuses(const objpool__limits *limits, objpool__cache *mine, bool may_build) {
   uint64_t dry = __atomic_load_n(&limits->dry, __ATOMIC_SEQ_CST); /* both of these in one order with `alive` */
   uintptr_t bottom = OBJPOOL__LOAD(mine->bottom); /* as whoever closed the slot left it, before it was dry */
   if (!(dry & 1) || OBJPOOL__LOAD(mine->slot.top) >= bottom || (may_build && !objpool__is_full(limits)) ||
@@ -7673,7 +7673,7 @@ OBJPOOL__INLINE bool objpool__restore(objpool__state *state, void *object) {
 static void objpool__gather_begin(objpool__state *state) {
   objpool__commons *commons = &state->commons;
   objpool__lock(&commons->lock);
-  objpool__change_begins(state);
+  objpool__change_begins(state->word);
   __atomic_store_n(&commons->gathering, true,
                    __ATOMIC_SEQ_CST); /* before the first pop: see objpool__uncached_refuses */
 }
@@ -7681,7 +7681,7 @@ static void objpool__gather_begin(objpool__state *state) {
 static void objpool__gather_end(objpool__state *state) {
   OBJPOOL_ASSERT(state->commons.gathering);
   __atomic_store_n(&state->commons.gathering, false, __ATOMIC_SEQ_CST); /* after the last push: as above */
-  objpool__change_ends(state);
+  objpool__change_ends(state->word);
   objpool__unlock(&state->commons.lock);
   objpool__serve(state); /* a second look for waiters, whose own is under this lock, too: see objpool__queue_find */
 }
@@ -8849,7 +8849,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_none(objpool *pool, 
   bool tries = how == OBJPOOL__TRY, waits = how == OBJPOOL__ASYNC || (how == OBJPOOL__WAIT && timeout_ns != 0);
   if (waits || slot == &objpool__no_slot || state->as.on_event || OBJPOOL__LOAD(state->gate.ended) ||
       !(state->word                ? objpool__bounded_refuses(state, mine, !tries)
-        : state->slots.open_at_all ? objpool__cached_refuses(state, mine, !tries)
+        : state->slots.open_at_all ? objpool__cached_refuses(&state->limits, mine, !tries)
                                    : objpool__uncached_refuses(state, !tries)))
     return objpool__acquire_rest(pool, describe, how, timeout_ns);
   if (!tries) objpool__count(&mine->counts[OBJPOOL__EXHAUSTED]);
@@ -9232,7 +9232,7 @@ OBJPOOL__INLINE void objpool__release_bounded(objpool__state *state, objpool *po
     return;
   }
   if (OBJPOOL__UNLIKELY(objpool__is_lone(cache))) { /* as above */
-    objpool__bounded_back(state, slot, object, tag, was);
+    objpool__bounded_back(&state->as.type, slot, object, tag, was);
     uint64_t bits = OBJPOOL__LOAD(cache->bits) | (uint64_t)1 << place; /* the owner's own */
     if (OBJPOOL__UNLIKELY(!objpool__lone_keeps(cache, bits)))
       objpool__release_late(state, object, place);
@@ -9245,7 +9245,7 @@ OBJPOOL__INLINE void objpool__release_bounded(objpool__state *state, objpool *po
     objpool__release_claiming(pool, state->describe, object);
     return;
   }
-  objpool__bounded_back(state, slot, object, tag, was);
+  objpool__bounded_back(&state->as.type, slot, object, tag, was);
   uint64_t bit = (uint64_t)1 << place;
   /* release: publishes the object; seq_cst: before the look for waiters */
   if (OBJPOOL__UNLIKELY(__atomic_fetch_or(&word->idle, bit, __ATOMIC_SEQ_CST) & bit)) {
@@ -10193,7 +10193,7 @@ static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t m
   if (max_idle == OBJPOOL_UNCHANGED) max_idle = limits->max_idle;
   if (max_objects == OBJPOOL_UNCHANGED) max_objects = limits->max_objects;
   if (objpool__limits_error(0, state->config.min_idle, max_idle, max_objects)) return false;
-  objpool__change_begins(state);
+  objpool__change_begins(state->word);
   objpool__dry_ends(limits); /* before the new limit, and until the lock is free it is not dry again */
   OBJPOOL__STORE(limits->max_idle, max_idle);
   __atomic_store_n(&limits->max_objects, max_objects, __ATOMIC_SEQ_CST); /* before the look at alive */
@@ -10207,7 +10207,7 @@ static bool objpool__set_limits(objpool__state *state, size_t max_idle, size_t m
   if (max_objects && __atomic_load_n(&limits->alive, __ATOMIC_SEQ_CST) > max_objects)
     OBJPOOL__STORE(limits->surplus, true); /* as max_idle */
   if (state->word) objpool__word_learn(state);
-  objpool__change_ends(state);
+  objpool__change_ends(state->word);
   __atomic_fetch_add(&limits->resizes, 1,
                      __ATOMIC_SEQ_CST); /* before the look at what is idle: see objpool__uncached_put */
   return true;
@@ -10484,8 +10484,8 @@ OBJPOOL_API void objpool_close(objpool *pool) {
   OBJPOOL__STORE(state->gate.ended, true);
   if (state->word) objpool__word_learn(state);
   objpool__queue_settle(state, 0);
-  objpool__change_begins(state);
-  objpool__change_ends(state);
+  objpool__change_begins(state->word);
+  objpool__change_ends(state->word);
   __atomic_fetch_add(&state->limits.resizes, 1, __ATOMIC_SEQ_CST); /* before the look at what is idle: see 2 */
   objpool__unlock(&state->commons.lock);
   objpool__send_away(state);
