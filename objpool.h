@@ -5373,7 +5373,7 @@ static void objpool__loop_joins(objpool__async *waiter) {
 
 /* The waiter has left the queue, served or closed. Under the commons lock. Returns the loop if it is to be woken, which
    objpool__loop_wake does. */
-static objpool__looping *objpool__loop_due(objpool__state *state, objpool__async *waiter) {
+static objpool__looping *objpool__loop_due(objpool__queue *queue, objpool__async *waiter) {
   objpool__looping *loop = waiter->loop;
   bool wakes = false;
   objpool__mutex_lock(&loop->lock);
@@ -5386,7 +5386,7 @@ static objpool__looping *objpool__loop_due(objpool__state *state, objpool__async
     loop->last = waiter;
     if (waiter->turn.closed) { /* there is nothing more that it needs the pool for */
       waiter->state = NULL;
-      __atomic_fetch_sub(&state->queue.untold, 1, __ATOMIC_RELEASE); /* pairs with the look of a destroy */
+      __atomic_fetch_sub(&queue->untold, 1, __ATOMIC_RELEASE); /* pairs with the look of a destroy */
     }
     wakes = loop->wake ? loop->runner != objpool__self() : !loop->runner && !loop->announced;
     if (wakes) {
@@ -5543,7 +5543,7 @@ static objpool__sleeper objpool__hand_to(objpool__state *state, objpool__turn *t
   objpool__unqueue(state, turn);
   turn->object = object;
   turn->served = true;
-  if (turn->async) return objpool__sleeping_loop(objpool__loop_due(state, (objpool__async *)(void *)turn));
+  if (turn->async) return objpool__sleeping_loop(objpool__loop_due(&state->queue, (objpool__async *)(void *)turn));
   return (objpool__sleeper)objpool__signal_set(&((objpool__waiter *)(void *)turn)->signal);
 }
 
@@ -5552,8 +5552,7 @@ static objpool__sleeper objpool__hand_over(objpool__state *state, void *object) 
 }
 
 /* Tells the first, a thread that is not due, to look for itself. Under the commons lock; the caller wakes who is returned. */
-static objpool__sleeper objpool__call_first(objpool__state *state) {
-  objpool__queue *queue = &state->queue;
+static objpool__sleeper objpool__call_first(objpool__queue *queue) {
   OBJPOOL_ASSERT(queue->first && !queue->called && !queue->first->async);
   queue->called = true;
   __atomic_store_n(&queue->call, false, __ATOMIC_SEQ_CST); /* one order with the looks at it */
@@ -5602,7 +5601,7 @@ static bool objpool__serve(objpool__state *state) {
       if (builder) sleeper = objpool__hand_to(state, builder, NULL);
       served = served || builder;
     } else if (first && objpool__is_there_any(state)) {
-      sleeper = objpool__call_first(state);
+      sleeper = objpool__call_first(&state->queue);
     }
     objpool__unlock(&state->commons.lock);
     objpool__wake_up(sleeper);
@@ -6274,8 +6273,8 @@ static void objpool__slots_free(objpool__slots *slots, objpool_allocator allocat
       that cell is not taken for the one before.
    4. A use ends before the object is marked as idle, or is anyone else's: nobody can begin the next one before that. */
 
-static objpool__use *objpool__use_of(const objpool__state *state, const void *object) {
-  return (objpool__use *)(uintptr_t)((uintptr_t)object - objpool__words_begin(&state->as.type, OBJPOOL__TRACKED_WORDS));
+static objpool__use *objpool__use_of(const objpool_type *type, const void *object) {
+  return (objpool__use *)(uintptr_t)((uintptr_t)object - objpool__words_begin(type, OBJPOOL__TRACKED_WORDS));
 }
 
 /* The system's number of the calling thread. It is asked for once per thread, 300 ns, and kept with the thread's index. */
@@ -6297,14 +6296,15 @@ OBJPOOL_API const void *objpool__here(void) {
 }
 
 /* Nobody has had the object that is there next. */
-static void objpool__use_none(const objpool__state *state, const void *object) {
-  if (!state->as.type.tracked) return;
-  objpool__use *use = objpool__use_of(state, object);
+static void objpool__use_none(const objpool_type *type, const void *object) {
+  if (!type->tracked) return;
+  objpool__use *use = objpool__use_of(type, object);
   __atomic_store_n(&use->first, OBJPOOL__LOAD(use->turn), __ATOMIC_RELEASE); /* see 2 */
 }
 
 OBJPOOL_API void objpool__hold_begins(objpool *pool, void *object, const void *site) {
-  objpool__use *use = objpool__use_of(OBJPOOL__LOAD(pool->state), object);   /* in use by the caller: it is there */
+  const objpool__state *state = OBJPOOL__LOAD(pool->state); /* in use by the caller: it is there */
+  objpool__use *use = objpool__use_of(&state->as.type, object);
   uint64_t turn = OBJPOOL__LOAD(use->turn);                                  /* nobody else writes it, see 1 */
   __atomic_store_n(&use->site, (uint64_t)(uintptr_t)site, __ATOMIC_RELEASE); /* see 2, all of these */
   __atomic_store_n(&use->thread, objpool__thread_here(), __ATOMIC_RELEASE);
@@ -6314,7 +6314,7 @@ OBJPOOL_API void objpool__hold_begins(objpool *pool, void *object, const void *s
 
 /* Of an object in use; a second time it does nothing. */
 OBJPOOL__INLINE void objpool__use_over(objpool__state *state, const void *object) {
-  objpool__use *use = objpool__use_of(state, object);
+  objpool__use *use = objpool__use_of(&state->as.type, object);
   uint64_t turn = OBJPOOL__LOAD(use->turn), began = OBJPOOL__LOAD(use->began), now = objpool__ticks();
   if (OBJPOOL__UNLIKELY(!(turn & 1))) return;
   if (state->as.type.handles &&
@@ -6337,9 +6337,8 @@ OBJPOOL_API void objpool__hold_ends(objpool *pool, const void *object) {
 }
 
 /* What a use is that goes on; 0: there is none, or it ended meanwhile; else its `turn`. *began: in ticks. */
-static uint64_t objpool__use_read(const objpool__state *state, const void *object, objpool_hold *hold,
-                                  uint64_t *began) {
-  const objpool__use *use = objpool__use_of(state, object);
+static uint64_t objpool__use_read(const objpool_type *type, const void *object, objpool_hold *hold, uint64_t *began) {
+  const objpool__use *use = objpool__use_of(type, object);
   uint64_t turn = __atomic_load_n(&use->turn, __ATOMIC_ACQUIRE); /* see 2, all of these */
   *began = __atomic_load_n(&use->began, __ATOMIC_ACQUIRE);
   if (!(turn & 1)) return 0;
@@ -7441,8 +7440,8 @@ static const objpool__engine objpool__cached_engine = {0,
 
 enum { OBJPOOL__PRECISE_BELOW_NS = 100000000, OBJPOOL__SPREAD = 40 };
 
-OBJPOOL__INLINE objpool__stamps *objpool__stamps_of(const objpool__state *state, const void *object) {
-  size_t before = objpool__words_begin(&state->as.type, OBJPOOL__TIMED_WORDS);
+OBJPOOL__INLINE objpool__stamps *objpool__stamps_of(const objpool_type *type, const void *object) {
+  size_t before = objpool__words_begin(type, OBJPOOL__TIMED_WORDS);
   return (objpool__stamps *)((uintptr_t)object - before);
 }
 
@@ -7471,8 +7470,8 @@ static uint64_t objpool__limit_after(uint64_t then_ns, uint64_t limit_ns) {
 static uintptr_t objpool__epoch(const objpool__lifetimes *lifetimes) { return OBJPOOL__LOAD(lifetimes->epoch); }
 
 /* One more; how many there were before. */
-static uintptr_t objpool__step(const objpool__state *state, uintptr_t *number) {
-  if (!state->alone) return __atomic_fetch_add(number, 1, __ATOMIC_RELAXED); /* a number: it orders nothing */
+static uintptr_t objpool__step(uintptr_t *number, bool alone) {
+  if (!alone) return __atomic_fetch_add(number, 1, __ATOMIC_RELAXED); /* a number: it orders nothing */
   OBJPOOL__STORE(*number, *number + 1);
   return *number - 1;
 }
@@ -7489,34 +7488,34 @@ static void objpool__due_by(objpool__state *state, uint64_t ns) {
 }
 
 /* When an idle object is to go. */
-static uint64_t objpool__due_of(const objpool__state *state, const objpool__stamps *stamps) {
-  uint64_t timeout_ns = objpool__limit_after(stamps->idle_since_ns, state->config.idle_timeout_ns);
+static uint64_t objpool__due_of(const objpool__settings *config, const objpool__stamps *stamps) {
+  uint64_t timeout_ns = objpool__limit_after(stamps->idle_since_ns, config->idle_timeout_ns);
   return timeout_ns < stamps->ends_ns ? timeout_ns : stamps->ends_ns;
 }
 
 /* When one may be to go that comes back from now on, or is about to. */
-static uint64_t objpool__due_at_first(const objpool__state *state, uint64_t now_ns) {
-  uint64_t lifetime_ns = state->config.max_lifetime_ns;
-  uint64_t timeout_ns = objpool__limit_after(now_ns, state->config.idle_timeout_ns);
+static uint64_t objpool__due_at_first(const objpool__settings *config, uint64_t now_ns) {
+  uint64_t lifetime_ns = config->max_lifetime_ns;
+  uint64_t timeout_ns = objpool__limit_after(now_ns, config->idle_timeout_ns);
   uint64_t look_ns = lifetime_ns ? objpool__later(now_ns, lifetime_ns / OBJPOOL__SPREAD) : UINT64_MAX;
   return timeout_ns < look_ns ? timeout_ns : look_ns;
 }
 
 /* A new object. `epoch`: from before its building. */
 static void objpool__stamp(objpool__state *state, void *object, uintptr_t epoch) {
-  objpool__stamps *stamps = objpool__stamps_of(state, object);
+  objpool__stamps *stamps = objpool__stamps_of(&state->as.type, object);
   uint64_t lifetime_ns = state->config.max_lifetime_ns, now_ns = objpool__pool_now_ns(&state->lifetimes);
-  uint32_t share = (uint32_t)objpool__step(state, &state->lifetimes.builds) * 0x9e3779b9u; /* of 2^32 */
+  uint32_t share = (uint32_t)objpool__step(&state->lifetimes.builds, state->alone) * 0x9e3779b9u; /* of 2^32 */
   uint64_t spread_ns = (uint64_t)((double)(lifetime_ns / OBJPOOL__SPREAD) * ((double)share / 4294967296.0));
   stamps->epoch = epoch;
   stamps->idle_since_ns = now_ns;
   stamps->ends_ns = objpool__limit_after(now_ns, lifetime_ns - spread_ns);
-  objpool__due_by(state, objpool__due_of(state, stamps)); /* it may become idle without a release */
+  objpool__due_by(state, objpool__due_of(&state->config, stamps)); /* it may become idle without a release */
 }
 
 /* What may be done with an idle object, which the caller has alone. */
 OBJPOOL__INLINE objpool__age objpool__age_in(const objpool__state *state, const void *object) {
-  const objpool__stamps *stamps = objpool__stamps_of(state, object);
+  const objpool__stamps *stamps = objpool__stamps_of(&state->as.type, object);
   uint64_t after_ns = state->config.validate_after_ns;
   if (OBJPOOL__UNLIKELY(stamps->epoch != objpool__epoch(&state->lifetimes))) return OBJPOOL__OUTDATED;
   if (!after_ns && !state->config.max_lifetime_ns) return OBJPOOL__RESTED;
@@ -7533,25 +7532,25 @@ OBJPOOL_API objpool__age objpool__age_of(const objpool *pool, const void *object
 OBJPOOL_API bool objpool__may_rest(const objpool *pool, void *object) {
   objpool__state *state = pool->state;
   const objpool__settings *config = &state->config;
-  objpool__stamps *stamps = objpool__stamps_of(state, object);
+  objpool__stamps *stamps = objpool__stamps_of(&state->as.type, object);
   if (OBJPOOL__UNLIKELY(stamps->epoch != objpool__epoch(&state->lifetimes))) return false;
   if (!config->idle_timeout_ns && !config->max_lifetime_ns && !config->validate_after_ns) return true;
   uint64_t now_ns = objpool__pool_now_ns(&state->lifetimes);
   if (OBJPOOL__UNLIKELY(now_ns > stamps->ends_ns)) return false;
   stamps->idle_since_ns = now_ns;
-  objpool__due_by(state, objpool__due_of(state, stamps));
+  objpool__due_by(state, objpool__due_of(&state->config, stamps));
   return true;
 }
 
-static uint64_t objpool__idle_since(const objpool__state *state, void *object) {
-  return objpool__stamps_of(state, object)->idle_since_ns;
+static uint64_t objpool__idle_since(const objpool_type *type, void *object) {
+  return objpool__stamps_of(type, object)->idle_since_ns;
 }
 
 /* Two linked lists, each longest idle first, as one; of the same time those of `a` first. */
-static void *objpool__merge(const objpool__state *state, void *a, void *b) {
+static void *objpool__merge(const objpool_type *type, void *a, void *b) {
   void *merged = NULL, *last = NULL;
   while (a || b) {
-    void **from = !b || (a && objpool__idle_since(state, a) <= objpool__idle_since(state, b)) ? &a : &b;
+    void **from = !b || (a && objpool__idle_since(type, a) <= objpool__idle_since(type, b)) ? &a : &b;
     void *object = *from;
     *from = *objpool__link(object, 0);
     if (last)
@@ -7565,21 +7564,21 @@ static void *objpool__merge(const objpool__state *state, void *a, void *b) {
 }
 
 /* Sorts linked idle objects, longest idle first: a natural merge sort, which passes once over what is in order already. */
-static void *objpool__sort_by_age(const objpool__state *state, void *all) {
+static void *objpool__sort_by_age(const objpool_type *type, void *all) {
   enum { OBJPOOL__RUNS = 8 * sizeof(size_t) };
   void *runs[OBJPOOL__RUNS] = {NULL}, *sorted = NULL; /* runs[i]: of 2^i runs, if it is there */
   while (all) {
     void *run = all, *last = all;
-    for (all = *objpool__link(last, 0); all && objpool__idle_since(state, last) <= objpool__idle_since(state, all);
+    for (all = *objpool__link(last, 0); all && objpool__idle_since(type, last) <= objpool__idle_since(type, all);
          all = *objpool__link(last, 0))
       last = all;
     OBJPOOL__STORE(*objpool__link(last, 0), NULL);
     size_t i = 0;
-    for (; runs[i]; runs[i++] = NULL) run = objpool__merge(state, runs[i], run);
+    for (; runs[i]; runs[i++] = NULL) run = objpool__merge(type, runs[i], run);
     runs[i] = run;
   }
   for (size_t i = 0; i < OBJPOOL__RUNS; i++)
-    if (runs[i]) sorted = objpool__merge(state, runs[i], sorted);
+    if (runs[i]) sorted = objpool__merge(type, runs[i], sorted);
   return sorted;
 }
 
@@ -7599,7 +7598,7 @@ static void objpool__cell_leave(objpool__state *state, void *cell, bool used_up)
 
 /* Lets the cell of an object go that nobody can reach. */
 static void objpool__let_go(objpool__state *state, void *object) {
-  objpool__use_none(state, object);
+  objpool__use_none(&state->as.type, object);
   (void)objpool__mark_use(&state->as.type, object, false);
   objpool__cell_leave(state, object, objpool__is_used_up(&state->as.type, object));
 }
@@ -7624,7 +7623,7 @@ static void *objpool__build(objpool__state *state, void *cell, const objpool__co
                            : state->as.type.create ? objpool__run_create(state, object)
                                                    : true);
   if (!built) {
-    objpool__use_none(state, object);
+    objpool__use_none(&state->as.type, object);
     objpool__cell_leave(state, object, false); /* it was not in use yet */
     object = NULL;
     error = ECANCELED;
@@ -7737,7 +7736,7 @@ static void *objpool__gather(objpool__state *state, size_t keep) {
   if (state->engine->idle(state) > keep) {
     void *all = objpool__gather_all(state, &idle);
     if (state->as.type.timed)
-      shares[0] = objpool__sort_by_age(state, all); /* longest idle first; the newest end on top */
+      shares[0] = objpool__sort_by_age(&state->as.type, all); /* longest idle first; the newest end on top */
     else
       objpool__sort_by_share(&state->blocks, &state->memory, all, shares);
   }
@@ -7812,8 +7811,8 @@ static void objpool__append_link(void ***end, void *object) {
   *end = objpool__link(object, 0);
 }
 
-static bool objpool__is_over(const objpool__state *state, const objpool__stamps *stamps, uint64_t now_ns) {
-  return now_ns > stamps->ends_ns || stamps->epoch != objpool__epoch(&state->lifetimes);
+static bool objpool__is_over(const objpool__lifetimes *lifetimes, const objpool__stamps *stamps, uint64_t now_ns) {
+  return now_ns > stamps->ends_ns || stamps->epoch != objpool__epoch(lifetimes);
 }
 
 /* Looks through all idle objects; slots as for objpool__gather. */
@@ -7822,14 +7821,15 @@ static void objpool__gather_expired(objpool__state *state, objpool__expiry *expi
   size_t idle = 0;
   objpool__gather_begin(state);
   uint64_t now_ns = objpool__pool_now_ns(&state->lifetimes);
-  OBJPOOL__STORE(state->lifetimes.due_ns, objpool__due_at_first(state, now_ns));
+  OBJPOOL__STORE(state->lifetimes.due_ns, objpool__due_at_first(&state->config, now_ns));
   OBJPOOL__STORE(state->lifetimes.late, false); /* relaxed: read for a hint */
-  void *all = objpool__sort_by_age(state, objpool__gather_all(state, &idle));
+  void *all = objpool__sort_by_age(&state->as.type, objpool__gather_all(state, &idle));
   for (void *object = all; object; object = *objpool__link(object, 0))
-    idle -= objpool__is_over(state, objpool__stamps_of(state, object), now_ns);
+    idle -= objpool__is_over(&state->lifetimes, objpool__stamps_of(&state->as.type, object), now_ns);
   for (void *object = all, *next; object; object = next) {
-    const objpool__stamps *stamps = objpool__stamps_of(state, object);
-    bool over = objpool__is_over(state, stamps, now_ns), late = !over && now_ns > objpool__due_of(state, stamps);
+    const objpool__stamps *stamps = objpool__stamps_of(&state->as.type, object);
+    bool over = objpool__is_over(&state->lifetimes, stamps, now_ns),
+         late = !over && now_ns > objpool__due_of(&state->config, stamps);
     bool spared = late && idle <= expiry->least;
     next = *objpool__link(object, 0);
     if ((over || late) && !spared && expiry->most > 0) {
@@ -7840,7 +7840,7 @@ static void objpool__gather_expired(objpool__state *state, objpool__expiry *expi
       continue;
     }
     if (spared) OBJPOOL__STORE(state->lifetimes.late, true);
-    objpool__due_by(state, over ? now_ns : spared ? stamps->ends_ns : objpool__due_of(state, stamps));
+    objpool__due_by(state, over ? now_ns : spared ? stamps->ends_ns : objpool__due_of(&state->config, stamps));
     if (!objpool__push_back(state, object)) objpool__append_link(&excess, object);
   }
   objpool__gather_end(state);
@@ -9058,7 +9058,7 @@ static bool objpool__renew(objpool__state *state, void *object) {
   objpool__add(state, OBJPOOL__DESTROYED, 1);
   if (type->create && !type->create(object, context)) return false;
   if (type->timed) objpool__stamp(state, object, epoch);
-  objpool__use_none(state, object);
+  objpool__use_none(&state->as.type, object);
   objpool__add(state, OBJPOOL__CREATED, 1);
   return true;
 }
@@ -9580,11 +9580,11 @@ static bool objpool__walk_blocks(objpool__state *state, objpool__walk *walk) {
 
 /* To the generations of the next ranges whose cells are in a row, and those, too. acquire: pairs with objpool__range_begins,
    of which the words before the cells are seen then. */
-static bool objpool__walk_ranges(const objpool__state *state, objpool__walk *walk) {
+static bool objpool__walk_ranges(const objpool__blocks *blocks, objpool__walk *walk) {
   if (walk->next >= walk->count) return false;
   const objpool__range *range =
       __atomic_load_n(&walk->pool->places, __ATOMIC_ACQUIRE)->range; /* as in objpool__look_up */
-  size_t first = walk->next, end, bits = state->blocks.range_bits;
+  size_t first = walk->next, end, bits = blocks->range_bits;
   uintptr_t cells = OBJPOOL__NO_CELLS;
   for (; first < walk->count; first++)
     if ((cells = __atomic_load_n(&range[first].cells, __ATOMIC_ACQUIRE)) != OBJPOOL__NO_CELLS) break;
@@ -9593,7 +9593,7 @@ static bool objpool__walk_ranges(const objpool__state *state, objpool__walk *wal
     if (__atomic_load_n(&range[end].cells, __ATOMIC_ACQUIRE) != cells ||
         range[end].generations != range[first].generations)
       break;
-  walk->stretch.cell = cells + (first << bits) * state->blocks.stride;
+  walk->stretch.cell = cells + (first << bits) * blocks->stride;
   walk->stretch.at = (char *)(range[first].generations + (first << bits) * sizeof(uint32_t));
   walk->stretch.end = walk->stretch.at + ((end - first) << bits) * sizeof(uint32_t);
   walk->next = end;
@@ -9603,7 +9603,7 @@ static bool objpool__walk_ranges(const objpool__state *state, objpool__walk *wal
 OBJPOOL_API bool objpool__walk_on(objpool__walk *walk) {
   if (!walk->pool) return false;
   objpool__state *state = walk->pool->state;
-  return state->as.type.handles ? objpool__walk_ranges(state, walk) : objpool__walk_blocks(state, walk);
+  return state->as.type.handles ? objpool__walk_ranges(&state->blocks, walk) : objpool__walk_blocks(state, walk);
 }
 
 OBJPOOL_API void objpool__walk_end(objpool__walk *walk) {
@@ -9763,7 +9763,7 @@ static void objpool__held_find(objpool__state *state, objpool__walk walk, objpoo
     for (char *at = walk.stretch.at; at != walk.stretch.end; at += walk.stretch.step) {
       objpool_hold hold;
       objpool__held one;
-      one.turn = objpool__use_read(state, at, &hold, &one.began);
+      one.turn = objpool__use_read(&state->as.type, at, &hold, &one.began);
       one.object = at;
       if (one.turn && one.began <= now && (double)(now - one.began) >= longer) objpool__held_add(first, one);
     }
@@ -9794,7 +9794,7 @@ static size_t objpool__held_visit(objpool__state *state, uint64_t longer_ns,
     for (size_t i = 0; i < first.count; i++) {
       objpool_hold hold;
       uint64_t began;
-      if (objpool__use_read(state, first.held[i].object, &hold, &began) != first.held[i].turn) continue;
+      if (objpool__use_read(&state->as.type, first.held[i].object, &hold, &began) != first.held[i].turn) continue;
       hold.held_ns = (uint64_t)((double)(now - began) * tick_ns);
       if (visit) visit(&hold, user);
       visited++;
@@ -9828,7 +9828,7 @@ static bool objpool__held_longest(objpool__state *state, objpool_hold *hold) {
   if (!state->as.type.tracked) return false;
   objpool__walk walk = objpool__walk_cells(state);
   objpool__held_find(state, walk, &first, now, 0);
-  bool found = first.count && objpool__use_read(state, longest.object, hold, &began) == longest.turn;
+  bool found = first.count && objpool__use_read(&state->as.type, longest.object, hold, &began) == longest.turn;
   if (found) hold->held_ns = (uint64_t)((double)(now - began) * objpool__tick_ns());
   objpool__walk_end(&walk);
   return found;
@@ -9863,7 +9863,7 @@ static void objpool__sites_count(objpool__state *state, objpool__sites *sites) {
       objpool_hold hold;
       uint64_t began;
       size_t i = 0;
-      if (!objpool__use_read(state, at, &hold, &began)) continue;
+      if (!objpool__use_read(&state->as.type, at, &hold, &began)) continue;
       while (i < sites->count && sites->site[i] != hold.site) i++;
       if (i == OBJPOOL__SITES) {
         sites->others++;
@@ -10158,7 +10158,7 @@ OBJPOOL_API size_t objpool_refresh(objpool *pool) {
     return 0;
   }
   objpool__attach_if_free(state);
-  (void)objpool__step(state, &state->lifetimes.epoch);
+  (void)objpool__step(&state->lifetimes.epoch, state->alone);
   size_t late, gone = objpool__expire(state, SIZE_MAX, SIZE_MAX, &late);
   objpool__due_by(state, 0); /* what came back meanwhile, and did not see that */
   objpool__set_error(saved);
@@ -10953,30 +10953,30 @@ static objpool_allocator objpool__large_source(const objpool__memory *memory) {
 }
 
 /* Memory that nobody clears; NULL with ENOMEM. */
-static void *objpool__large_allocate(const objpool__state *state, size_t size) {
-  objpool_allocator allocator = objpool__large_source(&state->memory);
-  char *memory = NULL;
+static void *objpool__large_allocate(const objpool__memory *memory, size_t size) {
+  objpool_allocator allocator = objpool__large_source(memory);
+  char *bytes = NULL;
   if (size > PTRDIFF_MAX - OBJPOOL__LARGE_HEAD)
     ;
   else if (allocator.allocate == objpool__default_allocate)
-    memory = (char *)objpool__system_allocate(size + OBJPOOL__LARGE_HEAD, OBJPOOL__LARGE_ALIGNMENT, false);
+    bytes = (char *)objpool__system_allocate(size + OBJPOOL__LARGE_HEAD, OBJPOOL__LARGE_ALIGNMENT, false);
   else
-    memory = (char *)allocator.allocate(size + OBJPOOL__LARGE_HEAD, OBJPOOL__LARGE_ALIGNMENT, allocator.context);
-  if (!memory) errno = ENOMEM;
-  return memory ? memory + OBJPOOL__LARGE_HEAD : NULL;
+    bytes = (char *)allocator.allocate(size + OBJPOOL__LARGE_HEAD, OBJPOOL__LARGE_ALIGNMENT, allocator.context);
+  if (!bytes) errno = ENOMEM;
+  return bytes ? bytes + OBJPOOL__LARGE_HEAD : NULL;
 }
 
-static void objpool__large_free(const objpool__state *state, void *bytes, size_t size) {
-  objpool_allocator allocator = objpool__large_source(&state->memory);
+static void objpool__large_free(const objpool__memory *memory, void *bytes, size_t size) {
+  objpool_allocator allocator = objpool__large_source(memory);
   allocator.deallocate((char *)bytes - OBJPOOL__LARGE_HEAD, size + OBJPOOL__LARGE_HEAD, OBJPOOL__LARGE_ALIGNMENT,
                        allocator.context);
 }
 
 /* Puts one into the list. Under the lock. */
-static void objpool__large_add(objpool__sizes *sizes, const objpool__state *state, void *bytes, size_t size) {
+static void objpool__large_add(objpool__sizes *sizes, uintptr_t key, void *bytes, size_t size) {
   objpool__large *large = objpool__large_of(bytes);
   large->size = size;
-  large->tag = objpool__large_tag(state->key, bytes);
+  large->tag = objpool__large_tag(key, bytes);
   large->previous = NULL;
   large->next = sizes->large;
   if (large->next) large->next->previous = large;
@@ -10987,15 +10987,15 @@ static void objpool__large_add(objpool__sizes *sizes, const objpool__state *stat
 }
 
 /* Whether it is in the list, and of that size. Under the lock. */
-static bool objpool__is_large(const objpool__state *state, objpool_buffer buffer) {
+static bool objpool__is_large(uintptr_t key, objpool_buffer buffer) {
   const objpool__large *large = objpool__large_of(buffer.bytes);
-  return large->tag == objpool__large_tag(state->key, buffer.bytes) && large->size == buffer.capacity;
+  return large->tag == objpool__large_tag(key, buffer.bytes) && large->size == buffer.capacity;
 }
 
 /* Takes one out of the list; false: it is not there, or of another size. Under the lock. */
-static bool objpool__large_remove(objpool__sizes *sizes, const objpool__state *state, objpool_buffer buffer) {
+static bool objpool__large_remove(objpool__sizes *sizes, uintptr_t key, objpool_buffer buffer) {
   objpool__large *large = objpool__large_of(buffer.bytes);
-  if (!objpool__is_large(state, buffer)) return false;
+  if (!objpool__is_large(key, buffer)) return false;
   *(large->previous ? &large->previous->next : &sizes->large) = large->next;
   if (large->next) large->next->previous = large->previous;
   large->tag = 0;
@@ -11009,10 +11009,10 @@ OBJPOOL_API void *objpool__large_acquire(objpool__sizes *sizes, objpool *first, 
                                          size_t size) {
   objpool__state *state = objpool__state_of(first, describe);
   if (!state) return NULL;
-  void *bytes = objpool__large_allocate(state, size);
+  void *bytes = objpool__large_allocate(&state->memory, size);
   objpool__lock(&state->memory.lock);
   if (bytes)
-    objpool__large_add(sizes, state, bytes, size);
+    objpool__large_add(sizes, state->key, bytes, size);
   else
     sizes->failures++;
   objpool__unlock(&state->memory.lock);
@@ -11030,7 +11030,7 @@ OBJPOOL_API bool objpool__large_held(objpool *first, objpool_buffer buffer) {
   objpool__state *state = __atomic_load_n(&first->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state) return false;
   objpool__lock(&state->memory.lock);
-  bool held = objpool__is_large(state, buffer);
+  bool held = objpool__is_large(state->key, buffer);
   objpool__unlock(&state->memory.lock);
   return held;
 }
@@ -11055,11 +11055,11 @@ OBJPOOL_API void objpool__large_release(objpool__sizes *sizes, objpool *first, o
   bool ours = false;
   if (state) {
     objpool__lock(&state->memory.lock);
-    ours = objpool__large_remove(sizes, state, buffer);
+    ours = objpool__large_remove(sizes, state->key, buffer);
     objpool__unlock(&state->memory.lock);
   }
   if (ours)
-    objpool__large_free(state, buffer.bytes, buffer.capacity);
+    objpool__large_free(&state->memory, buffer.bytes, buffer.capacity);
   else
     objpool__buffer_rejected(first, describe, buffer);
   objpool__set_error(saved);
@@ -11096,7 +11096,7 @@ OBJPOOL_API void objpool__sizes_destroy(objpool__sizes *sizes, objpool *classes,
   if (state) objpool__report_leak(state, sizes->in_use);
   for (objpool__large *large = sizes->large, *next; large; large = next) {
     next = large->next;
-    objpool__large_free(state, large + 1, large->size);
+    objpool__large_free(&state->memory, large + 1, large->size);
   }
   memset(sizes, 0, sizeof *sizes);
   for (size_t i = 0; i < count; i++) objpool_destroy(&classes[i]);

@@ -59,7 +59,7 @@ static void *reads(void *argument) {
   uint64_t began;
   (void)argument;
   for (int i = 0; i < ROUNDS; i++) {
-    uint64_t turn = objpool__use_read(state, object, &hold, &began);
+    uint64_t turn = objpool__use_read(&state->as.type, object, &hold, &began);
     assert(!turn || (hold.uses == (turn + 1) / 2 && hold.site == site_of(hold.uses)));
   }
   return NULL;
