@@ -1350,9 +1350,9 @@ OBJPOOL__INLINE void objpool__flip(uintptr_t *tag) {
   if (OBJPOOL__CHECKED) objpool__flip_bit(tag);
 }
 
-/* Marks an object of this pool that is in use as idle; false: it is not one, or needs another look. */
-OBJPOOL__INLINE bool objpool__take_back(objpool *pool, void *object, uintptr_t *tag) {
-  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(pool->key, object), tag))) return false;
+/* Marks an object of the pool with that key that is in use as idle; false: it is not one, or needs another look. */
+OBJPOOL__INLINE bool objpool__take_back(uintptr_t key, void *object, uintptr_t *tag) {
+  if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), tag))) return false;
   objpool__flip(tag);
   return true;
 }
@@ -1548,7 +1548,7 @@ OBJPOOL__INLINE void objpool__release_by(objpool *pool, void *object, const objp
   uintptr_t *tag = objpool__tag(object, objpool__apart(&as->type));
   if (OBJPOOL__UNLIKELY(!(as->type.handles ? objpool__use_ends(pool->key, object, as->type.local, &used_up)
                           : once           ? objpool__take_back_once(pool->key, object, tag)
-                                           : objpool__take_back(pool, object, tag)))) {
+                                           : objpool__take_back(pool->key, object, tag)))) {
     objpool__release_checked(pool, describe, object);
     return;
   }
@@ -2368,7 +2368,7 @@ OBJPOOL__INLINE void objpool__buffer_give(objpool *classes, size_t place, objpoo
                                           objpool__describe *const *describes) {
   objpool *pool = objpool__class_at(classes, place);
   void *bytes = buffer.bytes;
-  if (OBJPOOL__UNLIKELY(!objpool__take_back(pool, bytes, objpool__tag(bytes, 0)))) {
+  if (OBJPOOL__UNLIKELY(!objpool__take_back(pool->key, bytes, objpool__tag(bytes, 0)))) {
     objpool__release_checked(pool, describes[place], bytes);
     return;
   }
@@ -9106,7 +9106,8 @@ OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
   uintptr_t *tag = objpool__tag(object, state->blocks.apart);
   if (OBJPOOL__CHECKED && state->word)
     return objpool__tag_says(state, object, OBJPOOL__LOAD(*tag)) == 0 && objpool__mark_once(tag);
-  return state->alone ? objpool__take_back(state->pool, object, tag) : objpool__take_back_once(state->key, object, tag);
+  return state->alone ? objpool__take_back(state->pool->key, object, tag)
+                      : objpool__take_back_once(state->key, object, tag);
 }
 
 /* The object is the caller's alone, to be destroyed or moved out; false: it was not in use here. */
@@ -10622,7 +10623,7 @@ static __attribute__((__noinline__)) void objpool__release_hooked(objpool *pool,
 
 static __attribute__((__noinline__)) void objpool__release_untyped(objpool *pool, void *object) {
   const objpool__state *plain = objpool__plain_apart(pool);
-  if (!plain || !objpool__take_back(pool, object, objpool__tag(object, plain->blocks.apart))) {
+  if (!plain || !objpool__take_back(pool->key, object, objpool__tag(object, plain->blocks.apart))) {
     objpool__release_hooked(pool, object);
     return;
   }

@@ -139,7 +139,7 @@ static thing *acquire_goes_on(void) {
 
 static void store(thing *object) {
   objpool__slot *slot = &own_cache()->slot;
-  assert_true(objpool__take_back(&pool.base, object, objpool__tag(object, 0)));
+  assert_true(objpool__take_back(pool.base.key, object, objpool__tag(object, 0)));
   objpool__count(&slot->releases);
   *(void **)slot->top = object;
   __atomic_store_n(&slot->top, slot->top + sizeof(void *), __ATOMIC_RELEASE);

@@ -167,7 +167,7 @@ static inline void *acquire(objpool__how how) {
 }
 
 static inline void release(void *object) {
-  if (objpool__take_back(&pool, object, objpool__tag(object, 0))) objpool__give(&pool, object, false, NULL);
+  if (objpool__take_back(pool.key, object, objpool__tag(object, 0))) objpool__give(&pool, object, false, NULL);
   else objpool__release_checked(&pool, NULL, object);
 }
 
