@@ -3440,6 +3440,8 @@ typedef struct objpool__reserved {
 /* Owner: the pool; guarded by `lock`. */
 typedef struct objpool__memory {
   objpool__mutex growth_lock; /* one grower at a time, without a lock while it asks the allocator */
+  uintptr_t grower;           /* the thread that has growth_lock; 0: none */
+  unsigned within;            /* how often it grows the pool while it does: in a fork's handlers; under growth_lock */
   objpool__mutex lock; /* guards memory, blocks, the making of magazines and of slots; nothing is locked under it */
   objpool_allocator allocator;
   size_t bytes;         /* held; read without the lock */
@@ -4026,6 +4028,34 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
   return memory;
 }
 
+/* Takes growth_lock. An allocator may fork, and the fork's handlers let that pool grow: its thread does not wait for itself. */
+static void objpool__growth_begins(objpool__memory *memory) {
+  if (objpool__holds_all()) return;                       /* it may be another thread's */
+  if (OBJPOOL__LOAD(memory->grower) == objpool__self()) { /* relaxed: only that thread finds itself there */
+    memory->within++;
+    return;
+  }
+  objpool__lock(&memory->growth_lock);
+  OBJPOOL__STORE(memory->grower, objpool__self());
+}
+
+static void objpool__growth_ends(objpool__memory *memory) {
+  if (objpool__holds_all()) return;
+  if (memory->within) {
+    memory->within--;
+    return;
+  }
+  OBJPOOL__STORE(memory->grower, 0);
+  objpool__unlock(&memory->growth_lock);
+}
+
+/* In a child: who was growing the pool is not there, unless it is the thread that forked. */
+static void objpool__growth_inherit(objpool__memory *memory) {
+  if (memory->grower == objpool__self()) return;
+  memory->grower = memory->within = 0;
+  objpool__mutex_renew(&memory->growth_lock);
+}
+
 /* As objpool__allocate, for a pool. The allocator may use other pools: it is called without the memory lock, which the
    caller holds, and what that guards may have changed when this returns. growth_lock keeps other growers out meanwhile. */
 static void *objpool__allocate_for(objpool__memory *memory, size_t size, size_t alignment, bool *clear) {
@@ -4081,11 +4111,11 @@ static void *objpool__keep(objpool__memory *memory, size_t size, bool smallest) 
 static void *objpool__keep_less(objpool__memory *memory, size_t size) {
   size_t bytes = sizeof(objpool__kept) + size;
   int saved = errno;
-  objpool__lock(&memory->growth_lock);
+  objpool__growth_begins(memory);
   objpool__lock(&memory->lock);
   void *kept = objpool__keep_piece(memory, objpool__allocate_for(memory, bytes, OBJPOOL__NATURAL, NULL), bytes);
   objpool__unlock(&memory->lock);
-  objpool__unlock(&memory->growth_lock);
+  objpool__growth_ends(memory);
   objpool__set_error(saved);
   return kept;
 }
@@ -4560,7 +4590,7 @@ static size_t objpool__cells_after(const objpool__blocks *blocks, size_t cells) 
    *grown: objects of the new block. */
 static bool objpool__grow(objpool__state *state, size_t *grown) {
   objpool__blocks *blocks = &state->blocks;
-  objpool__lock(&state->memory.growth_lock);
+  objpool__growth_begins(&state->memory);
   objpool__lock(&state->memory.lock);
   bool enough = blocks->used < blocks->cells; /* another thread was first */
   if (!enough) {
@@ -4581,7 +4611,7 @@ static bool objpool__grow(objpool__state *state, size_t *grown) {
     enough = blocks->used < blocks->cells; /* or a cell came free meanwhile */
   }
   objpool__unlock(&state->memory.lock);
-  objpool__unlock(&state->memory.growth_lock);
+  objpool__growth_ends(&state->memory);
   return enough;
 }
 
@@ -6218,12 +6248,12 @@ static __attribute__((__noinline__)) objpool__cache *objpool__cache_make(objpool
   if (state->alone) return NULL;
   if (objpool__may_register(slots->open_at_all)) objpool__register_thread();
   if (objpool__thread_index() < OBJPOOL__FIRST_INDEX) return NULL;
-  objpool__cache *cache = objpool__mine(&state->slots);
   OBJPOOL_ASSERT(objpool__thread_index() < OBJPOOL__ROWS);
   int saved = errno;
-  if (may_allocate) objpool__lock(&state->memory.growth_lock);
+  if (may_allocate) objpool__growth_begins(&state->memory);
   objpool__lock(&state->memory.lock);
   if (may_allocate) objpool__prepare_spare(state);
+  objpool__cache *cache = objpool__mine(&state->slots); /* a fork's handler may have made it */
   if (!cache && (cache = slots->spare) != NULL) {
     OBJPOOL__STORE(slots->spare, NULL);
     if (objpool__holds_all()) objpool__spin_lock(cache); /* a fork's handler: as all others, until the fork is over */
@@ -6236,7 +6266,7 @@ static __attribute__((__noinline__)) objpool__cache *objpool__cache_make(objpool
     if (may_allocate) objpool__prepare_spare(state);
   }
   objpool__unlock(&state->memory.lock);
-  if (may_allocate) objpool__unlock(&state->memory.growth_lock);
+  if (may_allocate) objpool__growth_ends(&state->memory);
   objpool__set_error(saved);
   return cache;
 }
@@ -8034,7 +8064,7 @@ static size_t objpool__reserve_left(objpool_allocator allocator) {
 static bool objpool__reserve_fill(objpool__state *state, size_t objects) {
   objpool__blocks *blocks = &state->blocks;
   objects = objpool__reserve_cells(blocks, state->as.type.handles, objects);
-  objpool__lock(&state->memory.growth_lock);
+  objpool__growth_begins(&state->memory);
   objpool__lock(&state->memory.lock);
   /* the magazines of two slots: this thread's, and the one in reserve */
   bool made = state->engine->make_places(state, objects + 2 * (state->alone ? 1 : state->depot.rounds));
@@ -8045,7 +8075,7 @@ static bool objpool__reserve_fill(objpool__state *state, size_t objects) {
     blocks->next_cells = objpool__cells_after(blocks, objects);
   }
   objpool__unlock(&state->memory.lock);
-  objpool__unlock(&state->memory.growth_lock);
+  objpool__growth_ends(&state->memory);
   if (!block) return false;
   (void)objpool__cache_of(state, true);
   objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, objects);
@@ -10000,7 +10030,7 @@ OBJPOOL_API const char *objpool_name(const objpool *pool) { /* acquire: pairs wi
    The forking thread holds every lock from its first handler to its last, so that the child finds whole structures. What other
    threads held or were moving is in use in the child for good.
    1. Locks are taken from above: registry, process, and of each pool revoke, slots, commons, memory. growth_lock is not:
-      its holder may be in an allocator that waits for the process lock, and changes nothing without the memory lock.
+      its holder may be in an allocator that waits for the process lock, or forks, and changes nothing without the memory lock.
    2. Handlers of the program that run before or after ours may use pools: objpool__lock finds that its caller holds all.
       Pools that they make are taken as well, and so are slots that they make.
    3. In the child the first that needs a lock, a handler of the program or ours, puts things right: queues, holds and
@@ -10033,7 +10063,7 @@ static void objpool__fork_parent(void) {
 /* A pool that the child inherits: without the threads that waited, held slots closed, gathered or maintained. */
 static void objpool__fork_inherit(objpool__state *state, unsigned mine) {
   objpool__gate *gate = &state->gate;
-  objpool__mutex_renew(&state->memory.growth_lock); /* may have been locked by a thread that is not there */
+  objpool__growth_inherit(&state->memory);
   state->counts.inherited = true;
   memset(&state->queue, 0, sizeof state->queue); /* they waited on stacks that are gone */
   state->commons.gathering = false;

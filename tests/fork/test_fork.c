@@ -336,11 +336,104 @@ GROWS(thing_pool)
 GROWS(local_pool)
 GROWS(handle_pool)
 
+/* The same in a handler that was registered after the pools' own: that runs when these hold nothing, but the thread itself is
+   growing the pool. Both processes go on with it, and so may another thread. */
+OBJPOOL_DEFINE(numbered_pool, thing, opt.handles = true);
+
+enum handler { PREPARE, PARENT, CHILD, HANDLERS };
+static void (*widen_late)(void); /* in this handler, once */
+static int widens_in;
+static pid_t forked;
+
+static void widen_late_in(int handler) {
+  void (*now)(void) = widen_late;
+  if (!now || handler != widens_in) return;
+  widen_late = NULL;
+  now();
+}
+static void prepare_late(void) { widen_late_in(PREPARE); }
+static void parent_late(void) { widen_late_in(PARENT); }
+static void child_late(void) { widen_late_in(CHILD); }
+
+static void *allocate_and_fork_late(size_t size, size_t alignment, void *context) {
+  void *memory = NULL;
+  if (++allocations == forks_at) {
+    widen_late = *(void (**)(void))context;
+    forked = fork();
+    CHECK(forked >= 0);
+    if (forked == 0) alarm(60);
+  }
+  return posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) ? NULL : memory;
+}
+
+#if THREAD_SANITIZED /* which starts no threads in a child */
+#define IN_ANOTHER_THREAD(body) (body)(NULL)
+#else
+#define IN_ANOTHER_THREAD(body) in_another_thread(body, NULL)
+#endif
+
+#define GROWS_LATE(P)                                                                     \
+  static P P##_late;                                                                      \
+  static void P##_take(size_t count) {                                                    \
+    thing *held[2000];                                                                    \
+    for (size_t i = 0; i < count; i++) CHECK((held[i] = P##_acquire(&P##_late)));         \
+    P##_release_many(&P##_late, held, count);                                             \
+  }                                                                                       \
+  static void P##_widens_late(void) { P##_take(1000); }                                   \
+  static void *P##_goes_on(void *unused) {                                                \
+    P##_take(2000);                                                                       \
+    return unused;                                                                        \
+  }                                                                                       \
+  static void P##_grows_late(void *unused) {                                              \
+    static thing *held[400];                                                              \
+    void (*handler)(void) = P##_widens_late;                                              \
+    objpool_config config;                                                                \
+    (void)unused;                                                                         \
+    memset(&config, 0, sizeof config);                                                    \
+    config.allocator.allocate = allocate_and_fork_late;                                   \
+    config.allocator.deallocate = deallocate;                                             \
+    config.allocator.context = &handler;                                                  \
+    config.cache_size = 2;                                                                \
+    forked = -1;                                                                          \
+    allocations = forks_at;                                                               \
+    CHECK(P##_init(&P##_late, &config));                                                  \
+    allocations = 0;                                                                      \
+    for (size_t i = 0; i < COUNT_OF(held); i++) {                                         \
+      CHECK((held[i] = P##_acquire(&P##_late)) && held[i]->owner == 0);                   \
+      held[i]->owner = 1;                                                                 \
+    }                                                                                     \
+    for (size_t i = 0; i < COUNT_OF(held); i++) held[i]->owner = 0;                       \
+    P##_release_many(&P##_late, held, COUNT_OF(held));                                    \
+    bool here = widens_in == PREPARE || (widens_in == CHILD) == (forked == 0);            \
+    bool widened = forked >= 0 && here;                                                   \
+    CHECK(P##_stats(&P##_late).idle >= (widened ? 1000 : COUNT_OF(held)));                \
+    IN_ANOTHER_THREAD(P##_goes_on);                                                       \
+    objpool_stats stats = P##_stats(&P##_late);                                           \
+    CHECK(stats.in_use == 0 && stats.idle >= 2000 && P##_clear(&P##_late) == stats.idle); \
+    P##_destroy(&P##_late);                                                               \
+    if (forked == 0) _exit(0);                                                            \
+    int status = 0;                                                                       \
+    if (forked > 0) CHECK(waitpid(forked, &status, 0) == forked);                         \
+    CHECK(EXITED_WELL(status));                                                           \
+  }                                                                                       \
+  static void P##_may_grow_in_a_later_handler_while_it_grows(void **state) {              \
+    (void)state;                                                                          \
+    for (widens_in = 0; widens_in < HANDLERS; widens_in++)                                \
+      for (forks_at = 1; forks_at < 24; forks_at++)                                       \
+        if (!EXITED_WELL(in_child(P##_grows_late, NULL, output, sizeof output)))          \
+          fail_msg("handler %d, allocation %d: %s", widens_in, (int)forks_at, output);    \
+  }
+
+GROWS_LATE(thing_pool)
+GROWS_LATE(numbered_pool)
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(thing_pool_may_grow_in_a_handler_while_it_grows),
     cmocka_unit_test(local_pool_may_grow_in_a_handler_while_it_grows),
     cmocka_unit_test(handle_pool_may_grow_in_a_handler_while_it_grows),
+    cmocka_unit_test(thing_pool_may_grow_in_a_later_handler_while_it_grows),
+    cmocka_unit_test(numbered_pool_may_grow_in_a_later_handler_while_it_grows),
     cmocka_unit_test(child_uses_its_copy_of_the_pool),
     cmocka_unit_test(idle_objects_of_other_threads_can_be_had_and_held_ones_stay_in_use),
     cmocka_unit_test(fork_amid_the_activity_of_other_threads_leaves_a_usable_child),
@@ -350,5 +443,6 @@ int main(void) {
     cmocka_unit_test(child_may_start_threads_and_fork_again),
 #endif
   };
+  CHECK(pthread_atfork(prepare_late, parent_late, child_late) == 0); /* the implementation's constructor has run */
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
