@@ -5430,7 +5430,6 @@ static objpool__looping *objpool__loop_due(objpool__queue *queue, objpool__async
 
 /* Without a lock; or by who gives an index back, who does it later. */
 static void objpool__loop_wake(objpool__looping *loop) {
-  if (!loop) return;
   if (OBJPOOL__LOAD(objpool__process.leaver) == objpool__self()) { /* relaxed: only that thread finds itself there */
     OBJPOOL_ASSERT(objpool__is_held(&objpool__process.lock));
     if (loop->owed++) return;
