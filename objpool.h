@@ -7586,8 +7586,7 @@ static void *objpool__merge(const objpool_type *type, void *a, void *b) {
       OBJPOOL__STORE(*objpool__link(last, 0), object);
     else
       merged = object;
-    last = object;
-    OBJPOOL__STORE(*objpool__link(last, 0), NULL);
+    last = object; /* in the end, of one of the two lists that one which ends it */
   }
   return merged;
 }
