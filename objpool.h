@@ -9723,7 +9723,7 @@ static size_t objpool__release_walked(objpool__state *state, objpool__walk *walk
 
 OBJPOOL_API size_t objpool__release_all(objpool *pool, objpool__describe *describe) {
   int saved = errno;
-  if (!__atomic_load_n(&pool->state, __ATOMIC_ACQUIRE)) return 0; /* pairs with objpool__publish */
+  if (!OBJPOOL__LOAD(pool->state)) return 0; /* relaxed: objpool__state_of reads it again */
   size_t count = 0;
   objpool__state *state = objpool__state_of(pool, describe);
   if (state && OBJPOOL__LOAD(state->queue.waiting)) {
@@ -11132,7 +11132,7 @@ OBJPOOL_API void objpool__sizes_destroy(objpool__sizes *sizes, objpool *classes,
 }
 
 static bool objpool__class_was_used(const objpool *pool) {
-  return __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE) != NULL; /* pairs with objpool__publish */
+  return OBJPOOL__LOAD(pool->state) != NULL; /* relaxed: objpool_snapshot reads it again */
 }
 
 static size_t objpool__class_idle(const objpool *pool) {
