@@ -9314,10 +9314,7 @@ OBJPOOL_API bool objpool_loop_init(objpool_loop *loop, void (*wake)(void *user),
     errno = ENOMEM;
     return false;
   }
-  objpool__lock(&objpool__process.lock);
-  objpool__prepare_process(); /* forks are counted from here on */
-  state->forks = objpool__process.forks;
-  objpool__unlock(&objpool__process.lock);
+  state->forks = objpool__process.forks; /* no lock: only a child changes it, which has one thread then */
   state->wake = wake;
   state->user = user;
   state->event = wake ? -1 : objpool__event_make();
