@@ -5833,8 +5833,8 @@ static void objpool__revoke_all(objpool__state *state) {
   objpool__unlock(&gate->revoke_lock);
 }
 
-/* Brings every idle object where the engine's pop finds it, and keeps it so. No hook runs between this and objpool__unhold:
-   a child that a hook forks inherits no hold. */
+/* Brings every idle object where the engine's pop finds it, and keeps it so. No hook runs between this and objpool__unhold,
+   nor a loop's wake: a child that one of these forks inherits no hold. */
 static void objpool__hold(objpool__state *state) {
   (void)objpool__holds_all(); /* in a fork's child that has not begun yet: first what the child does not inherit */
   __atomic_fetch_add(&state->gate.hold, 1, __ATOMIC_SEQ_CST); /* pairs with objpool__may_open */
@@ -7256,13 +7256,14 @@ static size_t objpool__cached_idle(objpool__state *state) {
 }
 
 /* What is idle in the shared part, or the permit to build: for those who are due, in their order, and then for the caller.
-   held: all slots were closed, and stay so; if none is open, and nothing was found, it is dry. */
+   held: with all slots held closed for each look; if none is open, and nothing was found, it is dry. */
 static objpool__found objpool__commons_find(objpool__state *state, objpool__quest *quest, bool held) {
   objpool__found found;
   bool handed;
   do {
     objpool__sleeper sleeper = 0;
     found = OBJPOOL__NOTHING;
+    if (held) objpool__hold(state);
     objpool__lock(&state->commons.lock);
     bool due = state->queue.due, places = due && !state->queue.builders; /* the first gets objects, and places */
     void *object = objpool__cached_pop(state);
@@ -7279,6 +7280,10 @@ static objpool__found objpool__commons_find(objpool__state *state, objpool__ques
     if (held && found == OBJPOOL__NOTHING && !__atomic_load_n(&state->gate.open_slots, __ATOMIC_SEQ_CST))
       objpool__dry_begins(&state->limits);
     objpool__unlock(&state->commons.lock);
+    if (held) {
+      objpool__keep_closed(&state->gate);
+      objpool__unhold(&state->gate);
+    }
     objpool__wake_up(sleeper);
   } while (handed);
   return found;
@@ -7301,12 +7306,7 @@ static objpool__found objpool__cached_find(objpool__state *state, objpool__quest
       objpool__reserve(state))
     return OBJPOOL__PERMIT;
   objpool__found found = objpool__commons_find(state, quest, false);
-  if (found != OBJPOOL__NOTHING) return found;
-  objpool__hold(state);
-  found = objpool__commons_find(state, quest, true);
-  objpool__keep_closed(&state->gate);
-  objpool__unhold(&state->gate);
-  return found;
+  return found == OBJPOOL__NOTHING ? objpool__commons_find(state, quest, true) : found;
 }
 
 /* It is dry before and after the look at `alive`. The fast path lowered the top of a slot that was closed then, and may have
@@ -7337,9 +7337,11 @@ static size_t objpool__cached_push_some(objpool__state *state, void *const *obje
   return count;
 }
 
-static objpool__fits objpool__commons_put(objpool__state *state, void *object) {
+/* hold: with all slots held closed. */
+static objpool__fits objpool__commons_put(objpool__state *state, void *object, bool hold) {
   objpool__fits fits = OBJPOOL__FITS;
   objpool__sleeper sleeper = 0;
+  if (hold) objpool__hold(state);
   objpool__lock(&state->commons.lock);
   if (objpool__has_surplus(&state->limits))
     fits = OBJPOOL__TOO_MANY;
@@ -7350,16 +7352,15 @@ static objpool__fits objpool__commons_put(objpool__state *state, void *object) {
   else if (OBJPOOL__COUNTED)
     objpool__raise(&state->counts.peak_idle, objpool__cached_idle(state));
   objpool__unlock(&state->commons.lock);
+  if (hold) objpool__unhold(&state->gate);
   objpool__wake_up(sleeper);
   return fits;
 }
 
 static bool objpool__cached_put(objpool__state *state, void *object) {
-  objpool__fits fits = objpool__commons_put(state, object);
+  objpool__fits fits = objpool__commons_put(state, object, false);
   if (fits == OBJPOOL__NO_ROOM) { /* room that lies unused in other threads' caches comes back */
-    objpool__hold(state);
-    fits = objpool__commons_put(state, object);
-    objpool__unhold(&state->gate);
+    fits = objpool__commons_put(state, object, true);
     if (fits != OBJPOOL__FITS) objpool__keep_closed(&state->gate);
   }
   if (fits == OBJPOOL__FITS) objpool__serve(state); /* after the push */
@@ -7705,12 +7706,13 @@ static void objpool__gather_begin(objpool__state *state) {
                    __ATOMIC_SEQ_CST); /* before the first pop: see objpool__uncached_refuses */
 }
 
+/* Whoever gathered serves once no slot is held closed: a second look for waiters, whose own is under this lock, too, see
+   objpool__queue_find. */
 static void objpool__gather_end(objpool__state *state) {
   OBJPOOL_ASSERT(state->commons.gathering);
   __atomic_store_n(&state->commons.gathering, false, __ATOMIC_SEQ_CST); /* after the last push: as above */
   objpool__change_ends(state->word);
   objpool__unlock(&state->commons.lock);
-  objpool__serve(state); /* a second look for waiters, whose own is under this lock, too: see objpool__queue_find */
 }
 
 /* All idle objects that pop finds, linked; *count: how many. */
@@ -7755,7 +7757,7 @@ static void objpool__sort_by_share(objpool__blocks *blocks, objpool__memory *mem
 }
 
 /* Takes idle objects out until at most `keep` are left, and returns them, linked. Slots are closed by the caller, who holds
-   them so. */
+   them so, and serves afterwards: see objpool__gather_end. */
 static void *objpool__gather(objpool__state *state, size_t keep) {
   void *shares[OBJPOOL__SHARES], *doomed = NULL;
   size_t idle = 0;
@@ -7788,6 +7790,7 @@ static void *objpool__gather_held(objpool__state *state, size_t keep) {
   objpool__hold(state);
   void *gathered = objpool__gather(state, keep);
   objpool__unhold(&state->gate);
+  objpool__serve(state);
   return gathered;
 }
 
@@ -7881,6 +7884,7 @@ static size_t objpool__expire(objpool__state *state, size_t least, size_t most, 
   objpool__hold(state);
   objpool__gather_expired(state, &expiry);
   objpool__unhold(&state->gate);
+  objpool__serve(state); /* as for objpool__gather */
   (void)objpool__take_down_all(state, expiry.excess, OBJPOOL__DESTROYED);
   size_t expired = objpool__take_down_all(state, expiry.expired, OBJPOOL__EXPIRED);
   *late = expiry.late;
@@ -7902,8 +7906,9 @@ static void *objpool__gather_excess(objpool__state *state) {
   return keep == idle ? NULL : objpool__gather(state, keep);
 }
 
-/* Takes down what a resize has left no room for. */
+/* Takes down what a resize has left no room for; whoever waits comes first. */
 static void objpool__shed(objpool__state *state, void *doomed) {
+  objpool__serve(state);
   if (doomed && objpool__take_down_all(state, doomed, OBJPOOL__DESTROYED)) objpool__blocks_shrink(state);
 }
 
@@ -10029,8 +10034,8 @@ OBJPOOL_API const char *objpool_name(const objpool *pool) { /* acquire: pairs wi
    2. Handlers of the program that run before or after ours may use pools: objpool__lock finds that its caller holds all.
       Pools that they make are taken as well, and so are slots that they make.
    3. In the child the first that needs a lock, a handler of the program or ours, puts things right: queues, holds and
-      visits of threads that are not there, and the slots that they left. No hook runs with a hold, in the queue, or while
-      objects are gathered: so nothing of that belongs to the thread that forked. */
+      visits of threads that are not there, and the slots that they left. No hook, nor a loop's wake, runs with a hold, in the
+      queue, or while objects are gathered: so nothing of that belongs to the thread that forked. */
 
 static void objpool__fork_prepare(void) {
   if (objpool__holds_all()) { /* a handler forks */
@@ -10256,7 +10261,6 @@ OBJPOOL_API bool objpool_resize(objpool *pool, size_t max_idle, size_t max_objec
   }
   state->engine->settle(state); /* before hooks run: they may release */
   objpool__shed(state, doomed);
-  objpool__serve(state);
   objpool__report_event(state, OBJPOOL_EVENT_RESIZE, NULL, OBJPOOL__LOAD(state->limits.max_objects));
   objpool__set_error(saved);
   return true;
@@ -10514,10 +10518,10 @@ OBJPOOL_API void objpool_close(objpool *pool) {
   objpool__change_ends(state->word);
   __atomic_fetch_add(&state->limits.resizes, 1, __ATOMIC_SEQ_CST); /* before the look at what is idle: see 2 */
   objpool__unlock(&state->commons.lock);
-  objpool__send_away(state);
   void *doomed = objpool__gather_excess(state);
   objpool__unhold(&state->gate);
   state->engine->settle(state); /* before hooks run: they may release */
+  objpool__send_away(state);
   objpool__shed(state, doomed);
   objpool__leave_ends(state, leaving);
   objpool__set_error(saved);
@@ -11839,6 +11843,7 @@ static void objpool__set_aside(objpool__state *state) {
   __atomic_store_n(&commons->aside_count, count, __ATOMIC_SEQ_CST); /* see objpool__uncached_refuses */
   objpool__gather_end(state);
   objpool__unhold(&state->gate);
+  objpool__serve(state);        /* as for objpool__gather */
   state->engine->settle(state); /* releases must ask */
 }
 

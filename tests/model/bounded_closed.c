@@ -47,6 +47,7 @@ static void *gathers(void *argument) {
     assert(pushed);
   }
   objpool__gather_end(state);
+  objpool__serve(state);
   return NULL;
 }
 #endif
