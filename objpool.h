@@ -10973,8 +10973,10 @@ OBJPOOL__STATIC_ASSERT(sizeof(objpool__large) <= OBJPOOL__LARGE_HEAD, "it stands
 
 static objpool__large *objpool__large_of(void *bytes) { return (objpool__large *)bytes - 1; }
 
-/* No pool's object has this tag: one of a pool in use is odd, as its key. */
-static uintptr_t objpool__large_tag(uintptr_t key, const void *bytes) { return objpool__tag_of(key, bytes) ^ 2; }
+/* No pool's object has this tag: one of the first class differs from its own in no bit above its place. */
+static uintptr_t objpool__large_tag(uintptr_t key, const void *bytes) {
+  return objpool__tag_of(key, bytes) ^ ((uintptr_t)OBJPOOL__TAG_BITS + 2);
+}
 
 /* The allocator that was configured: a reserve is for the class's own buffers. */
 static objpool_allocator objpool__large_source(const objpool__memory *memory) {

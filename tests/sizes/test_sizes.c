@@ -372,6 +372,23 @@ static void grow_of_a_changed_buffer_panics_before_it_takes_another(void **state
   buffers_destroy(&used);
 }
 
+static void large_buffer_is_none_of_a_class_of_few(void **state) {
+  (void)state;
+  static buffers few;
+  objpool_config config = defaults();
+  config.max_objects = 1; /* tags bear a place, which a look at any address leaves out */
+  config.cache_size = OBJPOOL_NO_CACHE;
+  assert_true(buffers_init(&few, &config));
+  objpool_buffer large = buffers_acquire(&few, 70000), last = buffers_acquire(&few, 65536), changed = large;
+  changed.capacity = 64;
+  assert_true(panics(grow_into_more, &few, &changed)); /* first: nothing comes back when it finds no other */
+  assert_true(panics(give_back, &few, &changed));
+  assert_int_equal(buffers_stats(&few).in_use, 2);
+  buffers_release(&few, large);
+  buffers_release(&few, last);
+  buffers_destroy(&few);
+}
+
 static void names_tell_the_set_and_the_class(void **state) {
   (void)state;
   static most_sizes named;
@@ -687,6 +704,7 @@ int main(void) {
       cmocka_unit_test(trim_is_exact_whichever_threads_have_them),
       cmocka_unit_test(changed_capacity_or_foreign_buffer_panics),
       cmocka_unit_test(grow_of_a_changed_buffer_panics_before_it_takes_another),
+      cmocka_unit_test(large_buffer_is_none_of_a_class_of_few),
       cmocka_unit_test(names_tell_the_set_and_the_class),
       cmocka_unit_test(report_and_formats_name_the_slack),
       cmocka_unit_test(no_buffer_takes_the_process_lock),
