@@ -29,7 +29,7 @@ typedef struct thing {
 static bool look(thing *object, void *context) { return (void)context, object != NULL; }
 OBJPOOL_DEFINE(thing_pool, thing, opt.timed = true, opt.validate = look, opt.validate_on = OBJPOOL_ON_MAINTAIN);
 
-enum { CAP = 8, ROUNDS = 2, ROOM = 2 * ROUNDS }; /* room: what an open slot is granted */
+enum { CAP = 8, CACHED = 2 }; /* so many a slot holds, and all that may be idle: an open one is granted all the room */
 static thing_pool pool;
 static thing *held[CAP];
 static size_t held_count;
@@ -145,8 +145,7 @@ static void begin(void) {
   objpool_config config;
   memset(&config, 0, sizeof config);
   config.max_objects = CAP;
-  config.max_idle = ROOM;
-  config.cache_size = ROUNDS;
+  config.max_idle = config.cache_size = CACHED;
   config.fair_after_ns = 1;
   CHECK(thing_pool_init(&pool, &config) && objpool_loop_init(&loop, wake, NULL));
   memset(&waiter, 0, sizeof waiter);
@@ -201,6 +200,7 @@ static void acquire(void) {
 static void trim(void) { (void)thing_pool_trim(&pool, 0); }
 static void refresh(void) { (void)thing_pool_refresh(&pool); }
 static void maintain(void) { (void)objpool_maintain(&pool.base); }
+static void release(void) { thing_pool_release(&pool, held[--held_count]); }
 static void close_it(void) { thing_pool_close(&pool); }
 
 /* Its wake comes from this call at one of its locks, at least. */
@@ -237,6 +237,10 @@ static void maintain_that_wakes_may_fork(void **state) {
   (void)state;
   call_forks_in_a_wake(maintain, wait_and_make_something);
 }
+static void release_that_wakes_may_fork(void **state) {
+  (void)state;
+  call_forks_in_a_wake(release, wait_in_the_loop);
+}
 static void close_that_wakes_may_fork(void **state) {
   (void)state;
   call_forks_in_a_wake(close_it, wait_in_the_loop);
@@ -248,6 +252,7 @@ int main(void) {
       cmocka_unit_test(trim_that_wakes_may_fork),
       cmocka_unit_test(refresh_that_wakes_may_fork),
       cmocka_unit_test(maintain_that_wakes_may_fork),
+      cmocka_unit_test(release_that_wakes_may_fork),
       cmocka_unit_test(close_that_wakes_may_fork),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
