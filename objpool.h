@@ -1215,6 +1215,17 @@ OBJPOOL__INLINE size_t objpool__words_begin(const objpool_type *type, objpool__w
   return bytes;
 }
 
+OBJPOOL__INLINE size_t objpool__cell_alignment(const objpool_type *type) {
+  return type->alignment > sizeof(uint64_t) ? type->alignment : sizeof(uint64_t);
+}
+
+/* What a cell takes that has so many bytes more behind its object, where tags are not apart; no overflow: see objpool__plan. */
+OBJPOOL__INLINE size_t objpool__cell_bytes(const objpool_type *type, size_t more) {
+  const size_t word = sizeof(uint64_t), alignment = objpool__cell_alignment(type);
+  size_t bytes = objpool__words_begin(type, OBJPOOL__ALL_WORDS) + ((type->size + word - 1) & ~(word - 1)) + more;
+  return (bytes + alignment - 1) & ~(alignment - 1);
+}
+
 /* The steps that the processor decides:
    objpool__count      one more. The owner of the slot alone writes, any thread may read. Not a locked instruction.
    objpool__increment_use  the same for a generation: a handle is handed on by whoever has it, which orders what it reads. True:
@@ -1405,18 +1416,20 @@ OBJPOOL__INLINE bool objpool__has_place(const objpool *pool, uint32_t index) {
 
 /* Its generation, and the cell that has the index now: read first, so that if the generation is still a handle's, so was the
    cell. acquire: of the table pairs with objpool__places_widen, and is perhaps of a later one; of the cells pairs with
-   objpool__range_begins, since whoever sees those of another block then sees that all uses in the one before have ended. */
-OBJPOOL__INLINE uint32_t *objpool__look_up(const objpool *pool, uint32_t index, unsigned bits, void **cell) {
+   objpool__range_begins, since whoever sees those of another block then sees that all uses in the one before have ended. What
+   a cell takes is a constant of a local pool's type: no load, and no multiplication by it. */
+OBJPOOL__INLINE uint32_t *objpool__look_up(const objpool *pool, uint32_t index, const objpool_type *type, void **cell) {
   const objpool__places *places = __atomic_load_n(&pool->places, __ATOMIC_ACQUIRE);
-  const objpool__range *range = &places->range[index >> bits];
+  const objpool__range *range = &places->range[index >> objpool__range_bits(type->size)];
   uintptr_t cells = __atomic_load_n(&range->cells, __ATOMIC_ACQUIRE);
-  *cell = (void *)(cells + (uintptr_t)index * places->stride);
+  bool alone = type->local || !OBJPOOL__THREADED;
+  *cell = (void *)(cells + (uintptr_t)index * (alone ? objpool__cell_bytes(type, 0) : places->stride));
   return (uint32_t *)(range->generations + (uintptr_t)index * sizeof(uint32_t));
 }
 
 /* The object while that use lasts, or NULL. The handle is read as one word: how many gets a processor has under way depends
    on how many words each reads (2.7 ns with two of the handle, 2.1 with one; random order, 20,000 objects). */
-OBJPOOL__INLINE void *objpool__get(const objpool *pool, const void *handle, unsigned bits) {
+OBJPOOL__INLINE void *objpool__get(const objpool *pool, const void *handle, objpool_type type) {
   uint64_t word;
   __builtin_memcpy(&word, handle, sizeof word);
   const bool index_first = __BYTE_ORDER__ != __ORDER_BIG_ENDIAN__;
@@ -1424,7 +1437,7 @@ OBJPOOL__INLINE void *objpool__get(const objpool *pool, const void *handle, unsi
            generation = (uint32_t)(index_first ? word >> 32 : word);
   if (!(generation & 1) || !objpool__has_place(pool, index)) return OBJPOOL__NULL;
   void *object;
-  if (OBJPOOL__LOAD(*objpool__look_up(pool, index, bits, &object)) != generation) return OBJPOOL__NULL;
+  if (OBJPOOL__LOAD(*objpool__look_up(pool, index, &type, &object)) != generation) return OBJPOOL__NULL;
   if (!object) __builtin_unreachable(); /* the caller need not ask again */
   return object;
 }
@@ -1580,7 +1593,7 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, uint32_t index, u
                                                 objpool__description as, objpool__describe *describe) {
   if (!(generation & 1) || !objpool__has_place(pool, index)) return false;
   void *object;
-  uint32_t *word = objpool__look_up(pool, index, objpool__range_bits(as.type.size), &object);
+  uint32_t *word = objpool__look_up(pool, index, &as.type, &object);
   if (as.type.local || !OBJPOOL__THREADED) {
     if (*word != generation) return false;
     (void)objpool__increment_use(word);
@@ -2211,8 +2224,7 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
     return objpool__h;                                                                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_get(const name *pool, name##_handle handle) {           \
-    return OBJPOOL__VALUE(name,                                                                                       \
-                          objpool__get(&pool->base, &handle, objpool__range_bits(sizeof(name##_objpool_value))));     \
+    return OBJPOOL__VALUE(name, objpool__get(&pool->base, &handle, name##_objpool_is().type));                        \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED bool name##_release_handle(name *pool, name##_handle handle) {                       \
     return objpool__release_handle_as(&pool->base, handle.index, handle.generation, name##_objpool_is(),              \
@@ -4436,8 +4448,7 @@ static size_t objpool__first_cells(const objpool__blocks *blocks, bool alone) {
 /* What a cell takes that has so many bytes more behind its object (a word, or none), and how cells lie in blocks; no overflow:
    see objpool__plan. */
 static void objpool__lay_out(objpool__blocks *blocks, const objpool_type *type, size_t more) {
-  const size_t least = sizeof(uint64_t);
-  size_t alignment = type->alignment > least ? type->alignment : least;
+  size_t alignment = objpool__cell_alignment(type);
   blocks->apart = objpool__apart(type);
   blocks->header = blocks->apart ? 0 : (uint32_t)objpool__words_begin(type, OBJPOOL__ALL_WORDS);
   blocks->alignment = alignment;
@@ -4450,7 +4461,7 @@ static void objpool__lay_out(objpool__blocks *blocks, const objpool_type *type, 
     blocks->offset = blocks->first_cell * size;
     blocks->alignment = segment;
   } else {
-    objpool__round_up(blocks->object_bytes + more + blocks->header, alignment, &blocks->stride);
+    blocks->stride = objpool__cell_bytes(type, more);
     objpool__round_up(sizeof(objpool__block) + blocks->header, alignment, &blocks->offset);
   }
   bool alone = type->local || !OBJPOOL__THREADED;
