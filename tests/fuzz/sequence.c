@@ -1,6 +1,6 @@
-/* sequence.c: a fuzzer (libFuzzer) of sequences of all calls on seven pools of different kinds, by their typed and
- * their typeless functions. Hooks refuse and call the pools again, allocations fail, limits change, objects are given
- * back wrongly. A reference model is kept beside; any disagreement aborts.
+/* sequence.c: a fuzzer (libFuzzer) of sequences of all calls on nine pools of different kinds, by their typed and
+ * their typeless functions, by handles and in loops. Hooks refuse and call the pools again, allocations fail, limits
+ * change, objects are given back wrongly. A reference model is kept beside; any disagreement aborts.
  *
  * The model knows nothing of how a pool works. It follows objects: the hooks and the results of calls say what state
  * each is in, and every count is a count of such facts (`invalid`: how often validate said no, and discards). What a
@@ -24,7 +24,7 @@ static void panicked(const char *message);
 
 #define REQUIRE(condition) ((condition) ? (void)0 : disagree(#condition, __LINE__))
 
-enum { POOLS = 7, KNOWN = 256, MOST_ALIVE = 40, MANY = 6, DEPTH = 3, STEPS = 250 };
+enum { POOLS = 9, KNOWN = 256, MOST_ALIVE = 40, ENDED = 32, MANY = 6, DEPTH = 3, STEPS = 250 };
 
 /* >>input: the bytes of the sequence */
 
@@ -74,16 +74,17 @@ struct known {
   struct thing *object; /* NULL: idle in a pool without hooks, which does not tell what it destroys */
   enum state state;
   uint32_t stamp;
-  bool invalid; /* what validate says */
-  bool denied;  /* it has said so */
-  bool rebuilt; /* by the release under way, which wipes */
+  bool invalid;    /* what validate says */
+  bool denied;     /* it has said so */
+  bool rebuilt;    /* by the release under way, which wipes */
+  uint64_t handle; /* of its use, while it is in use */
 };
 
 struct traits {
   const char *title;
   objpool *base;
   const struct face *face;
-  bool hooked, resets, wipes, local, zero, reports;
+  bool hooked, resets, wipes, local, zero, reports, handled;
   unsigned validates_on;
 };
 
@@ -107,6 +108,8 @@ struct model {
   size_t bytes;
   uint64_t pledge; /* of the sizes and alignments of its memory: what is given back was taken so */
   bool alerts[OBJPOOL_ALERT_WAIT + 1];
+  uint64_t ended[ENDED]; /* some handles of uses that have ended */
+  size_t ends, most_alive;
 };
 
 enum kind { INIT, ACQUIRE, RELEASE, EXTRACT, WARMUP, SHRINK, MAINTAIN, ATTACH, DESTROY };
@@ -124,11 +127,26 @@ struct call {
   size_t created, destroyed, refused, denied, out_of_memory, doomed, kept;
   unsigned resets, validations;
   struct thing *object;      /* the one in its hands; NULL: several */
+  uint64_t handle;           /* of the use that it ends */
   struct thing *refused_one; /* by create, when a wiping release asked it to build anew */
 };
 
 static struct model models[POOLS];
 static struct call *innermost;
+
+/* A loop over what is in use, under way. */
+struct walk {
+  struct walk *outer;
+  struct model *m;
+  bool due[KNOWN]; /* in use since it began, and not visited yet */
+  struct thing *visited[KNOWN];
+  size_t visits;
+  uint64_t index; /* of the last one; one more */
+  unsigned argument;
+  bool alone; /* no call on the pool is under way */
+};
+static struct walk *innermost_walk;
+
 static uint32_t last_stamp;
 static unsigned panics;
 static char panic_message[256];
@@ -167,6 +185,7 @@ static struct known *pick(struct model *m, enum state state, unsigned choice) {
 static void look(struct model *m) {
   uint64_t out = m->amount[IN_USE] + m->amount[IN_HANDS] + m->amount[NEW] + m->amount[GOING] + m->amount[CLEARED];
   if (m->peak_high < out) m->peak_high = out;
+  if (m->most_alive < m->alive) m->most_alive = m->alive;
   if (m->count.peak_in_use < m->amount[IN_USE]) m->count.peak_in_use = m->amount[IN_USE];
   for (struct call *call = innermost; call; call = call->outer) {
     if (call->m != m) continue;
@@ -179,6 +198,9 @@ static void look(struct model *m) {
 }
 
 static void move(struct model *m, struct known *known, enum state to) {
+  for (struct walk *walk = innermost_walk; walk; walk = walk->outer) {
+    if (walk->m == m) walk->due[known - m->known] = false;
+  }
   m->amount[known->state]--;
   m->amount[to]++;
   known->state = to;
@@ -430,10 +452,14 @@ OBJPOOL_DEFINE(local_pool, struct thing, opt.create = create, opt.reset = reset,
 OBJPOOL_DEFINE(wiping_pool, struct thing, opt.create = create, opt.reset = reset, opt.validate = validate,
                opt.destroy = destroy, opt.wipe = true);
 OBJPOOL_DEFINE(plain_pool, struct thing);
+OBJPOOL_DEFINE(handled_pool, struct thing, opt.create = create, opt.reset = reset, opt.validate = validate,
+               opt.destroy = destroy, opt.handles = true);
+OBJPOOL_DEFINE(handled_local_pool, struct thing, opt.create = create, opt.validate = validate, opt.destroy = destroy,
+               opt.local = true, opt.handles = true);
 
 /* Ways to the same thing. */
 enum way { PLAIN, TRY, FOR_NOTHING, FOR_A_MOMENT, FOR_EVER, GUARDED, GUARDED_FOR_NOTHING, ACQUIRE_WAYS };
-enum back { RETURN, RETURN_GUARD, LEAVE_SCOPE, DISCARD, DISCARD_GUARD, RELEASE_WAYS };
+enum back { RETURN, RETURN_GUARD, LEAVE_SCOPE, DISCARD, DISCARD_GUARD, BY_HANDLE, RELEASE_WAYS };
 
 /* The functions of a pool, whatever its type. */
 struct face {
@@ -452,9 +478,33 @@ struct face {
   objpool_stats (*stats)(const objpool *pool);
   void (*reset_stats)(objpool *pool);
   void (*scope)(objpool *pool, void (*entered)(void *object, int error), void (*leaves)(void *object));
+  bool (*each)(objpool *pool, bool (*visit)(void *object, struct walk *walk),
+               struct walk *walk); /* false: it broke off */
+  size_t (*release_all)(objpool *pool);
+  uint64_t (*handle_of)(const objpool *pool, const void *object); /* these as words, and only of pools with handles */
+  void *(*get)(const objpool *pool, uint64_t handle);
+  bool (*release_handle)(objpool *pool, uint64_t handle);
 };
 
-#define FACE(P)                                                                                                       \
+static uint64_t word_of(uint32_t index, uint32_t generation) { return (uint64_t)generation << 32 | index; }
+
+#define HANDLES(P)                                                                    \
+  static uint64_t P##_face_handle_of(const objpool *pool, const void *object) {       \
+    P##_handle handle = P##_handle_of((const P *)pool, (const struct thing *)object); \
+    return word_of(handle.index, handle.generation);                                  \
+  }                                                                                   \
+  static void *P##_face_get(const objpool *pool, uint64_t word) {                     \
+    P##_handle handle = {(uint32_t)word, (uint32_t)(word >> 32)};                     \
+    return P##_get((const P *)pool, handle);                                          \
+  }                                                                                   \
+  static bool P##_face_release_handle(objpool *pool, uint64_t word) {                 \
+    P##_handle handle = {(uint32_t)word, (uint32_t)(word >> 32)};                     \
+    return P##_release_handle((P *)pool, handle);                                     \
+  }
+#define OF_HANDLES(P) P##_face_handle_of, P##_face_get, P##_face_release_handle
+#define NO_HANDLES NULL, NULL, NULL
+
+#define FACE(P, ...)                                                                                                  \
   static bool P##_face_init(objpool *pool, const objpool_config *config) { return P##_init((P *)pool, config); }      \
   static void P##_face_destroy(objpool *pool) { P##_destroy((P *)pool); }                                             \
   static void *P##_face_acquire(objpool *pool, enum way way) {                                                        \
@@ -525,16 +575,30 @@ struct face {
     } else                                                                                                            \
       entered(NULL, errno);                                                                                           \
   }                                                                                                                   \
-  static const struct face P##_face = {                                                                               \
-      P##_face_init,         P##_face_destroy,      P##_face_acquire, P##_face_release,     P##_face_extract,         \
-      P##_face_acquire_many, P##_face_release_many, P##_face_warmup,  P##_face_trim,        P##_face_clear,           \
-      P##_face_resize,       P##_face_attach,       P##_face_stats,   P##_face_reset_stats, P##_face_scope}
+  static bool P##_face_each(objpool *pool, bool (*visit)(void *object, struct walk *walk), struct walk *walk) {       \
+    OBJPOOL_EACH(P, thing, (P *)pool) {                                                                               \
+      if (!visit(thing, walk)) return false;                                                                          \
+    }                                                                                                                 \
+    return true;                                                                                                      \
+  }                                                                                                                   \
+  static size_t P##_face_release_all(objpool *pool) { return P##_release_all((P *)pool); }                            \
+  static const struct face P##_face = {P##_face_init,         P##_face_destroy,     P##_face_acquire,                 \
+                                       P##_face_release,      P##_face_extract,     P##_face_acquire_many,            \
+                                       P##_face_release_many, P##_face_warmup,      P##_face_trim,                    \
+                                       P##_face_clear,        P##_face_resize,      P##_face_attach,                  \
+                                       P##_face_stats,        P##_face_reset_stats, P##_face_scope,                   \
+                                       P##_face_each,         P##_face_release_all, __VA_ARGS__}
 
-FACE(hooked_pool);
-FACE(lazy_pool);
-FACE(local_pool);
-FACE(wiping_pool);
-FACE(plain_pool);
+HANDLES(handled_pool)
+HANDLES(handled_local_pool)
+
+FACE(hooked_pool, NO_HANDLES);
+FACE(lazy_pool, NO_HANDLES);
+FACE(local_pool, NO_HANDLES);
+FACE(wiping_pool, NO_HANDLES);
+FACE(plain_pool, NO_HANDLES);
+FACE(handled_pool, OF_HANDLES(handled_pool));
+FACE(handled_local_pool, OF_HANDLES(handled_local_pool));
 
 /* The same without the type. */
 
@@ -572,7 +636,10 @@ static const struct face typeless_face = {typeless_init,
                                           NULL,
                                           objpool_snapshot,
                                           objpool_reset_stats,
-                                          NULL};
+                                          NULL,
+                                          NULL,
+                                          NULL,
+                                          NO_HANDLES};
 
 static struct {
   hooked_pool hooked, zero;
@@ -580,22 +647,27 @@ static struct {
   local_pool local;
   wiping_pool wiping;
   plain_pool plain;
+  handled_pool handled;
+  handled_local_pool handled_local;
   objpool typeless;
 } all;
 
 #define ON_BOTH ((unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE)
 static const struct traits traits[POOLS] = {
-    /* title, pool, face, hooked, resets, wipes, local, zero, reports, validates_on */
-    {"hooked", &all.hooked.base, &hooked_pool_face, true, true, false, false, false, false, ON_BOTH},
-    {"lazy", &all.lazy.base, &lazy_pool_face, true, false, false, false, false, true,
+    /* title, pool, face, hooked, resets, wipes, local, zero, reports, handled, validates_on */
+    {"hooked", &all.hooked.base, &hooked_pool_face, true, true, false, false, false, false, false, ON_BOTH},
+    {"lazy", &all.lazy.base, &lazy_pool_face, true, false, false, false, false, true, false,
      (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_MAINTAIN},
-    {"local", &all.local.base, &local_pool_face, true, true, false, true, false, false,
+    {"local", &all.local.base, &local_pool_face, true, true, false, true, false, false, false,
      (unsigned)OBJPOOL_ON_RELEASE | OBJPOOL_ON_MAINTAIN},
-    {"wiping", &all.wiping.base, &wiping_pool_face, true, true, true, false, false, false, ON_BOTH},
-    {"plain", &all.plain.base, &plain_pool_face, false, false, false, false, false, false, 0},
-    {"typeless", &all.typeless, &typeless_face, true, true, false, false, false, false,
+    {"wiping", &all.wiping.base, &wiping_pool_face, true, true, true, false, false, false, false, ON_BOTH},
+    {"plain", &all.plain.base, &plain_pool_face, false, false, false, false, false, false, false, 0},
+    {"handled", &all.handled.base, &handled_pool_face, true, true, false, false, false, false, true, ON_BOTH},
+    {"handled, local", &all.handled_local.base, &handled_local_pool_face, true, false, false, true, false, false, true,
+     ON_BOTH},
+    {"typeless", &all.typeless, &typeless_face, true, true, false, false, false, false, false,
      (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE | OBJPOOL_ON_MAINTAIN},
-    {"zero", &all.zero.base, &hooked_pool_face, true, true, false, false, true, false,
+    {"zero", &all.zero.base, &hooked_pool_face, true, true, false, false, true, false, false,
      ON_BOTH}, /* the last: see of() */
 };
 
@@ -614,6 +686,24 @@ static bool typeless_init(objpool *pool, const objpool_config *config) {
 }
 
 /* >>calls, each with what the model says of it */
+
+/* A new use: its handle finds it, and never came before. */
+static void begin_use(struct model *m, struct known *known) {
+  if (!m->is->handled) return;
+  uint64_t handle = m->is->face->handle_of(m->is->base, known->object);
+  REQUIRE((handle >> 32 & 1) && (uint32_t)handle < 2 * m->most_alive + 64);
+  for (size_t i = 0; i < ENDED; i++) REQUIRE(m->ended[i] != handle);
+  for (size_t i = 0; i < m->known_end; i++)
+    REQUIRE(m->known[i].state != IN_USE || m->known[i].handle != handle || &m->known[i] == known);
+  REQUIRE(m->is->face->get(m->is->base, handle) == known->object);
+  known->handle = handle;
+}
+
+static void end_use(struct model *m, uint64_t handle) {
+  if (!m->is->handled) return;
+  REQUIRE(handle && !m->is->face->get(m->is->base, handle));
+  m->ended[m->ends++ % ENDED] = handle;
+}
 
 /* What an acquire brought. */
 static void got(struct call *call, struct thing *thing, int error) {
@@ -657,6 +747,7 @@ static void got(struct call *call, struct thing *thing, int error) {
     if (known->state == IN_HANDS || known->state == NEW) call->object = NULL;
     move(m, known, IN_USE);
     known->stamp = thing->stamp = ++last_stamp;
+    begin_use(m, known);
     return;
   }
   if (call->tries) {
@@ -742,6 +833,7 @@ static void leave(struct call *call, struct known *known, bool discards) {
   struct model *m = call->m;
   begin(call, m, RELEASE);
   call->object = known->object;
+  call->handle = known->handle;
   call->discards = discards;
   m->count.releases++;
   if (discards) m->count.invalid++;
@@ -779,42 +871,54 @@ static void left(struct call *call) {
     move(m, known, IDLE);
     REQUIRE(!m->max_idle || idle_of(m) <= m->max_idle);
   }
+  end_use(m, call->handle);
   end(call);
 }
 
-static void release(struct model *m, const struct face *face, unsigned choice, enum back how) {
+static void release_known(struct model *m, const struct face *face, struct known *known, enum back how) {
   struct call call;
-  struct known *known = pick(m, IN_USE, choice);
   call.m = m;
-  if (!known) { /* nothing to give back, which is no mistake */
-    errno = 4711;
-    face->release(m->is->base, NULL, how);
-    REQUIRE(errno == 4711);
-    return;
-  }
   leave(&call, known, how == DISCARD || how == DISCARD_GUARD);
-  face->release(m->is->base, call.object, how);
+  if (how == BY_HANDLE && m->is->handled)
+    REQUIRE(m->is->face->release_handle(m->is->base, call.handle));
+  else
+    face->release(m->is->base, call.object, how);
   left(&call);
 }
 
-static void release_many(struct model *m, const struct face *face, size_t count, bool with_null) {
+static void release(struct model *m, const struct face *face, unsigned choice, enum back how) {
+  struct known *known = pick(m, IN_USE, choice);
+  if (known) {
+    release_known(m, face, known, how);
+    return;
+  }
+  errno = 4711; /* nothing to give back, which is no mistake */
+  face->release(m->is->base, NULL, how);
+  REQUIRE(errno == 4711);
+}
+
+/* By one call, in that order: each is judged by what those before it left. all: it is everything in use. */
+static void release_several(struct model *m, const struct face *face, void *const *objects, size_t count, bool all) {
   struct call call;
-  void *objects[MANY + 1];
-  bool invalid[MANY + 1];
-  size_t n = 0, idle = idle_of(m), alive = m->alive;
-  quiet++; /* it is a loop over release: each is judged by what those before it left */
+  bool invalid[KNOWN];
+  uint64_t handles[KNOWN];
+  size_t idle = idle_of(m), alive = m->alive;
+  quiet++;
   begin(&call, m, RELEASE);
-  while (n < count && m->amount[IN_USE]) {
-    struct known *known = pick(m, IN_USE, (unsigned)n);
-    invalid[n] = known->invalid && (m->is->validates_on & OBJPOOL_ON_RELEASE);
-    objects[n++] = known->object;
+  for (size_t i = 0; i < count; i++) {
+    if (!objects[i]) continue;
+    struct known *known = find(m, (struct thing *)objects[i]);
+    invalid[i] = known->invalid && (m->is->validates_on & OBJPOOL_ON_RELEASE);
+    handles[i] = known->handle;
     m->count.releases++;
     move(m, known, IN_HANDS);
   }
-  if (n < MANY && with_null) objects[n++] = NULL;
-  face->release_many(m->is->base, objects, n);
+  if (all)
+    REQUIRE(face->release_all(m->is->base) == count);
+  else
+    face->release_many(m->is->base, objects, count);
   REQUIRE(errno == 4711);
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < count; i++) {
     if (!objects[i]) continue;
     bool surplus = m->max_objects && alive > m->max_objects, full = m->max_idle && idle >= m->max_idle;
     struct known *known = find(m, (struct thing *)objects[i]);
@@ -836,9 +940,20 @@ static void release_many(struct model *m, const struct face *face, size_t count,
       if (!invalid[i] && !refused && full && !surplus) m->count.overflowed++;
       if (!invalid[i] && !refused && full && surplus) m->maybe_overflowed++;
     }
+    end_use(m, handles[i]);
   }
   end(&call);
   quiet--;
+}
+
+static void release_many(struct model *m, const struct face *face, size_t count, bool with_null) {
+  void *objects[MANY + 1];
+  size_t n = 0;
+  for (size_t i = 0; i < m->known_end && n < count; i++) {
+    if (m->known[i].state == IN_USE) objects[n++] = m->known[i].object;
+  }
+  if (n < MANY && with_null) objects[n++] = NULL;
+  release_several(m, face, objects, n, false);
 }
 
 static void extract(struct model *m, unsigned choice, bool guarded) {
@@ -850,6 +965,7 @@ static void extract(struct model *m, unsigned choice, bool guarded) {
   struct thing value = m->is->face->extract(m->is->base, object, guarded);
   REQUIRE(value.check == check_of(object) && value.stamp == known->stamp);
   m->count.extracted++;
+  end_use(m, known->handle);
   move(m, known, GONE);
   end(&call);
 }
@@ -872,6 +988,105 @@ static void scope(struct model *m) {
   m->is->face->scope(m->is->base, scope_entered, scope_leaves);
   if (innermost == &scope_call) left(&scope_call);
   quiet--;
+}
+
+/* >>handles and loops */
+
+/* Any handle finds what is in use by it, and nothing else. */
+static void ask(struct model *m, uint64_t handle, bool release) {
+  struct known *named = NULL;
+  for (size_t i = 0; i < m->known_end; i++) {
+    if (m->known[i].state == IN_USE && m->known[i].handle == handle) named = &m->known[i];
+  }
+  REQUIRE(m->is->face->get(m->is->base, handle) == (named ? named->object : NULL));
+  if (!release) return;
+  if (named)
+    release_known(m, m->is->face, named, BY_HANDLE);
+  else
+    REQUIRE(!m->is->face->release_handle(m->is->base, handle));
+}
+
+static void by_handle(struct model *m, unsigned argument) {
+  struct known *known = pick(m, IN_USE, argument >> 3);
+  if (!m->is->handled) return;
+  if (argument & 1) {
+    ask(m, m->ended[argument >> 3], argument & 4);
+  } else if (argument & 2 && depth == 0) { /* while a call is under way it may be one that nobody knows yet */
+    ask(m, known ? known->handle ^ (uint64_t)1 << byte() % 64 : word_of(argument >> 6, byte()), argument & 4);
+  } else if (known) {
+    REQUIRE(m->is->face->handle_of(m->is->base, known->object) == known->handle);
+    ask(m, known->handle, argument & 4);
+  }
+}
+
+static void begin_walk(struct walk *walk, struct model *m, unsigned argument) {
+  memset(walk, 0, sizeof *walk);
+  walk->outer = innermost_walk;
+  walk->m = m;
+  walk->argument = argument;
+  walk->alone = !innermost;
+  for (size_t i = 0; i < m->known_end; i++) walk->due[i] = m->known[i].state == IN_USE;
+  innermost_walk = walk;
+}
+
+/* One in use, in the order of places, and never a second time. */
+static struct known *visited(struct walk *walk, struct thing *thing) {
+  struct model *m = walk->m;
+  struct known *known = find(m, thing);
+  REQUIRE(known && (known->state == IN_USE || (known->state != IDLE && !walk->alone)));
+  for (size_t i = 0; i < walk->visits; i++) REQUIRE(walk->visited[i] != thing);
+  walk->visited[walk->visits++] = thing;
+  walk->due[known - m->known] = false;
+  if (known->state != IN_USE) return NULL;
+  if (m->is->handled) {
+    REQUIRE((uint32_t)known->handle >= walk->index);
+    walk->index = (uint64_t)(uint32_t)known->handle + 1;
+  }
+  return seen(m, thing);
+}
+
+static void acquire(struct model *m, const struct face *face, unsigned choice);
+
+/* What the body of such a loop may do: end this use or another one, begin one, break off. */
+static bool visit_each(void *object, struct walk *walk) {
+  struct model *m = walk->m;
+  struct known *known = visited(walk, (struct thing *)object);
+  unsigned what = walk->argument + (unsigned)walk->visits * 5;
+  if (walk->visits == KNOWN / 2) return false;
+  switch (what % 16) {
+  case 0:
+  case 1:
+  case 2:
+    if (known) release_known(m, m->is->face, known, (enum back)(what / 16 % RELEASE_WAYS));
+    break;
+  case 3:
+  case 4: release(m, m->is->face, what / 16, RETURN); break;
+  case 5:
+  case 6: acquire(m, m->is->face, PLAIN); break;
+  case 7: return false;
+  default: break;
+  }
+  return true;
+}
+
+static void each(struct model *m, unsigned argument) {
+  struct walk walk;
+  if (!m->is->face->each) return;
+  begin_walk(&walk, m, argument);
+  if (m->is->face->each(m->is->base, visit_each, &walk))
+    for (size_t i = 0; i < m->known_end; i++) REQUIRE(!walk.due[i]);
+  innermost_walk = walk.outer;
+}
+
+static bool visit_only(void *object, struct walk *walk) { return visited(walk, (struct thing *)object) != NULL; }
+
+static void release_all(struct model *m) {
+  struct walk walk;
+  if (!m->is->face->each) return;
+  begin_walk(&walk, m, 0);
+  REQUIRE(m->is->face->each(m->is->base, visit_only, &walk) && walk.visits == m->amount[IN_USE]);
+  innermost_walk = walk.outer;
+  release_several(m, m->is->face, (void *const *)walk.visited, walk.visits, true);
 }
 
 static void warm_up(struct model *m, const struct face *face, size_t idle) {
@@ -1173,6 +1388,11 @@ static void compare(struct model *m) {
   REQUIRE(stats.max_idle == m->max_idle && stats.max_objects == m->max_objects);
   if (m->touched) REQUIRE(stats.object_size == m->size);
   if (!m->is->zero) REQUIRE(stats.memory_bytes == m->bytes);
+  REQUIRE(stats.retired == 0);
+  for (size_t i = 0; m->is->handled && i < m->known_end; i++) {
+    struct known *known = &m->known[i];
+    if (known->state == IN_USE) REQUIRE(m->is->face->get(m->is->base, known->handle) == known->object);
+  }
   if (m->is->reports) {
     REQUIRE(m->events[OBJPOOL_EVENT_ACQUIRE] == stats.acquires && m->events[OBJPOOL_EVENT_RELEASE] == stats.releases);
     REQUIRE(m->events[OBJPOOL_EVENT_CREATE] == stats.created && m->events[OBJPOOL_EVENT_DESTROY] == stats.destroyed);
@@ -1288,7 +1508,7 @@ static void step(void) {
   }
   const struct face *face = where & 128 ? &typeless_face : m->is->face;
   steps++;
-  what %= 48;
+  what %= 52;
   if (tracing)
     fprintf(stderr, "%*s%ld: %s, what %u, where %u, argument %u\n", 2 * depth, "", steps, m->is->title, what, where,
             argument);
@@ -1403,6 +1623,19 @@ static void step(void) {
     misuse(m, face, argument, argument ^ what);
     break;
   case 47: pressure = (objpool_pressure)(argument % 5 > 2 ? 0 : argument % 5); break;
+  case 48:
+  case 49:
+    doing = "handles";
+    by_handle(m, argument);
+    break;
+  case 50:
+    doing = "a loop";
+    each(m, argument);
+    break;
+  case 51:
+    doing = "release_all";
+    if (depth == 0) release_all(m);
+    break;
   }
   if (depth > 0) return;
   for (int i = 0; i < POOLS; i++) {
