@@ -1,6 +1,6 @@
-/* sequence.c: a fuzzer (libFuzzer) of sequences of all calls on nine pools of different kinds, by their typed and
+/* sequence.c: a fuzzer (libFuzzer) of sequences of all calls on eleven pools of different kinds, by their typed and
  * their typeless functions, by handles and in loops. Hooks refuse and call the pools again, allocations fail, limits
- * change, objects are given back wrongly. A reference model is kept beside; any disagreement aborts.
+ * change, time passes, objects are given back wrongly. A reference model is kept beside; any disagreement aborts.
  *
  * The model knows nothing of how a pool works. It follows objects: the hooks and the results of calls say what state
  * each is in, and every count is a count of such facts (`invalid`: how often validate said no, and discards). What a
@@ -14,8 +14,19 @@
 #define OBJPOOL_MAX_THREADS 4 /* a small table: opening a pool is what takes the time here */
 static void panicked(const char *message);
 
+#include <time.h>
+/* How old objects are says the coarse clock, which stands still unless a step moves it. */
+static long passed_s;
+static int clock_that_is_moved(clockid_t clock, struct timespec *now) {
+  if (clock != CLOCK_MONOTONIC_COARSE) return clock_gettime(clock, now);
+  now->tv_sec = 1000 + passed_s;
+  now->tv_nsec = 0;
+  return 0;
+}
+#define clock_gettime(clock, now) clock_that_is_moved(clock, now)
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
+#undef clock_gettime
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +35,7 @@ static void panicked(const char *message);
 
 #define REQUIRE(condition) ((condition) ? (void)0 : disagree(#condition, __LINE__))
 
-enum { POOLS = 9, KNOWN = 256, MOST_ALIVE = 40, ENDED = 32, MANY = 6, DEPTH = 3, STEPS = 250 };
+enum { POOLS = 11, KNOWN = 256, MOST_ALIVE = 40, ENDED = 32, MANY = 6, DEPTH = 3, STEPS = 250 };
 
 /* >>input: the bytes of the sequence */
 
@@ -78,13 +89,15 @@ struct known {
   bool denied;     /* it has said so */
   bool rebuilt;    /* by the release under way, which wipes */
   uint64_t handle; /* of its use, while it is in use */
+  bool refreshed;  /* it was alive at a refresh */
+  long built_s, idle_since_s;
 };
 
 struct traits {
   const char *title;
   objpool *base;
   const struct face *face;
-  bool hooked, resets, wipes, local, zero, reports, handled;
+  bool hooked, resets, wipes, local, zero, reports, handled, timed;
   unsigned validates_on;
 };
 
@@ -110,6 +123,7 @@ struct model {
   bool alerts[OBJPOOL_ALERT_WAIT + 1];
   uint64_t ended[ENDED]; /* some handles of uses that have ended */
   size_t ends, most_alive;
+  int64_t lifetime_ns, idle_timeout_ns, validate_after_ns; /* 0: none */
 };
 
 enum kind { INIT, ACQUIRE, RELEASE, EXTRACT, WARMUP, SHRINK, MAINTAIN, ATTACH, DESTROY };
@@ -122,9 +136,10 @@ struct call {
   bool tries, discards;
   bool disturbed; /* a hook called back meanwhile */
   bool saw_none_idle, saw_exhausted, saw_full, saw_surplus;
-  bool doubted; /* validate said no: what it saw must be destroyed next */
-  bool gone;    /* the object that is given back was destroyed */
-  size_t created, destroyed, refused, denied, out_of_memory, doomed, kept;
+  bool doubted;  /* validate said no: what it saw must be destroyed next */
+  bool gone;     /* the object that is given back was destroyed */
+  bool outdated; /* what it gives back */
+  size_t created, destroyed, refused, denied, expired, out_of_memory, doomed, kept;
   unsigned resets, validations;
   struct thing *object;      /* the one in its hands; NULL: several */
   uint64_t handle;           /* of the use that it ends */
@@ -159,6 +174,20 @@ static void panicked(const char *message) {
 
 static uint64_t check_of(const struct thing *thing) {
   return (uint64_t)(uintptr_t)thing * 0x9e3779b97f4a7c15u ^ 0x5bd1e995u;
+}
+
+/* >>age: no limit is a whole number of seconds, and a life ends less than a second earlier than said, so each is clear */
+
+static bool is_over(long since_s, int64_t limit_ns) {
+  return limit_ns && (passed_s - since_s) * INT64_C(1000000000) > limit_ns;
+}
+
+static bool is_outdated(const struct model *m, const struct known *known) {
+  return known->refreshed || is_over(known->built_s, m->lifetime_ns);
+}
+
+static bool is_recent(const struct model *m, const struct known *known) {
+  return m->validate_after_ns && !is_over(known->idle_since_s, m->validate_after_ns);
 }
 
 static size_t idle_of(const struct model *m) { return m->amount[IDLE] - m->doomed; }
@@ -219,7 +248,8 @@ static struct known *meet(struct model *m, struct thing *object, enum state stat
   }
   m->known[i].object = object;
   m->known[i].stamp = 0;
-  m->known[i].invalid = m->known[i].denied = m->known[i].rebuilt = false;
+  m->known[i].invalid = m->known[i].denied = m->known[i].rebuilt = m->known[i].refreshed = false;
+  m->known[i].built_s = m->known[i].idle_since_s = passed_s;
   move(m, &m->known[i], state);
   return &m->known[i];
 }
@@ -371,6 +401,7 @@ static bool validate(struct thing *thing, void *context) {
   case MAINTAIN:
     REQUIRE(m->is->validates_on & (call->kind == ACQUIRE ? OBJPOOL_ON_ACQUIRE : OBJPOOL_ON_MAINTAIN));
     REQUIRE(known->state == IDLE && !call->doubted && idle_of(m) > 0);
+    if (call->kind == ACQUIRE) REQUIRE(!is_outdated(m, known) && !is_recent(m, known));
     call->object = thing;
     move(m, known, IN_HANDS);
     break;
@@ -395,13 +426,24 @@ static bool validate(struct thing *thing, void *context) {
   return true;
 }
 
+/* What was idle for too long goes in that order. */
+static void require_longest_idle(const struct model *m, const struct known *known) {
+  for (size_t i = 0; i < m->known_end; i++) {
+    const struct known *other = &m->known[i];
+    REQUIRE(other->state != IDLE || is_outdated(m, other) || other->idle_since_s >= known->idle_since_s);
+  }
+}
+
 static void destroy(struct thing *thing, void *context) {
   struct model *m = of(context);
   struct call *call = call_of(m);
   struct known *known = seen(m, thing);
   bool was_idle = known->state == IDLE;
   if (was_idle) {
-    REQUIRE(call->kind != ACQUIRE && call->kind != RELEASE && call->kind != EXTRACT && call->kind != ATTACH);
+    REQUIRE(call->kind != RELEASE && call->kind != EXTRACT && call->kind != ATTACH);
+    REQUIRE(call->kind != ACQUIRE || is_outdated(m, known));
+    if (call->kind == MAINTAIN && is_over(known->idle_since_s, m->idle_timeout_ns) && !is_outdated(m, known))
+      require_longest_idle(m, known);
     if (call->kind == SHRINK) {
       REQUIRE(call->doomed > 0);
       call->doomed--;
@@ -412,6 +454,12 @@ static void destroy(struct thing *thing, void *context) {
             (!call->object || call->object == thing));
   }
   /* a wiping release destroys a good object to build it anew */
+  bool expired = (call->kind == RELEASE && !known->denied && !call->discards && is_outdated(m, known)) ||
+                 (was_idle && call->kind == ACQUIRE) ||
+                 (was_idle && call->kind == MAINTAIN &&
+                  (is_outdated(m, known) || is_over(known->idle_since_s, m->idle_timeout_ns)));
+  call->expired += expired;
+  m->count.expired += expired;
   bool anew = call->kind == RELEASE && m->is->wipes && !known->denied && !call->discards && !known->rebuilt;
   call->doubted = false;
   move(m, known, GOING);
@@ -456,6 +504,10 @@ OBJPOOL_DEFINE(handled_pool, struct thing, opt.create = create, opt.reset = rese
                opt.destroy = destroy, opt.handles = true);
 OBJPOOL_DEFINE(handled_local_pool, struct thing, opt.create = create, opt.validate = validate, opt.destroy = destroy,
                opt.local = true, opt.handles = true);
+OBJPOOL_DEFINE(timed_pool, struct thing, opt.create = create, opt.reset = reset, opt.validate = validate,
+               opt.destroy = destroy, opt.timed = true);
+OBJPOOL_DEFINE(timed_local_pool, struct thing, opt.create = create, opt.validate = validate, opt.destroy = destroy,
+               opt.validate_on = OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_MAINTAIN, opt.local = true, opt.timed = true);
 
 /* Ways to the same thing. */
 enum way { PLAIN, TRY, FOR_NOTHING, FOR_A_MOMENT, FOR_EVER, GUARDED, GUARDED_FOR_NOTHING, ACQUIRE_WAYS };
@@ -599,6 +651,8 @@ FACE(wiping_pool, NO_HANDLES);
 FACE(plain_pool, NO_HANDLES);
 FACE(handled_pool, OF_HANDLES(handled_pool));
 FACE(handled_local_pool, OF_HANDLES(handled_local_pool));
+FACE(timed_pool, NO_HANDLES);
+FACE(timed_local_pool, NO_HANDLES);
 
 /* The same without the type. */
 
@@ -649,25 +703,30 @@ static struct {
   plain_pool plain;
   handled_pool handled;
   handled_local_pool handled_local;
+  timed_pool timed;
+  timed_local_pool timed_local;
   objpool typeless;
 } all;
 
 #define ON_BOTH ((unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE)
 static const struct traits traits[POOLS] = {
-    /* title, pool, face, hooked, resets, wipes, local, zero, reports, handled, validates_on */
-    {"hooked", &all.hooked.base, &hooked_pool_face, true, true, false, false, false, false, false, ON_BOTH},
-    {"lazy", &all.lazy.base, &lazy_pool_face, true, false, false, false, false, true, false,
+    /* title, pool, face, hooked, resets, wipes, local, zero, reports, handled, timed, validates_on */
+    {"hooked", &all.hooked.base, &hooked_pool_face, true, true, false, false, false, false, false, false, ON_BOTH},
+    {"lazy", &all.lazy.base, &lazy_pool_face, true, false, false, false, false, true, false, false,
      (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_MAINTAIN},
-    {"local", &all.local.base, &local_pool_face, true, true, false, true, false, false, false,
+    {"local", &all.local.base, &local_pool_face, true, true, false, true, false, false, false, false,
      (unsigned)OBJPOOL_ON_RELEASE | OBJPOOL_ON_MAINTAIN},
-    {"wiping", &all.wiping.base, &wiping_pool_face, true, true, true, false, false, false, false, ON_BOTH},
-    {"plain", &all.plain.base, &plain_pool_face, false, false, false, false, false, false, false, 0},
-    {"handled", &all.handled.base, &handled_pool_face, true, true, false, false, false, false, true, ON_BOTH},
+    {"wiping", &all.wiping.base, &wiping_pool_face, true, true, true, false, false, false, false, false, ON_BOTH},
+    {"plain", &all.plain.base, &plain_pool_face, false, false, false, false, false, false, false, false, 0},
+    {"handled", &all.handled.base, &handled_pool_face, true, true, false, false, false, false, true, false, ON_BOTH},
     {"handled, local", &all.handled_local.base, &handled_local_pool_face, true, false, false, true, false, false, true,
-     ON_BOTH},
-    {"typeless", &all.typeless, &typeless_face, true, true, false, false, false, false, false,
+     false, ON_BOTH},
+    {"timed", &all.timed.base, &timed_pool_face, true, true, false, false, false, false, false, true, ON_BOTH},
+    {"timed, local", &all.timed_local.base, &timed_local_pool_face, true, false, false, true, false, false, false, true,
+     (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_MAINTAIN},
+    {"typeless", &all.typeless, &typeless_face, true, true, false, false, false, false, false, false,
      (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE | OBJPOOL_ON_MAINTAIN},
-    {"zero", &all.zero.base, &hooked_pool_face, true, true, false, false, true, false, false,
+    {"zero", &all.zero.base, &hooked_pool_face, true, true, false, false, true, false, false, false,
      ON_BOTH}, /* the last: see of() */
 };
 
@@ -715,7 +774,7 @@ static void got(struct call *call, struct thing *thing, int error) {
       REQUIRE(known);
       hit = known->state != NEW;
       if (known->state == IDLE)
-        REQUIRE(!(m->is->validates_on & OBJPOOL_ON_ACQUIRE) && idle_of(m) > 0);
+        REQUIRE((!(m->is->validates_on & OBJPOOL_ON_ACQUIRE) || is_recent(m, known)) && idle_of(m) > 0);
       else
         REQUIRE((known->state == NEW || known->state == IN_HANDS) && call->object == thing);
     } else {
@@ -738,7 +797,8 @@ static void got(struct call *call, struct thing *thing, int error) {
       known->stamp = thing->stamp;
     }
     REQUIRE(hit || (!call->tries && (call->saw_none_idle || m->maintaining)));
-    REQUIRE(seen(m, thing) == known && !(known->invalid && (m->is->validates_on & OBJPOOL_ON_ACQUIRE)));
+    REQUIRE(seen(m, thing) == known && !is_outdated(m, known));
+    REQUIRE(!(known->invalid && (m->is->validates_on & OBJPOOL_ON_ACQUIRE)) || is_recent(m, known));
     m->count.acquires++;
     if (hit)
       m->count.hits++;
@@ -754,7 +814,8 @@ static void got(struct call *call, struct thing *thing, int error) {
     REQUIRE(error == EAGAIN && call->saw_none_idle);
     return;
   }
-  if (error == ETIMEDOUT && call->denied) { /* time was up between two that proved invalid, perhaps before it waited */
+  if (error == ETIMEDOUT &&
+      (call->denied || call->expired)) { /* between two that were none, perhaps before it waited */
     m->count.timeouts++;
     m->maybe_waits++;
     return;
@@ -834,6 +895,7 @@ static void leave(struct call *call, struct known *known, bool discards) {
   begin(call, m, RELEASE);
   call->object = known->object;
   call->handle = known->handle;
+  call->outdated = is_outdated(m, known);
   call->discards = discards;
   m->count.releases++;
   if (discards) m->count.invalid++;
@@ -843,8 +905,8 @@ static void leave(struct call *call, struct known *known, bool discards) {
 /* After a release: what became of the object? */
 static void left(struct call *call) {
   struct model *m = call->m;
-  bool invalid = call->discards || call->denied;
-  REQUIRE(errno == 4711);
+  bool invalid = call->discards || call->denied || call->expired;
+  REQUIRE(errno == 4711 && (invalid || !call->outdated));
   if (!m->is->hooked) {
     call->gone = invalid || call->saw_full || call->saw_surplus; /* nothing else can have happened */
     if (call->gone) {
@@ -868,6 +930,7 @@ static void left(struct call *call) {
     if (!call->disturbed && !m->kept) REQUIRE(!call->saw_full && !call->saw_surplus);
     if (!m->is->hooked) known->object = NULL;
     known->rebuilt = false;
+    known->idle_since_s = passed_s;
     move(m, known, IDLE);
     REQUIRE(!m->max_idle || idle_of(m) <= m->max_idle);
   }
@@ -908,7 +971,7 @@ static void release_several(struct model *m, const struct face *face, void *cons
   for (size_t i = 0; i < count; i++) {
     if (!objects[i]) continue;
     struct known *known = find(m, (struct thing *)objects[i]);
-    invalid[i] = known->invalid && (m->is->validates_on & OBJPOOL_ON_RELEASE);
+    invalid[i] = (known->invalid && (m->is->validates_on & OBJPOOL_ON_RELEASE)) || is_outdated(m, known);
     handles[i] = known->handle;
     m->count.releases++;
     move(m, known, IN_HANDS);
@@ -932,6 +995,7 @@ static void release_several(struct model *m, const struct face *face, void *cons
       REQUIRE(known && known->state == IN_HANDS);
       if (!m->is->hooked) known->object = NULL;
       known->rebuilt = false;
+      known->idle_since_s = passed_s;
       move(m, known, IDLE);
       idle++;
     } else {
@@ -1153,6 +1217,19 @@ static void shrink(struct model *m, const struct face *face, size_t keep, bool c
   shrunk(&call, excess);
 }
 
+/* All that is alive is outdated: what is idle goes at once. */
+static void refresh(struct model *m) {
+  struct call call;
+  if (!m->is->timed || !m->touched) return;
+  size_t idle = idle_of(m);
+  begin(&call, m, SHRINK);
+  for (size_t i = 0; i < m->known_end; i++) m->known[i].refreshed = m->known[i].state != GONE;
+  m->count.expired += idle;
+  doom(&call, idle);
+  REQUIRE(objpool_refresh(m->is->base) == idle && errno == 4711);
+  shrunk(&call, idle);
+}
+
 static void resize(struct model *m, const struct face *face, size_t max_idle, size_t max_objects) {
   struct call call;
   size_t idle = idle_of(m), new_idle = max_idle == OBJPOOL_UNCHANGED ? m->max_idle : max_idle, excess = 0;
@@ -1201,15 +1278,22 @@ static void maintain(struct model *m) {
   REQUIRE(!again || !changed);
   if (!call.disturbed &&
       !call.outer) { /* within another call on the pool, what that has in hands may count as idle or as alive */
-    size_t good = idle - call.denied, least = m->max_idle && m->max_idle < m->min_idle ? m->max_idle : m->min_idle;
+    size_t good = idle - call.denied - call.expired,
+           least = m->max_idle && m->max_idle < m->min_idle ? m->max_idle : m->min_idle;
     REQUIRE(m->amount[IN_USE] == held);
-    if (call.destroyed > call.denied)
+    if (call.destroyed > call.denied + call.expired)
       REQUIRE(idle_of(m) >= least); /* it gives back, but not below that */
     else if (!call.out_of_memory && !call.refused && (!m->max_objects || m->alive < m->max_objects) &&
              pressure == OBJPOOL_PRESSURE_NONE)
       REQUIRE(idle_of(m) >= least);
     if (pressure != OBJPOOL_PRESSURE_NONE)
       REQUIRE(!call.created && idle_of(m) == (good < m->min_idle ? good : m->min_idle));
+    for (size_t i = 0; i < m->known_end; i++) { /* nothing idle is too old, nor, above min_idle, idle for too long */
+      struct known *known = &m->known[i];
+      if (known->state != IDLE) continue;
+      REQUIRE(!is_outdated(m, known));
+      REQUIRE(idle_of(m) <= m->min_idle || !is_over(known->idle_since_s, m->idle_timeout_ns));
+    }
   }
   end(&call);
 }
@@ -1298,6 +1382,15 @@ static void open_pool(struct model *m) {
   if (a & 32) config.growth_factor = 1.0 + (double)(b & 7) / 4;
   if (a & 64) config.min_idle = c & 3;
   if (a & 128) config.shrink_threshold = (double)(c >> 4) / 15;
+  if (is->timed) {
+    unsigned d = byte();
+    if (d & 1) config.max_lifetime_ns = (3 + (d >> 1 & 7)) * UINT64_C(1000000000) - 100000000;
+    if (d & 16) config.idle_timeout_ns = (1 + (d >> 5 & 3)) * UINT64_C(1000000000) - 500000000;
+    if (d & 128) config.validate_after_ns = 1500000000;
+    m->lifetime_ns = (int64_t)config.max_lifetime_ns;
+    m->idle_timeout_ns = (int64_t)config.idle_timeout_ns;
+    m->validate_after_ns = (int64_t)config.validate_after_ns;
+  }
   bool impossible =
       (config.max_objects && (config.warmup > config.max_objects || config.min_idle > config.max_objects)) ||
       (config.max_idle && (config.warmup > config.max_idle || config.min_idle > config.max_idle)) ||
@@ -1375,6 +1468,7 @@ static void compare(struct model *m) {
   SAME(invalid);
   SAME(create_failures);
   SAME(timeouts);
+  SAME(expired);
   REQUIRE(stats.waits - count->waits <= m->maybe_waits);
   REQUIRE(stats.exhausted - count->exhausted <= m->maybe_exhausted);
   REQUIRE(stats.overflowed - count->overflowed <= m->maybe_overflowed);
@@ -1508,7 +1602,7 @@ static void step(void) {
   }
   const struct face *face = where & 128 ? &typeless_face : m->is->face;
   steps++;
-  what %= 52;
+  what %= 56;
   if (tracing)
     fprintf(stderr, "%*s%ld: %s, what %u, where %u, argument %u\n", 2 * depth, "", steps, m->is->title, what, where,
             argument);
@@ -1636,6 +1730,18 @@ static void step(void) {
     doing = "release_all";
     if (depth == 0) release_all(m);
     break;
+  case 52:
+  case 53:
+    if (depth == 0) passed_s += 1 + (argument & 3);
+    break;
+  case 54:
+    doing = "refresh";
+    if (depth == 0) refresh(m);
+    break;
+  case 55:
+    doing = "maintain";
+    if (m->is->timed && m->touched) maintain(m);
+    break;
   }
   if (depth > 0) return;
   for (int i = 0; i < POOLS; i++) {
@@ -1661,6 +1767,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   input_left = size;
   steps = 0;
   last_stamp = 0;
+  passed_s = 0;
   armed = fail_allocation = fail_create = 0;
   depth = quiet = creating = 0;
   pressure = OBJPOOL_PRESSURE_NONE;
