@@ -5,7 +5,8 @@
    all their orders. After each: no object in two hands, none lost, limits exact, whoever waits is woken.
    That a thread waits is known, not guessed from the time it takes: a lock that is held, a slot that is looked at again
    and again, a sleep. The clock is ours. A machine may be as busy as it likes, and what fails fails each time.
-   test_every_step does the same to code as it is compiled, between instructions. C only: C++ is the same code. */
+   test_every_step does the same to code as it is compiled, between instructions. C only: C++ is the same code.
+   test-all: threads take turns millions of times, which takes minutes where system calls are slow. */
 #include "support.h"
 
 #include <limits.h>
