@@ -3600,7 +3600,8 @@ struct objpool__looping {
   uintptr_t runner;           /* the thread that runs; 0: none */
   bool announced;             /* the eventfd was set since the last run began, or will be at once */
   unsigned wakes;             /* calls of wake, or settings of the eventfd, under way */
-  unsigned owed;              /* of these, those that wait for the process lock; under that, as next_owed */
+  unsigned owed;              /* of these, those that wait for the process lock; under that, as what follows */
+  uintptr_t owing;            /* the thread that is to do it */
   objpool__looping *next_owed;
 };
 
@@ -5340,7 +5341,7 @@ static size_t objpool__count_commons(objpool__state *state) {
       the eventfd, then looks at the list; who comes later finds either the run, which looks once more, under the lock under
       which it ends, or a loop that was not woken, and wakes it. No wake-up is lost; one may come for nothing.
    4. Wakes run without a lock, and count themselves in `wakes` before: a loop ends after the last of them. A thread that serves
-      under the process lock, for another one's slot, owes them, and wakes once that is free. */
+      under the process lock, for another one's slot or in a fork's handlers, owes them, and wakes once that is free. */
 
 /* A heap: every waiter's deadline is at most those of its children, which are linked through `later`. */
 static bool objpool__is_sooner(const objpool__async *one, const objpool__async *other) {
@@ -5439,11 +5440,14 @@ static objpool__looping *objpool__loop_due(objpool__queue *queue, objpool__async
   return wakes ? loop : NULL;
 }
 
-/* Without a lock; or by who gives an index back, who does it later. */
+/* Without a lock; or by who gives an index back, or forks, who does it later. */
 static void objpool__loop_wake(objpool__looping *loop) {
-  if (OBJPOOL__LOAD(objpool__process.leaver) == objpool__self()) { /* relaxed: only that thread finds itself there */
+  bool leaves =
+      OBJPOOL__LOAD(objpool__process.leaver) == objpool__self(); /* relaxed: only that thread finds itself there */
+  if (leaves || objpool__holds_all()) {
     OBJPOOL_ASSERT(objpool__is_held(&objpool__process.lock));
-    if (loop->owed++) return;
+    if (loop->owed++) return; /* another thread may owe it: that wakes for this one, too */
+    loop->owing = objpool__self();
     loop->next_owed = objpool__process.owed;
     OBJPOOL__STORE(objpool__process.owed, loop); /* relaxed: see objpool__wake_owed */
     return;
@@ -5457,20 +5461,32 @@ static void objpool__loop_wake(objpool__looping *loop) {
   objpool__set_error(saved);
 }
 
-/* Wakes whoever was served under the process lock, which is free again. Another thread may do it in this one's place. */
+/* Wakes whoever this thread served under the process lock, which is free again; not for others, whose wakes may wait for what it
+   does next. A child that a wake forks owes nothing. */
 static void objpool__wake_owed(void) {
-  while (OBJPOOL__LOAD(objpool__process.owed)) { /* relaxed: what this thread owes it sees */
-    unsigned times = 0;
+  uintptr_t self = objpool__self();
+  objpool__looping *loop;
+  if (!OBJPOOL__LOAD(objpool__process.owed) || objpool__holds_all()) return; /* relaxed: what it owes it sees */
+  do {
     objpool__lock(&objpool__process.lock);
-    objpool__looping *loop = objpool__process.owed;
-    if (loop) {
-      times = loop->owed;
-      loop->owed = 0;
-      OBJPOOL__STORE(objpool__process.owed, loop->next_owed);
-    }
+    objpool__looping **link = &objpool__process.owed;
+    while (*link && (*link)->owing != self) link = &(*link)->next_owed;
+    loop = *link;
+    if (loop && !--loop->owed) OBJPOOL__STORE(*link, loop->next_owed);
     objpool__unlock(&objpool__process.lock);
-    for (; times > 0; times--) objpool__loop_wake(loop); /* after the last the loop may be gone */
-  }
+    if (loop) objpool__loop_wake(loop); /* after the last the loop may be gone */
+  } while (loop);
+}
+
+/* The loop ends: what is owed to it is not paid any more, or a fork's handler would wait for itself. */
+static void objpool__wake_no_more(objpool__looping *loop) {
+  objpool__lock(&objpool__process.lock);
+  objpool__looping **link = &objpool__process.owed;
+  while (*link && *link != loop) link = &(*link)->next_owed;
+  if (*link) OBJPOOL__STORE(*link, loop->next_owed);
+  __atomic_fetch_sub(&loop->wakes, loop->owed, __ATOMIC_RELAXED); /* relaxed: these did nothing */
+  loop->owed = 0;
+  objpool__unlock(&objpool__process.lock);
 }
 
 /* What a run tells next; NULL: nothing is due, and the run has ended: it is `before` who runs, if anybody. */
@@ -8641,9 +8657,12 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__quest 
     return OBJPOOL__NOTHING;
   }
   objpool__waiter waiter;
+  unsigned forks = objpool__process.forks;
   objpool__signal_make(&waiter.signal);
   bool joined = objpool__queue_join(state, quest, &waiter.turn);
-  bool served = joined && objpool__stand_in_line(state, &waiter, deadline);
+  /* the wake of one before it forked, and this is the child, whose queue is empty: once more */
+  bool lost = joined && forks != objpool__process.forks && !waiter.turn.served;
+  bool served = joined && !lost && objpool__stand_in_line(state, &waiter, deadline);
   objpool__signal_unmake(&waiter.signal);
   if (!joined) return OBJPOOL__NOTHING;
   quest->object = waiter.turn.object;
@@ -8652,11 +8671,11 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__quest 
   patience->waited_ns = waiter.turn.waited_ns;
   if (waiter.turn.closed) {
     objpool__leave_ends(state, quest->leaving);
-    quest->leaving = objpool__process.forks + 1; /* close has counted it */
+    quest->leaving = forks + 1; /* close has counted it, before a fork as above, if there was one */
     objpool__quest_closed(quest);
     return OBJPOOL__NOTHING;
   }
-  if (!served && retries) return OBJPOOL__RETRY;
+  if (lost || (!served && retries)) return OBJPOOL__RETRY;
   return !served ? OBJPOOL__NOTHING : quest->object ? OBJPOOL__OBJECT : OBJPOOL__PERMIT;
 }
 
@@ -9330,6 +9349,7 @@ OBJPOOL_API bool objpool_loop_init(objpool_loop *loop, void (*wake)(void *user),
     errno = ENOMEM;
     return false;
   }
+  (void)objpool__holds_all();            /* in a fork's child that has not begun yet: it is one more fork away */
   state->forks = objpool__process.forks; /* no lock: only a child changes it, which has one thread then */
   state->wake = wake;
   state->user = user;
@@ -9359,6 +9379,7 @@ OBJPOOL_API void objpool_loop_destroy(objpool_loop *loop) {
       objpool__panic_named(name, waiter, "waits for an object, and its event loop is destroyed");
       return;
     }
+    objpool__wake_no_more(state);
     /* acquire: pairs with objpool__loop_wake */
     for (unsigned turns = 0; __atomic_load_n(&state->wakes, __ATOMIC_ACQUIRE);) objpool__pause(&turns);
     objpool__mutex_unmake(&state->lock);
@@ -10046,7 +10067,8 @@ OBJPOOL_API const char *objpool_name(const objpool *pool) { /* acquire: pairs wi
       Pools that they make are taken as well, and so are slots that they make.
    3. In the child the first that needs a lock, a handler of the program or ours, puts things right: queues, holds and
       visits of threads that are not there, and the slots that they left. No hook, nor a loop's wake, runs with a hold, in the
-      queue, or while objects are gathered: so nothing of that belongs to the thread that forked. */
+      queue, or while objects are gathered: so nothing of that belongs to the thread that forked. But a waiter that has just
+      joined the queue may wake one before it: in the child it joins anew. */
 
 static void objpool__fork_prepare(void) {
   if (objpool__holds_all()) { /* a handler forks */
@@ -10069,6 +10091,7 @@ static void objpool__fork_parent(void) {
   for (objpool__state *state = objpool__process.states; state; state = state->next) objpool__unlock_all(state);
   objpool__unlock(&objpool__process.lock);
   objpool__registry_leave();
+  objpool__wake_owed();
 }
 
 /* A pool that the child inherits: without the threads that waited, held slots closed, gathered or maintained. */

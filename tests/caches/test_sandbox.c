@@ -333,7 +333,8 @@ static void wait_for_what_one_that_ends_leaves(void *unused) {
   thing_pool_destroy(&pool);
 }
 
-/* The same for one who waits in an event loop, whose wake waits until another thread has made a pool: no lock may be held. */
+/* The same for those who wait in event loops, whose wakes wait until another thread has made a pool: no lock may be held, and it
+   may not be that other thread which wakes. */
 OBJPOOL_DEFINE(brief_pool, thing);
 static long wakes, pools_made, told;
 
@@ -361,12 +362,13 @@ static void take_what_is_told(thing_pool_waiter *waiter, thing *object, int erro
 }
 
 static void wake_for_what_one_that_ends_leaves(void *unused) {
-  objpool_loop loop;
-  thing_pool_waiter waiters[2];
+  objpool_loop loops[2];
+  thing_pool_waiter waiters[3];
   (void)unused;
   memset(waiters, 0, sizeof waiters);
   pthread_t maker = start_thread(make_a_pool_when_woken, NULL);
-  CHECK(objpool_loop_init(&loop, wake_beside_another_thread, NULL));
+  for (size_t i = 0; i < COUNT_OF(loops); i++)
+    CHECK(objpool_loop_init(&loops[i], wake_beside_another_thread, NULL));
   begin(0, cap, cap);
   size_t count = take_all();
   if (count + COUNT_OF(waiters) > cap) { /* nothing was out of reach */
@@ -375,19 +377,21 @@ static void wake_for_what_one_that_ends_leaves(void *unused) {
     give_all(count);
     let_it_come_by();
     end();
-    objpool_loop_destroy(&loop);
+    for (size_t i = 0; i < COUNT_OF(loops); i++) objpool_loop_destroy(&loops[i]);
     return;
   }
   CHECK(!WAYS_LEFT);
   for (size_t i = 0; i < COUNT_OF(waiters); i++)
-    CHECK(!thing_pool_acquire_async(&pool, &waiters[i], &loop, -1, take_what_is_told) && errno == EINPROGRESS);
+    CHECK(!thing_pool_acquire_async(&pool, &waiters[i], &loops[i % COUNT_OF(loops)], -1, take_what_is_told) &&
+          errno == EINPROGRESS);
   __atomic_store_n(&ends_at_once, true, __ATOMIC_SEQ_CST);
   come_to(2);
   join_thread(sleeper);
   join_thread(maker);
   CHECK(count_read(&wakes) == (long)COUNT_OF(waiters));
-  CHECK(objpool_loop_run(&loop, 10) == COUNT_OF(waiters) && count_read(&told) == (long)COUNT_OF(waiters));
-  objpool_loop_destroy(&loop);
+  CHECK(objpool_loop_run(&loops[0], 10) == 2 && objpool_loop_run(&loops[1], 10) == 1);
+  CHECK(count_read(&told) == (long)COUNT_OF(waiters));
+  for (size_t i = 0; i < COUNT_OF(loops); i++) objpool_loop_destroy(&loops[i]);
   give_all(count);
   hooks_add_up();
   thing_pool_destroy(&pool);

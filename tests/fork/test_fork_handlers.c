@@ -490,6 +490,126 @@ static void waiter_in_another_thread_gets_what_a_handler_released(void **state) 
     }
 }
 
+/* ---- event loops */
+
+static objpool_loop loop;
+static thing_pool_waiter waiter;
+static long wakes, told;
+static pthread_mutex_t of_the_program = PTHREAD_MUTEX_INITIALIZER;
+
+static void wake(void *unused) {
+  (void)unused;
+  CHECK(pthread_mutex_lock(&of_the_program) == 0);
+  wakes++;
+  CHECK(pthread_mutex_unlock(&of_the_program) == 0);
+}
+
+static void ready(thing_pool_waiter *who, thing *object, int error) {
+  CHECK(who == &waiter && object && error == 0);
+  told++;
+  thing_pool_release(&pool, object);
+}
+
+static void make_the_loop(void) { CHECK(objpool_loop_init(&loop, wake, NULL)); }
+
+static void wait_in_the_loop(void) {
+  CHECK(thing_pool_resize(&pool, used->max_idle ? (size_t)OUT : OBJPOOL_UNCHANGED, OUT));
+  take();
+  CHECK(!thing_pool_acquire_async(&pool, &waiter, &loop, -1, ready) && errno == EINPROGRESS);
+}
+
+static void end_the_loop(void) {
+  CHECK(objpool_loop_run(&loop, 10) == 1 && told == 1);
+  objpool_loop_destroy(&loop);
+}
+
+static void the_loop_serves(void) {
+  wait_in_the_loop();
+  give_back();
+  CHECK(wakes == 1);
+  end_the_loop();
+}
+
+static void make_a_loop_in_handlers(void *when) {
+  jobs[(intptr_t)when][PARENT] = jobs[(intptr_t)when][CHILD] = make_the_loop;
+  fork_and(the_loop_serves);
+}
+
+/* Waits for the fork with a lock of the program's. */
+static long has_it, forking;
+static void *look_around(void *unused) {
+  CHECK(pthread_mutex_lock(&of_the_program) == 0);
+  count_set(&has_it, 1);
+  WAIT_UNTIL(count_read(&forking));
+  CHECK(objpool_registry_find("used in handlers") == &pool.base);
+  CHECK(pthread_mutex_unlock(&of_the_program) == 0);
+  WAIT_UNTIL(count_read(&may_end)); /* as above */
+  return unused;
+}
+
+static void give_back_beside_others(void) {
+  count_set(&forking, 1);
+  give_back();
+}
+
+static void give_back_and_end_the_loop(void) {
+  give_back_beside_others();
+  end_the_loop();
+}
+
+static bool ends;
+static void wake_in_a_handler(void *when) {
+  int status;
+  pid_t child;
+  pthread_t other;
+  make_the_loop();
+  wait_in_the_loop();
+  other = start_thread(look_around, NULL);
+  WAIT_UNTIL(count_read(&has_it));
+  jobs[(intptr_t)when][PREPARE] = ends ? give_back_and_end_the_loop : give_back_beside_others;
+  alarm(HANGS_AFTER);
+  child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    CHECK(objpool_loop_run(&loop, 10) == 0 && wakes == (when ? 1 : 0));
+    objpool_loop_destroy(&loop);
+    _exit(0);
+  }
+  while (waitpid(child, &status, 0) < 0) CHECK(errno == EINTR);
+  CHECK(EXITED_WELL(status));
+  CHECK(wakes == (ends && !when ? 0 : 1));
+  if (!ends) end_the_loop();
+  count_set(&may_end, 1);
+  join_thread(other);
+  CHECK(thing_pool_stats(&pool).in_use == 0);
+}
+
+static void with_each_kind(void (*body)(void *)) {
+  for (size_t k = 0; k < COUNT_OF(kinds); k++)
+    for (intptr_t when = 0; when < TIMES; when++) {
+      used = &kinds[k];
+      make_the_pool();
+      holds_in_a_child(used->name, body, (void *)when);
+      thing_pool_destroy(&pool);
+    }
+}
+
+static void event_loop_made_in_a_handler_is_of_that_process(void **state) {
+  (void)state;
+  with_each_kind(make_a_loop_in_handlers);
+}
+
+static void event_loop_is_woken_when_the_fork_holds_no_lock(void **state) {
+  (void)state;
+  with_each_kind(wake_in_a_handler);
+}
+
+static void event_loop_that_a_handler_ends_is_not_woken_afterwards(void **state) {
+  (void)state;
+  ends = true;
+  with_each_kind(wake_in_a_handler);
+}
+
 /* ---- while other threads are busy */
 
 static long stop_now;
@@ -581,6 +701,9 @@ int main(void) {
       cmocka_unit_test(what_a_prepare_handler_acquired_is_in_use_in_parent_and_child),
       cmocka_unit_test(waiting_in_a_handler_is_a_deadlock_that_is_told),
       cmocka_unit_test(waiter_in_another_thread_gets_what_a_handler_released),
+      cmocka_unit_test(event_loop_made_in_a_handler_is_of_that_process),
+      cmocka_unit_test(event_loop_is_woken_when_the_fork_holds_no_lock),
+      cmocka_unit_test(event_loop_that_a_handler_ends_is_not_woken_afterwards),
       cmocka_unit_test(handlers_may_use_pools_that_other_threads_are_using),
   };
   CHECK(pthread_atfork(late_prepare, late_parent, late_child) == 0); /* the implementation's constructor has run */

@@ -197,6 +197,11 @@ static void acquire(void) {
   thing *object = thing_pool_acquire(&pool);
   thing_pool_release(&pool, object);
 }
+static void acquire_for(void) { /* behind who waits in the loop: nothing is left for it */
+  thing *object = thing_pool_acquire_for(&pool, 10000000);
+  if (!object) CHECK(errno == ETIMEDOUT);
+  thing_pool_release(&pool, object);
+}
 static void trim(void) { (void)thing_pool_trim(&pool, 0); }
 static void refresh(void) { (void)thing_pool_refresh(&pool); }
 static void maintain(void) { (void)objpool_maintain(&pool.base); }
@@ -225,6 +230,10 @@ static void acquire_that_wakes_may_fork(void **state) {
   (void)state;
   call_forks_in_a_wake(acquire, wait_and_make_something);
 }
+static void acquire_that_waits_and_wakes_may_fork(void **state) {
+  (void)state;
+  call_forks_in_a_wake(acquire_for, wait_and_make_something);
+}
 static void trim_that_wakes_may_fork(void **state) {
   (void)state;
   call_forks_in_a_wake(trim, wait_and_make_something);
@@ -249,6 +258,7 @@ static void close_that_wakes_may_fork(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(acquire_that_wakes_may_fork),
+      cmocka_unit_test(acquire_that_waits_and_wakes_may_fork),
       cmocka_unit_test(trim_that_wakes_may_fork),
       cmocka_unit_test(refresh_that_wakes_may_fork),
       cmocka_unit_test(maintain_that_wakes_may_fork),
