@@ -5641,6 +5641,7 @@ static bool objpool__is_there_any(objpool__state *state) {
 static bool objpool__serve(objpool__state *state) {
   bool (*refuses)(const objpool__state *state) = state->engine->refuses;
   while (__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
+    (void)objpool__holds_all(); /* in a fork's child that has not begun yet: nobody waits there */
     /* relaxed: see 8. A first that is not due yet may have become so */
     if (refuses && OBJPOOL__LOAD(state->queue.due) && refuses(state)) return true;
     objpool__sleeper sleeper = 0;

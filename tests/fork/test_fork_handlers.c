@@ -584,6 +584,39 @@ static void wake_in_a_handler(void *when) {
   CHECK(thing_pool_stats(&pool).in_use == 0);
 }
 
+/* A pool of one thread, which takes no lock. */
+static own_pool_waiter own_waiter;
+static thing *own_held;
+static void own_ready(own_pool_waiter *who, thing *object, int error) {
+  CHECK(who == &own_waiter && object && error == 0);
+  told++;
+  own_pool_release(&own, object);
+}
+
+static void give_back_own(void) { own_pool_release(&own, own_held); }
+
+static void own_object_is_idle_in_the_child(void) {
+  objpool_stats stats = own_pool_stats(&own);
+  CHECK(own_held && stats.waiting == (stats.in_use ? 1 : 0));
+  CHECK(wakes == 0);
+  if (stats.in_use) give_back_own(); /* the parent: nothing was handed over by a handler */
+  if (stats.in_use) CHECK(wakes == 1 && objpool_loop_run(&loop, 10) == 1 && told == 1);
+  CHECK(own_pool_stats(&own).idle == 1);
+  objpool_loop_destroy(&loop);
+  own_pool_destroy(&own);
+}
+
+static void give_back_own_in_a_handler(void *when) {
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.max_objects = 1;
+  make_the_loop();
+  CHECK(own_pool_init(&own, &config) && (own_held = own_pool_acquire(&own)) != NULL);
+  CHECK(!own_pool_acquire_async(&own, &own_waiter, &loop, -1, own_ready) && errno == EINPROGRESS);
+  jobs[(intptr_t)when][CHILD] = give_back_own;
+  fork_and(own_object_is_idle_in_the_child);
+}
+
 static void with_each_kind(void (*body)(void *)) {
   for (size_t k = 0; k < COUNT_OF(kinds); k++)
     for (intptr_t when = 0; when < TIMES; when++) {
@@ -608,6 +641,11 @@ static void event_loop_that_a_handler_ends_is_not_woken_afterwards(void **state)
   (void)state;
   ends = true;
   with_each_kind(wake_in_a_handler);
+}
+
+static void local_pool_serves_no_event_loop_of_the_parent(void **state) {
+  (void)state;
+  with_each_kind(give_back_own_in_a_handler);
 }
 
 /* ---- while other threads are busy */
@@ -704,6 +742,7 @@ int main(void) {
       cmocka_unit_test(event_loop_made_in_a_handler_is_of_that_process),
       cmocka_unit_test(event_loop_is_woken_when_the_fork_holds_no_lock),
       cmocka_unit_test(event_loop_that_a_handler_ends_is_not_woken_afterwards),
+      cmocka_unit_test(local_pool_serves_no_event_loop_of_the_parent),
       cmocka_unit_test(handlers_may_use_pools_that_other_threads_are_using),
   };
   CHECK(pthread_atfork(late_prepare, late_parent, late_child) == 0); /* the implementation's constructor has run */
