@@ -42,6 +42,7 @@ enum { POOLS = 11, KNOWN = 256, MOST_ALIVE = 40, ENDED = 32, MANY = 6, DEPTH = 3
 static const uint8_t *input;
 static size_t input_left;
 static long steps;
+static unsigned favourite; /* the pool of about half of the steps of a sequence */
 static unsigned long long all_sequences, all_steps;
 static int depth;                             /* how many hooks we are in that call back */
 static int quiet, creating;                   /* hooks shall not call back now; a create is under way */
@@ -426,12 +427,16 @@ static bool validate(struct thing *thing, void *context) {
   return true;
 }
 
-/* What was idle for too long goes in that order. */
+/* What was idle for too long goes in that order, and min_idle stay. */
 static void require_longest_idle(const struct model *m, const struct known *known) {
+  size_t stay = 0;
   for (size_t i = 0; i < m->known_end; i++) {
     const struct known *other = &m->known[i];
-    REQUIRE(other->state != IDLE || is_outdated(m, other) || other->idle_since_s >= known->idle_since_s);
+    if (other->state != IDLE || is_outdated(m, other)) continue;
+    REQUIRE(other->idle_since_s >= known->idle_since_s);
+    stay += other != known;
   }
+  REQUIRE(innermost->outer || stay >= m->min_idle);
 }
 
 static void destroy(struct thing *thing, void *context) {
@@ -1288,11 +1293,11 @@ static void maintain(struct model *m) {
       REQUIRE(idle_of(m) >= least);
     if (pressure != OBJPOOL_PRESSURE_NONE)
       REQUIRE(!call.created && idle_of(m) == (good < m->min_idle ? good : m->min_idle));
-    for (size_t i = 0; i < m->known_end; i++) { /* nothing idle is too old, nor, above min_idle, idle for too long */
+    for (size_t i = 0; i < m->known_end; i++) { /* none is too old, nor, beyond min_idle, idle for too long */
       struct known *known = &m->known[i];
       if (known->state != IDLE) continue;
       REQUIRE(!is_outdated(m, known));
-      REQUIRE(idle_of(m) <= m->min_idle || !is_over(known->idle_since_s, m->idle_timeout_ns));
+      REQUIRE(idle_of(m) - call.created <= m->min_idle || !is_over(known->idle_since_s, m->idle_timeout_ns));
     }
   }
   end(&call);
@@ -1593,7 +1598,7 @@ static void untouched(struct model *m, unsigned what) {
 
 static void step(void) {
   unsigned what = byte(), where = byte(), argument = byte();
-  struct model *m = &models[where % POOLS];
+  struct model *m = &models[where & 64 ? favourite : where % POOLS];
   if (!m->open) {
     doing = "open";
     if (tracing) fprintf(stderr, "%*s%ld: open %s\n", 2 * depth, "", steps, traits[m - models].title);
@@ -1732,7 +1737,7 @@ static void step(void) {
     break;
   case 52:
   case 53:
-    if (depth == 0) passed_s += 1 + (argument & 3);
+    if (depth == 0) passed_s += 1 + (argument & 7);
     break;
   case 54:
     doing = "refresh";
@@ -1766,6 +1771,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   input = data;
   input_left = size;
   steps = 0;
+  favourite = byte() % POOLS;
   last_stamp = 0;
   passed_s = 0;
   armed = fail_allocation = fail_create = 0;
