@@ -3440,8 +3440,8 @@ typedef struct objpool__kept { /* heads memory that is kept while the pool lives
   size_t bytes;
 } objpool__kept;
 
-/* Heads the memory that init took for config.reserve. Owner: the pool; `used` grows under growth_lock, `handed` is by atomic
-   add, the rest is fixed. */
+/* Heads the memory that init took for config.reserve. Owner: the pool; `used` and `handed` are by atomic operations, for a
+   fork's handler does not wait for growth_lock; the rest is fixed. */
 typedef struct objpool__reserved {
   objpool_allocator source; /* of this, and of what it has no room for */
   size_t bytes, alignment;  /* of all */
@@ -3989,13 +3989,16 @@ static void objpool__default_deallocate(void *memory, size_t size, size_t alignm
 
 static void *objpool__reserved_allocate(size_t size, size_t alignment, void *context) {
   objpool__reserved *reserved = (objpool__reserved *)context;
-  size_t slack = (0 - ((uintptr_t)reserved + reserved->used)) & (alignment - 1),
-         left = reserved->bytes - reserved->used;
-  if (slack > left || size > left - slack) return reserved->source.allocate(size, alignment, reserved->source.context);
-  void *piece = (char *)reserved + reserved->used + slack;
-  reserved->used += slack + size;
-  __atomic_fetch_add(&reserved->handed, size, __ATOMIC_RELAXED); /* relaxed, here and below: a count */
-  return piece;
+  size_t used = OBJPOOL__LOAD(reserved->used), slack, left;
+  do { /* a fork's handler may take some meanwhile; relaxed, here and below: these are counts */
+    slack = (0 - ((uintptr_t)reserved + used)) & (alignment - 1);
+    left = reserved->bytes - used;
+    if (slack > left || size > left - slack)
+      return reserved->source.allocate(size, alignment, reserved->source.context);
+  } while (!__atomic_compare_exchange_n(&reserved->used, &used, used + slack + size, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED));
+  __atomic_fetch_add(&reserved->handed, size, __ATOMIC_RELAXED);
+  return (char *)reserved + used + slack;
 }
 
 static void objpool__reserved_deallocate(void *memory, size_t size, size_t alignment, void *context) {
