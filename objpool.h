@@ -4056,7 +4056,8 @@ static void objpool__growth_begins(objpool__memory *memory) {
 }
 
 static void objpool__growth_ends(objpool__memory *memory) {
-  if (objpool__holds_all()) return;
+  if (objpool__holds_all() || !OBJPOOL__LOAD(memory->grower))
+    return; /* or did: a child of a handler whose allocator forked */
   if (memory->within) {
     memory->within--;
     return;
