@@ -10092,6 +10092,7 @@ static void objpool__fork_parent(void) {
     objpool__process.nested--;
     return;
   }
+  if (!OBJPOOL__LOAD(objpool__process.forker)) return; /* a child of a handler's fork, which holds nothing: see 3 */
   OBJPOOL__STORE(objpool__process.forker, 0);
   for (objpool__state *state = objpool__process.states; state; state = state->next) objpool__unlock_all(state);
   objpool__unlock(&objpool__process.lock);

@@ -215,6 +215,7 @@ static void *use_it_there(void *unused) {
   CHECK(object);
   thing_pool_release(&pool, object);
   thing_pool_release(&fresh, thing_pool_acquire(&fresh));
+  CHECK(objpool_registry_find("used in handlers") == &pool.base);
   return NULL;
 }
 #endif
@@ -490,6 +491,26 @@ static void waiter_in_another_thread_gets_what_a_handler_released(void **state) 
     }
 }
 
+/* ---- forks in handlers, where the child goes on with the fork around them */
+
+static pid_t of_the_handler;
+static void fork_in_the_handler(void) {
+  jobs[EARLY][PREPARE] = jobs[LATE][PREPARE] = NULL;
+  of_the_handler = fork();
+  CHECK(of_the_handler >= 0);
+  if (of_the_handler == 0) alarm(HANGS_AFTER);
+}
+
+static void fork_in_a_handler(void *when) {
+  int status;
+  jobs[(intptr_t)when][PREPARE] = fork_in_the_handler;
+  use_everything();
+  fork_and(everything_is_whole);
+  if (of_the_handler == 0) _exit(0);
+  while (waitpid(of_the_handler, &status, 0) < 0) CHECK(errno == EINTR);
+  CHECK(EXITED_WELL(status));
+}
+
 /* ---- event loops */
 
 static objpool_loop loop;
@@ -627,6 +648,11 @@ static void with_each_kind(void (*body)(void *)) {
     }
 }
 
+static void child_of_a_handler_may_go_on_with_the_fork(void **state) {
+  (void)state;
+  with_each_kind(fork_in_a_handler);
+}
+
 static void event_loop_made_in_a_handler_is_of_that_process(void **state) {
   (void)state;
   with_each_kind(make_a_loop_in_handlers);
@@ -739,6 +765,7 @@ int main(void) {
       cmocka_unit_test(what_a_prepare_handler_acquired_is_in_use_in_parent_and_child),
       cmocka_unit_test(waiting_in_a_handler_is_a_deadlock_that_is_told),
       cmocka_unit_test(waiter_in_another_thread_gets_what_a_handler_released),
+      cmocka_unit_test(child_of_a_handler_may_go_on_with_the_fork),
       cmocka_unit_test(event_loop_made_in_a_handler_is_of_that_process),
       cmocka_unit_test(event_loop_is_woken_when_the_fork_holds_no_lock),
       cmocka_unit_test(event_loop_that_a_handler_ends_is_not_woken_afterwards),
