@@ -4019,6 +4019,7 @@ static objpool__reserved *objpool__reserved_of(const objpool_allocator *allocato
 static void objpool__touch(char *memory, size_t size) {
   enum { SMALLEST_PAGE = 4096 };
   for (size_t at = 0; at < size; at += SMALLEST_PAGE) *(volatile char *)(memory + at) = 0;
+  *(volatile char *)(memory + size - 1) = 0; /* its page may begin after the last of these */
 }
 
 /* Zeroed memory (or, for blocks, memory whose `clear` says whether it is), or NULL with errno ENOMEM. */
