@@ -3453,7 +3453,6 @@ typedef struct objpool__reserved {
 typedef struct objpool__memory {
   objpool__mutex growth_lock; /* one grower at a time, without a lock while it asks the allocator */
   uintptr_t grower;           /* the thread that has growth_lock; 0: none */
-  unsigned within;            /* how often it grows the pool while it does: in a fork's handlers; under growth_lock */
   objpool__mutex lock; /* guards memory, blocks, the making of magazines and of slots; nothing is locked under it */
   objpool_allocator allocator;
   size_t bytes;         /* held; read without the lock */
@@ -3526,7 +3525,6 @@ typedef struct objpool__placing {
   size_t given, capacity; /* ranges that were ever given; that there is memory for */
   size_t lowest;          /* none before it is free */
   size_t lost, retired;   /* ranges that are nobody's any more, for all their cells were retired; retired cells */
-  size_t pages;           /* of generations */
 } objpool__placing;
 
 /* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. In one
@@ -4045,24 +4043,19 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
   return memory;
 }
 
-/* Takes growth_lock. An allocator may fork, and the fork's handlers let that pool grow: its thread does not wait for itself. */
-static void objpool__growth_begins(objpool__memory *memory) {
-  if (objpool__holds_all()) return;                       /* it may be another thread's */
-  if (OBJPOOL__LOAD(memory->grower) == objpool__self()) { /* relaxed: only that thread finds itself there */
-    memory->within++;
-    return;
-  }
+/* Takes growth_lock; false: it need not. An allocator may fork, and the fork's handlers let that pool grow: its thread does not
+   wait for itself, nor, while the fork holds every lock, for another one. */
+static bool objpool__growth_begins(objpool__memory *memory) {
+  if (objpool__holds_all() ||
+      OBJPOOL__LOAD(memory->grower) == objpool__self()) /* relaxed: only that thread finds itself there */
+    return false;
   objpool__lock(&memory->growth_lock);
   OBJPOOL__STORE(memory->grower, objpool__self());
+  return true;
 }
 
-static void objpool__growth_ends(objpool__memory *memory) {
-  if (objpool__holds_all() || !OBJPOOL__LOAD(memory->grower))
-    return; /* or did: a child of a handler whose allocator forked */
-  if (memory->within) {
-    memory->within--;
-    return;
-  }
+static void objpool__growth_ends(objpool__memory *memory, bool took_it) {
+  if (!took_it) return;
   OBJPOOL__STORE(memory->grower, 0);
   objpool__unlock(&memory->growth_lock);
 }
@@ -4070,7 +4063,7 @@ static void objpool__growth_ends(objpool__memory *memory) {
 /* In a child: who was growing the pool is not there, unless it is the thread that forked. */
 static void objpool__growth_inherit(objpool__memory *memory) {
   if (memory->grower == objpool__self()) return;
-  memory->grower = memory->within = 0;
+  memory->grower = 0;
   objpool__mutex_renew(&memory->growth_lock);
 }
 
@@ -4129,11 +4122,11 @@ static void *objpool__keep(objpool__memory *memory, size_t size, bool smallest) 
 static void *objpool__keep_less(objpool__memory *memory, size_t size) {
   size_t bytes = sizeof(objpool__kept) + size;
   int saved = errno;
-  objpool__growth_begins(memory);
+  bool grows = objpool__growth_begins(memory);
   objpool__lock(&memory->lock);
   void *kept = objpool__keep_piece(memory, objpool__allocate_for(memory, bytes, OBJPOOL__NATURAL, NULL), bytes);
   objpool__unlock(&memory->lock);
-  objpool__growth_ends(memory);
+  objpool__growth_ends(memory, grows);
   objpool__set_error(saved);
   return kept;
 }
@@ -4346,7 +4339,7 @@ static size_t objpool__places_bytes(size_t pages, size_t ranges) {
 static bool objpool__places_widen(objpool *pool, objpool__placing *placing, objpool__memory *memory,
                                   const objpool__blocks *blocks) {
   const objpool__places *before = pool->places;
-  size_t pages = placing->pages, more = pages ? pages : 1, each = objpool__ranges_a_page(blocks->range_bits);
+  size_t each = objpool__ranges_a_page(blocks->range_bits), pages = placing->capacity / each, more = pages ? pages : 1;
   char *memory_of = NULL;
   size_t capacity = 0;
   for (; more > 0; more /= 2) { /* in one piece: nothing is kept of half of it */
@@ -4369,7 +4362,6 @@ static bool objpool__places_widen(objpool *pool, objpool__placing *placing, objp
     }
   }
   placing->capacity = capacity;
-  placing->pages = pages + more;
   /* pair with objpool__look_up and, that they are there for the new indices, with objpool__has_place: pages are clear */
   __atomic_store_n(&pool->places, wider, __ATOMIC_RELEASE);
   size_t count = capacity << blocks->range_bits;
@@ -4607,7 +4599,7 @@ static size_t objpool__cells_after(const objpool__blocks *blocks, size_t cells) 
    *grown: objects of the new block. */
 static bool objpool__grow(objpool__state *state, size_t *grown) {
   objpool__blocks *blocks = &state->blocks;
-  objpool__growth_begins(&state->memory);
+  bool grows = objpool__growth_begins(&state->memory);
   objpool__lock(&state->memory.lock);
   bool enough = blocks->used < blocks->cells; /* another thread was first */
   if (!enough) {
@@ -4628,7 +4620,7 @@ static bool objpool__grow(objpool__state *state, size_t *grown) {
     enough = blocks->used < blocks->cells; /* or a cell came free meanwhile */
   }
   objpool__unlock(&state->memory.lock);
-  objpool__growth_ends(&state->memory);
+  objpool__growth_ends(&state->memory, grows);
   return enough;
 }
 
@@ -6282,7 +6274,7 @@ static __attribute__((__noinline__)) objpool__cache *objpool__cache_make(objpool
   if (objpool__thread_index() < OBJPOOL__FIRST_INDEX) return NULL;
   OBJPOOL_ASSERT(objpool__thread_index() < OBJPOOL__ROWS);
   int saved = errno;
-  if (may_allocate) objpool__growth_begins(&state->memory);
+  bool grows = may_allocate && objpool__growth_begins(&state->memory);
   objpool__lock(&state->memory.lock);
   if (may_allocate) objpool__prepare_spare(state);
   objpool__cache *cache = objpool__mine(&state->slots); /* a fork's handler may have made it */
@@ -6298,7 +6290,7 @@ static __attribute__((__noinline__)) objpool__cache *objpool__cache_make(objpool
     if (may_allocate) objpool__prepare_spare(state);
   }
   objpool__unlock(&state->memory.lock);
-  if (may_allocate) objpool__growth_ends(&state->memory);
+  objpool__growth_ends(&state->memory, grows);
   objpool__set_error(saved);
   return cache;
 }
@@ -8100,7 +8092,7 @@ static size_t objpool__reserve_left(objpool_allocator allocator) {
 static bool objpool__reserve_fill(objpool__state *state, size_t objects) {
   objpool__blocks *blocks = &state->blocks;
   objects = objpool__reserve_cells(blocks, state->as.type.handles, objects);
-  objpool__growth_begins(&state->memory);
+  bool grows = objpool__growth_begins(&state->memory);
   objpool__lock(&state->memory.lock);
   /* the magazines of two slots: this thread's, and the one in reserve */
   bool made = state->engine->make_places(state, objects + 2 * (state->alone ? 1 : state->depot.rounds));
@@ -8111,7 +8103,7 @@ static bool objpool__reserve_fill(objpool__state *state, size_t objects) {
     blocks->next_cells = objpool__cells_after(blocks, objects);
   }
   objpool__unlock(&state->memory.lock);
-  objpool__growth_ends(&state->memory);
+  objpool__growth_ends(&state->memory, grows);
   if (!block) return false;
   (void)objpool__cache_of(state, true);
   objpool__report_event(state, OBJPOOL_EVENT_GROW, NULL, objects);
