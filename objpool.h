@@ -8609,7 +8609,6 @@ static void objpool__waited(objpool__state *state, objpool__patience *patience) 
 static bool objpool__queue_join(objpool__state *state, objpool__quest *quest, objpool__turn *turn) {
   const objpool__patience *patience = quest->patience;
   bool again = patience->began_ns != 0;
-  if (!again) objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1);
   turn->served = turn->closed = false;
   turn->object = NULL;
   turn->async = patience->async != NULL;
@@ -8643,6 +8642,7 @@ static objpool__found objpool__queue_find(objpool__state *state, objpool__quest 
   objpool__patience *patience = quest->patience;
   bool retries = patience->retry_ns && patience->retry_ns < quest->deadline;
   uint64_t deadline = retries ? patience->retry_ns : quest->deadline;
+  if (!patience->began_ns) objpool__report_event(state, OBJPOOL_EVENT_WAIT, NULL, 1); /* it may fork: before it joins */
   if (patience->async) {
     patience->async->state = state;
     patience->async->deadline = deadline;
