@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The examples in C++, each built as its first lines say, in silence, and run.
+# test-all: a C++ compiler
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # examples/sized_buffers.c and examples/ring_buffers.c: right sizes, bounded memory, nothing overwritten while it is read.
+# test-all: takes long
 # shellcheck source=tests/examples/uses.sh
 . "$(dirname "$0")/uses.sh"
 

@@ -2,6 +2,7 @@
 # What a pool does not use costs it nothing: callgrind counts the same instructions per acquire and release with the
 # events, and with a copy of the header from which they were cut out; with and without a name; with and without a
 # monitor that has watched. With events set it costs more.
+# test-all: takes long
 # needs: valgrind
 set -eu
 work=$(mktemp -d)

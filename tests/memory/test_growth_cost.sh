@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Building objects costs the same each, however many there are and whatever growth_factor is: callgrind counts the instructions of N
 # and of 2 N objects, of pools of one thread and of shared ones, with blocks that do not grow (growth_factor 1.0).
+# test-all: takes long
 # needs: valgrind
 set -eu
 work=$(mktemp -d)

@@ -1,6 +1,7 @@
 /* Waiting: 16 threads on a cap of 4, each holding an object for a microsecond, against what one would write by hand, an
    array with a mutex and a condition variable, with and without an order among the waiters. All run side by side.
-   C only: it is measured, and C++ is the same code. */
+   C only: it is measured, and C++ is the same code.
+   test-all: it is measured. */
 #include "support.h"
 
 #include "thing.h"
