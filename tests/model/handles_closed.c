@@ -47,7 +47,7 @@ static uint64_t handle_of(void *one) {
   return (uint64_t)OBJPOOL__LOAD(*objpool__generation_of(one)) << 32 | objpool__index_of(one);
 }
 
-static void *get(const uint64_t *name) { return objpool__get(&pool, name, objpool__range_bits(state->as.type.size)); }
+static void *get(const uint64_t *name) { return objpool__get(&pool, name, state->as.type); }
 
 /* As a trim does it, which found the object idle. */
 static void goes(void) {
