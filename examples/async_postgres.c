@@ -319,7 +319,11 @@ int main(int argc, char **argv) {
         (unsigned long long)stats.invalid, work.repeated);
   check(stats.waits + connections >= count, "%llu of them waited in line", (unsigned long long)stats.waits);
 
-  /* the end: closed while some hold a connection and the others stand in line; all are told, and nothing is left */
+  /* the end: closed while some hold a connection and the others stand in line; all are told, and nothing is left. No kill is
+     under way then, and what the last one hit has gone */
+  killer.next_ns = INT64_MAX;
+  while (PQtransactionStatus(killer.handle) == PQTRANS_ACTIVE) killed();
+  connection_pool_clear(&pool);
   size_t wrong_before = work.wrong;
   for (size_t i = 0; i < at_once; i++) {
     requests[i].id = count + i;
@@ -330,7 +334,6 @@ int main(int argc, char **argv) {
   size_t holding = (size_t)connection_pool_stats(&pool).in_use;
   connection_pool_close(&pool);
   int64_t end_ns = now_ns() + CLOSING_SECONDS * SECONDS;
-  killer.next_ns = INT64_MAX; /* no more */
   bool drained = false;
   while (!(drained = work.under_way == 0 && connection_pool_drain(&pool, 0)) && now_ns() < end_ns) turn(end_ns);
   check(drained && work.closed + holding == at_once && work.wrong == wrong_before,
@@ -339,7 +342,6 @@ int main(int argc, char **argv) {
   connection_pool_destroy(&pool);
   objpool_loop_destroy(&loop);
 
-  while (PQtransactionStatus(killer.handle) == PQTRANS_ACTIVE) killed(); /* a kill under way */
   int64_t known = administer(killer.handle, "SELECT count(*) FROM request WHERE answer = id * id % 1000003");
   check(known == (int64_t)(count + holding), "the server knows %lld of them", (long long)known);
   administer(killer.handle, take_down);
