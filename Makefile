@@ -39,10 +39,10 @@ compiler:
 demo: compiler $(BUILD)/examples/word_count ## count the words of FILES="..." (or of this repository) with pools and with malloc: 10 s, nothing to install
 	@$(BUILD)/examples/word_count --compare $(if $(FILES),$(FILES),--seconds 2 $(filter %.c %.h %.md %.sh Makefile,$(own_text)))
 
-test: compiler ## the library's own tests: under 5 minutes; installs cmocka, valgrind, pkg-config, python3 (28 MB to fetch, 116 MB on disk)
+test: compiler ## the library's own tests: 5 minutes, 6 where system calls are slow; installs cmocka, valgrind, pkg-config, python3 (28 MB to fetch, 116 MB on disk)
 	@tests/run
 
-test-all: compiler ## all other tests, with PostgreSQL, nginx, Prometheus, Chromium, clang, spin...: 10 minutes; 2 GB
+test-all: compiler ## all other tests, with PostgreSQL, nginx, Prometheus, Chromium, clang, spin...: 10 minutes, or up to an hour; 2 GB
 	@tests/run --rest
 
 sanitize: ## the tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer: half an hour; gcc, g++, clang

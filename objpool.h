@@ -3253,8 +3253,8 @@ static void objpool__set_thread_index(unsigned index) { *objpool__own_row() = in
 /* Who calls: the address of something that each thread has for itself. */
 static uintptr_t objpool__self(void) { return (uintptr_t)objpool__own_row(); }
 
-typedef struct objpool__state objpool__state; /* cycle: a pool needs locks, and those the list of pools */
-typedef struct objpool__looping objpool__looping;
+typedef struct objpool__state objpool__state;     /* cycle: a pool needs locks, and those the list of pools */
+typedef struct objpool__looping objpool__looping; /* cycle: a loop needs locks, and these the list of loops */
 
 /* Owner: all pools. The forker writes what it says of itself while it holds every lock; all else is written under the lock,
    but `membarrier` once more by whom the system refuses it. */
@@ -4013,7 +4013,7 @@ static objpool__reserved *objpool__reserved_of(const objpool_allocator *allocato
 }
 
 /* Has the system's pages given while memory is asked for: what is kept is written to by a release, much later perhaps, and that
-   should not wait for them (the first release_all of 100,000 objects). */
+   should not wait for them (156 of them for the first release of 100,000 objects). */
 static void objpool__touch(char *memory, size_t size) {
   enum { SMALLEST_PAGE = 4096 };
   for (size_t at = 0; at < size; at += SMALLEST_PAGE) *(volatile char *)(memory + at) = 0;

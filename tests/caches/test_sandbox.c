@@ -9,10 +9,6 @@
 #include "sandbox.h"
 #include <sched.h>
 
-#ifndef HANGS_AFTER
-#define HANGS_AFTER 60 /* seconds */
-#endif
-
 typedef struct thing {
   long owner, built;
 } thing;

@@ -9,10 +9,6 @@
 #include "fork/kinds.h"
 #include "thing.h"
 
-#ifndef HANGS_AFTER
-#define HANGS_AFTER 60 /* seconds */
-#endif
-
 static bool build(thing *object, void *context) {
   (void)context;
   strcpy(object->text, "built");

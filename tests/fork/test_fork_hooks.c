@@ -7,10 +7,6 @@
 
 #include "pools.h"
 
-#ifndef HANGS_AFTER
-#define HANGS_AFTER 60 /* seconds */
-#endif
-
 /* ---- hooks that fork, once, when their time has come */
 
 typedef struct thing {

@@ -12,10 +12,6 @@ static int seen_unlock(pthread_mutex_t *lock);
 #undef __atomic_compare_exchange_n
 #undef pthread_mutex_unlock
 
-#ifndef HANGS_AFTER
-#define HANGS_AFTER 60 /* seconds */
-#endif
-
 static int seen_unlock(pthread_mutex_t *lock) {
   CHECK(pthread_mutex_trylock(lock) == EBUSY);
   return pthread_mutex_unlock(lock);

@@ -18,10 +18,6 @@ static void seen_clear(void *lock);
 #undef __atomic_test_and_set
 #undef __atomic_clear
 
-#ifndef HANGS_AFTER
-#define HANGS_AFTER 60 /* seconds */
-#endif
-
 typedef struct thing {
   long number;
 } thing;

@@ -11,10 +11,6 @@ const char *__tsan_default_options(void);
 const char *__tsan_default_options(void) { return "report_thread_leaks=0:die_after_fork=0"; }
 #endif
 
-#ifndef HANGS_AFTER
-#define HANGS_AFTER 60 /* seconds */
-#endif
-
 typedef struct thing {
   long n;
 } thing;

@@ -20,6 +20,7 @@ static int file_close(int file);
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
+#include "input.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -34,14 +35,6 @@ static __attribute__((noreturn)) void disagree(const char *condition, int line) 
 
 /* >>input */
 
-static const uint8_t *input;
-static size_t input_left;
-
-static unsigned byte(void) {
-  if (!input_left) return 0;
-  input_left--;
-  return *input++;
-}
 
 static uint64_t bits(void) {
   uint64_t value = 0;
@@ -364,12 +357,6 @@ static void try_pressure(void) {
   }
   REQUIRE(files_open == 0);
 }
-
-#ifdef __cplusplus
-extern "C"
-#endif
-    int
-    LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   input = data;

@@ -12,6 +12,7 @@ static int stopped_clock(struct timespec *now);
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
+#include "input.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
@@ -28,8 +29,6 @@ struct thing {
 };
 OBJPOOL_DEFINE(thing_pool, struct thing);
 
-static const uint8_t *input;
-static size_t input_left;
 static struct timespec now;
 static thing_pool pools[POOLS];
 static char names[POOLS][NAME];     /* as given */
@@ -46,12 +45,6 @@ static __attribute__((noreturn)) void disagree(const char *condition, int line) 
 static int stopped_clock(struct timespec *out) { /* so that two texts are the same */
   *out = now;
   return 0;
-}
-
-static unsigned byte(void) {
-  if (!input_left) return 0;
-  input_left--;
-  return *input++;
 }
 
 /* A number of any magnitude. */
@@ -360,12 +353,6 @@ static void invent_counts(objpool__state *state) {
   counts[OBJPOOL__EXTRACTED] = 0;
   for (unsigned waits = byte() % 8; waits > 0; waits--) objpool__took(state, OBJPOOL_TIME_WAIT, number() >> 16);
 }
-
-#ifdef __cplusplus
-extern "C"
-#endif
-    int
-    LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   objpool_thresholds limits;

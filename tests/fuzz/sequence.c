@@ -28,6 +28,7 @@ static int clock_that_is_moved(clockid_t clock, struct timespec *now) {
 #include "objpool.h"
 #undef clock_gettime
 
+#include "input.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +40,6 @@ enum { POOLS = 11, KNOWN = 256, MOST_ALIVE = 40, ENDED = 32, MANY = 6, DEPTH = 3
 
 /* >>input: the bytes of the sequence */
 
-static const uint8_t *input;
-static size_t input_left;
 static long steps;
 static unsigned favourite; /* the pool of about half of the steps of a sequence */
 static unsigned long long all_sequences, all_steps;
@@ -55,12 +54,6 @@ static __attribute__((noreturn)) void disagree(const char *condition, int line) 
   fprintf(stderr, "sequence.c:%d: step %ld, %s, %d deep: this should hold: %s (errno: %s)\n", line, steps, doing, depth,
           condition, strerror(errno));
   abort();
-}
-
-static unsigned byte(void) {
-  if (!input_left) return 0;
-  input_left--;
-  return *input++;
 }
 
 /* >>model */
@@ -1757,12 +1750,6 @@ static void step(void) {
 }
 
 static void say_how_many(void) { printf("%llu sequences of %llu calls\n", all_sequences, all_steps); }
-
-#ifdef __cplusplus
-extern "C"
-#endif
-    int
-    LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!all_sequences++) {

@@ -11,6 +11,7 @@ static void panicked(const char *message);
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
+#include "input.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +24,6 @@ enum { SETS = 6, MOST_CLASSES = 16, MOST_HELD = 24, MOST_IDLE = 12, STEPS = 200,
 
 /* >>input */
 
-static const uint8_t *input;
-static size_t input_left;
 static long steps;
 static unsigned long long all_sequences, all_steps;
 static const char *doing = "nothing";
@@ -34,12 +33,6 @@ static __attribute__((noreturn)) void disagree(const char *condition, int line) 
   fprintf(stderr, "sizes.c:%d: step %ld, %s: this should hold: %s (errno: %s)\n", line, steps, doing, condition,
           strerror(errno));
   abort();
-}
-
-static unsigned byte(void) {
-  if (!input_left) return 0;
-  input_left--;
-  return *input++;
 }
 
 /* >>sets: their functions, whatever their sizes */
@@ -780,12 +773,6 @@ static void step(void) {
 }
 
 static void say_how_many(void) { printf("%llu sequences of %llu calls\n", all_sequences, all_steps); }
-
-#ifdef __cplusplus
-extern "C"
-#endif
-    int
-    LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!all_sequences++) {

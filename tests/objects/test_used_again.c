@@ -3,10 +3,6 @@
 
 #include "objpool.h"
 
-#ifndef HANGS_AFTER
-#define HANGS_AFTER 60 /* seconds */
-#endif
-
 typedef struct thing {
   char text[48];
 } thing;

@@ -233,20 +233,12 @@ static void *disturb(void *argument) {
   return NULL;
 }
 
-static long number(const char *text) {
-  char *end = NULL;
-  double value = strtod(text, &end); /* 1e9 is easier to read */
-  if (*end || value < 1 || value > 1e15) {
-    fprintf(stderr, "usage: conservation [OPERATIONS [THREADS [SEED]]]\n");
-    exit(2);
-  }
-  return (long)value;
-}
+#define USAGE "conservation [OPERATIONS [THREADS [SEED]]]"
 
 int main(int argument_count, char **argument) {
-  long operations = argument_count > 1 ? number(argument[1]) : 10000000;
-  long threads = argument_count > 2 ? number(argument[2]) : 8 * sysconf(_SC_NPROCESSORS_ONLN);
-  uint64_t seed = argument_count > 3 ? (uint64_t)number(argument[3]) : 1;
+  long operations = argument_count > 1 ? number(USAGE, argument[1]) : 10000000;
+  long threads = argument_count > 2 ? number(USAGE, argument[2]) : 8 * sysconf(_SC_NPROCESSORS_ONLN);
+  uint64_t seed = argument_count > 3 ? (uint64_t)number(USAGE, argument[3]) : 1;
   bool terminal = isatty(1) != 0;
   static struct worker worker[MAX_THREADS];
   pthread_t disturber;

@@ -166,20 +166,12 @@ static void *disturb(void *argument) {
   return NULL;
 }
 
-static long number(const char *text) {
-  char *end = NULL;
-  double value = strtod(text, &end); /* 1e8 is easier to read */
-  if (*end || value < 1 || value > 1e15) {
-    fprintf(stderr, "usage: handles [USES [THREADS [SEED]]]\n");
-    exit(2);
-  }
-  return (long)value;
-}
+#define USAGE "handles [USES [THREADS [SEED]]]"
 
 int main(int argument_count, char **argument) {
-  long uses = argument_count > 1 ? number(argument[1]) : 10000000;
-  long threads = argument_count > 2 ? number(argument[2]) : 4 * sysconf(_SC_NPROCESSORS_ONLN);
-  uint64_t seed = argument_count > 3 ? (uint64_t)number(argument[3]) : 1,
+  long uses = argument_count > 1 ? number(USAGE, argument[1]) : 10000000;
+  long threads = argument_count > 2 ? number(USAGE, argument[2]) : 4 * sysconf(_SC_NPROCESSORS_ONLN);
+  uint64_t seed = argument_count > 3 ? (uint64_t)number(USAGE, argument[3]) : 1,
            disturbing_seed = seed * 0x9e3779b97f4a7c15u + 1;
   static worker workers[MOST_THREADS];
   pthread_t disturber;

@@ -13,4 +13,14 @@ static inline uint64_t next_random(uint64_t *state) {
   return *state = x;
 }
 
+static inline long number(const char *usage, const char *text) {
+  char *end = NULL;
+  double value = strtod(text, &end); /* 1e9 is easier to read */
+  if (*end || value < 1 || value > 1e15) {
+    fprintf(stderr, "usage: %s\n", usage);
+    exit(2);
+  }
+  return (long)value;
+}
+
 #endif

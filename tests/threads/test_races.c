@@ -11,10 +11,6 @@ static void note_panic(const char *message);
 #define OBJPOOL_IMPLEMENTATION
 #include "pools.h"
 
-#ifndef HANGS_AFTER
-#define HANGS_AFTER 60 /* seconds */
-#endif
-
 static long panics_noted;
 static char panic_noted[300];
 static void note_panic(const char *message) { /* in any thread; the call then has no effect */
