@@ -43,6 +43,7 @@ static bool is_valid(thing *object, void *context) {
 static void is_destroyed(thing *object, void *context) {
   (void)object, (void)context;
   count_add(&destroyed, 1);
+  errno = 78;
 }
 
 #define HOOKS \
@@ -150,7 +151,11 @@ static void end(objpool *ended) {
   counts_add_up(&stats);
   assert_int_equal(stats.in_use, 0);
   assert_int_equal(stats.waiting, 0);
-  assert_true(stats.waits == objpool_times(ended, OBJPOOL_TIME_WAIT).count);
+  objpool_histogram waited = objpool_times(ended, OBJPOOL_TIME_WAIT);
+  assert_true(stats.waits == waited.count);
+  assert_true(stats.wait_ns == waited.sum_ns);
+  objpool_close(ended);
+  assert_true(objpool_drain(ended, 0));
   objpool_destroy(ended);
   assert_int_equal(objpool_loop_next_ns(&loop), -1);
   objpool_loop_destroy(&loop);
@@ -474,7 +479,9 @@ static void cancelled_waiters_object_goes_when_there_is_no_room(void **unused) {
     objpool_release(from, out[0]); /* handed over */
     objpool_release(from, out[1]);
     objpool_stats before = objpool_snapshot(from);
+    errno = 77;
     assert_true(objpool_cancel(from, &requests[0].waiter));
+    assert_int_equal(errno, 77);
     objpool_stats after = objpool_snapshot(from);
     assert_int_equal(after.idle, 1);
     assert_int_equal(after.destroyed, before.destroyed + 1);
@@ -704,6 +711,42 @@ static void drain_waits_for_a_run_that_tells_who_was_not_sent_away(void **unused
   gate_close(&in_event);
 }
 
+/* The close has come for a waiter, and holds the lock that a run needs, which takes it meanwhile. */
+static objpool__async *late_one;
+static void until_a_run_has_taken_it(void) {
+  const objpool__turn *first = late_one->state->queue.first;
+  if (!first || !first->closed) return;
+  in_clock = NULL;
+  count_set(&events, 1);
+  WAIT_UNTIL(OBJPOOL__LOAD(late_one->stage) == OBJPOOL__LATE);
+}
+static void *closes(void *from) {
+  in_clock = until_a_run_has_taken_it;
+  objpool_close((objpool *)from);
+  return NULL;
+}
+
+static void time_that_is_up_as_the_pool_is_closed_is_told_as_closed(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < LOCAL; kind++) {
+    request requested;
+    void *out[CAP];
+    objpool *from = begin_with_waiters(kind, out, &requested, 1, second);
+    late_one = &requested.waiter.base;
+    count_set(&events, 0);
+    count_add(&added_s, 2);
+    pthread_t closer = start_thread(closes, from);
+    WAIT_UNTIL(count_read(&events));
+    assert_int_equal(run(), 1);
+    join_thread(closer);
+    assert_int_equal(requested.error, OBJPOOL_ECLOSED);
+    assert_int_equal(objpool_snapshot(from).timeouts, 0);
+    objpool_release_many(from, out, CAP);
+    assert_true(objpool_drain(from, 0));
+    end(from);
+  }
+}
+
 static long wakes_with_a_lock;
 static void wake_and_look(void *user) {
   wake(user);
@@ -903,6 +946,11 @@ static void mistakes_panic_and_change_nothing(void **unused) {
     assert_true(panics(stands_twice, from, &requests[0].waiter));
     assert_non_null(strstr(panic_message, "'loops'"));
     assert_non_null(strstr(panic_message, "stands in line already"));
+    panic_returns = true;
+    errno = 0;
+    assert_true(panics(stands_twice, from, &requests[0].waiter));
+    assert_int_equal(errno, EINVAL);
+    panic_returns = false;
     assert_true(panics(destroys_pool, from, NULL));
     assert_non_null(strstr(panic_message, "'loops'"));
     assert_true(panics(destroys_loop, NULL, NULL));
@@ -1126,8 +1174,8 @@ static void no_wake_up_is_lost_among_two_loops_threads_and_guards(void **unused)
   }
 }
 
-/* One thread cancels what another one's loop may be telling: each waiter is cancelled or told, never both, never neither. */
-enum { RACES = SCALED(20000, 4000, 1500) };
+/* Two threads cancel what another one's loop may be telling: each waiter is cancelled or told, never both, never neither. */
+enum { RACES = SCALED(20000, 4000, 1500), CANCELLERS = 2 };
 static request raced[8];
 static long races, told_in_race, cancelled_in_race, race_over, given_back;
 static void told(objpool_waiter *waiter, void *object, int error) {
@@ -1143,7 +1191,7 @@ static void *cancels_them(void *unused) {
     for (size_t k = 0; k < COUNT_OF(raced); k += 2)
       if (objpool_cancel(shared, &raced[(k + (size_t)i % 4) % COUNT_OF(raced)].waiter))
         count_add(&cancelled_in_race, 1);
-    count_set(&race_over, i);
+    count_add(&race_over, 1);
   }
   return NULL;
 }
@@ -1165,19 +1213,20 @@ static void cancel_in_one_thread_and_run_in_another_agree(void **unused) {
     count_set(&races, 0), count_set(&race_over, 0), count_set(&given_back, 0);
     count_set(&told_in_race, 0), count_set(&cancelled_in_race, 0);
     make_requests(raced, (int)COUNT_OF(raced));
-    pthread_t canceller = start_thread(cancels_them, NULL), giver = start_thread(gives_back, &out);
+    pthread_t cancellers[CANCELLERS], giver = start_thread(gives_back, &out);
+    for (int k = 0; k < CANCELLERS; k++) cancellers[k] = start_thread(cancels_them, NULL);
     for (long i = 1; i <= RACES; i++) {
       out = objpool_acquire(shared);
       CHECK(out);
       for (size_t k = 0; k < COUNT_OF(raced); k++)
         CHECK(!objpool_acquire_async(shared, &raced[k].waiter, &loop, -1, told) && errno == EINPROGRESS);
       count_set(&races, i);
-      while (count_read(&race_over) < i || count_read(&given_back) < i)
+      while (count_read(&race_over) < i * CANCELLERS || count_read(&given_back) < i)
         if (i % 4 == 0 || !run()) sched_yield(); /* now and then all are cancelled that may be */
       while (run()) {}
       CHECK(count_read(&told_in_race) + count_read(&cancelled_in_race) == i * (long)COUNT_OF(raced));
     }
-    join_thread(canceller);
+    for (int k = 0; k < CANCELLERS; k++) join_thread(cancellers[k]);
     join_thread(giver);
     assert_true(count_read(&told_in_race) > 0 && count_read(&cancelled_in_race) > 0);
     end(shared);
@@ -1247,6 +1296,7 @@ int main(void) {
       cmocka_unit_test(run_that_ends_early_wakes_once_more),
       cmocka_unit_test(close_sends_waiters_away_and_the_pool_may_go_before_they_hear),
       cmocka_unit_test(drain_waits_for_a_run_that_tells_who_was_not_sent_away),
+      cmocka_unit_test(time_that_is_up_as_the_pool_is_closed_is_told_as_closed),
       cmocka_unit_test(thread_that_ends_calls_no_wake_with_a_lock_held),
       cmocka_unit_test(create_under_way_at_a_close_ends_and_its_object_goes),
       cmocka_unit_test(object_that_proves_invalid_is_replaced_by_run),

@@ -131,7 +131,9 @@ static void end(objpool *ended) {
   counts_add_up(&stats);
   assert_int_equal(stats.in_use, 0);
   assert_int_equal(stats.waiting, 0);
-  assert_true(stats.waits == objpool_times(ended, OBJPOOL_TIME_WAIT).count);
+  objpool_histogram waited = objpool_times(ended, OBJPOOL_TIME_WAIT);
+  assert_true(stats.waits == waited.count);
+  assert_true(stats.wait_ns == waited.sum_ns);
   objpool_destroy(ended);
   if (loop.state) objpool_loop_destroy(&loop);
 }
