@@ -574,6 +574,8 @@ static void give_back_and_end_the_loop(void) {
   end_the_loop();
 }
 
+static void loop_is_not_the_childs(void) { CHECK(objpool_loop_run(&loop, 10) == 0); }
+
 static bool ends;
 static void wake_in_a_handler(void *when) {
   int status;
@@ -584,6 +586,7 @@ static void wake_in_a_handler(void *when) {
   other = start_thread(look_around, NULL);
   WAIT_UNTIL(count_read(&has_it));
   jobs[(intptr_t)when][PREPARE] = ends ? give_back_and_end_the_loop : give_back_beside_others;
+  jobs[(intptr_t)when][CHILD] = loop_is_not_the_childs;
   alarm(HANGS_AFTER);
   child = fork();
   CHECK(child >= 0);

@@ -154,8 +154,10 @@ static void end(objpool *ended) {
   objpool_histogram waited = objpool_times(ended, OBJPOOL_TIME_WAIT);
   assert_true(stats.waits == waited.count);
   assert_true(stats.wait_ns == waited.sum_ns);
+  errno = 77;
   objpool_close(ended);
   assert_true(objpool_drain(ended, 0));
+  assert_int_equal(errno, 77);
   objpool_destroy(ended);
   assert_int_equal(objpool_loop_next_ns(&loop), -1);
   objpool_loop_destroy(&loop);
