@@ -5482,7 +5482,6 @@ static void objpool__wake_no_more(objpool__looping *loop) {
   while (*link && *link != loop) link = &(*link)->next_owed;
   if (*link) OBJPOOL__STORE(*link, loop->next_owed);
   __atomic_fetch_sub(&loop->wakes, loop->owed, __ATOMIC_RELAXED); /* relaxed: these did nothing */
-  loop->owed = 0;
   objpool__unlock(&objpool__process.lock);
 }
 

@@ -713,6 +713,50 @@ static void drain_waits_for_a_run_that_tells_who_was_not_sent_away(void **unused
   gate_close(&in_event);
 }
 
+/* A wake that is under way until whoever ends the loop waits for it. */
+static objpool *held_from;
+static void wake_until_told(void *user) {
+  count_set(&events, 1);
+  gate_wait(&in_event);
+  wake(user);
+}
+static void go_on(void) {
+  in_clock = NULL;
+  gate_open(&in_event);
+}
+static void *gives_it_back(void *object) {
+  objpool_release(held_from, object);
+  return NULL;
+}
+
+static void loop_that_ends_waits_for_a_wake_under_way(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < LOCAL; kind++) {
+    request requested;
+    void *out[CAP];
+    held_from = begin(kind);
+    count_set(&wakes, 0), count_set(&events, 0);
+    orders = 0;
+    gate_make(&in_event);
+    assert_true(objpool_loop_init(&loop, wake_until_told, &wakes));
+    make_requests(&requested, 1);
+    take_all(held_from, out, CAP);
+    stand_in_line(held_from, &requested, -1);
+    pthread_t giver = start_thread(gives_it_back, out[0]);
+    WAIT_UNTIL(count_read(&events));
+    assert_int_equal(run(), 1);
+    in_clock = go_on;
+    errno = 77;
+    objpool_loop_destroy(&loop);
+    assert_int_equal(errno, 77);
+    assert_int_equal(count_read(&wakes), 1);
+    join_thread(giver);
+    objpool_release_many(held_from, out, CAP);
+    end(held_from);
+    gate_close(&in_event);
+  }
+}
+
 /* The close has come for a waiter, and holds the lock that a run needs, which takes it meanwhile. */
 static objpool__async *late_one;
 static void until_a_run_has_taken_it(void) {
@@ -1298,6 +1342,7 @@ int main(void) {
       cmocka_unit_test(run_that_ends_early_wakes_once_more),
       cmocka_unit_test(close_sends_waiters_away_and_the_pool_may_go_before_they_hear),
       cmocka_unit_test(drain_waits_for_a_run_that_tells_who_was_not_sent_away),
+      cmocka_unit_test(loop_that_ends_waits_for_a_wake_under_way),
       cmocka_unit_test(time_that_is_up_as_the_pool_is_closed_is_told_as_closed),
       cmocka_unit_test(thread_that_ends_calls_no_wake_with_a_lock_held),
       cmocka_unit_test(create_under_way_at_a_close_ends_and_its_object_goes),
