@@ -79,10 +79,13 @@ static int begin(void **state) {
   return noted_pool_init(&pool, &config) ? 0 : -1;
 }
 
+/* No call is under way any more, whatever it met with: a drain would wait for it. */
 static int end(void **state) {
   (void)state;
+  noted_pool_close(&pool);
+  bool drained = noted_pool_drain(&pool, 0);
   noted_pool_destroy(&pool);
-  return 0;
+  return drained ? 0 : -1;
 }
 
 /* What has been noted since the last look. */

@@ -134,6 +134,8 @@ static void end(objpool *ended) {
   objpool_histogram waited = objpool_times(ended, OBJPOOL_TIME_WAIT);
   assert_true(stats.waits == waited.count);
   assert_true(stats.wait_ns == waited.sum_ns);
+  objpool_close(ended);
+  assert_true(objpool_drain(ended, 0));
   objpool_destroy(ended);
   if (loop.state) objpool_loop_destroy(&loop);
 }
@@ -443,6 +445,25 @@ static void thread_tries_again_and_is_served_meanwhile(void **unused) {
   }
 }
 
+static void *is_sent_away(void *from) {
+  CHECK(!objpool_acquire_for((objpool *)from, -1) && errno == OBJPOOL_ECLOSED);
+  return NULL;
+}
+
+static void close_sends_a_thread_away_that_was_refused(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < LOCAL; kind++) {
+    objpool *from = begin(kind);
+    count_set(&refusals, 1000);
+    pthread_t thread = start_thread(is_sent_away, from);
+    WAIT_UNTIL(objpool_snapshot(from).waiting == 1);
+    objpool_close(from);
+    join_thread(thread);
+    assert_int_equal(objpool_snapshot(from).create_failures, 0);
+    end(from);
+  }
+}
+
 static void thread_behind_one_that_was_refused_gets_the_place(void **unused) {
   (void)unused;
   for (int kind = 0; kind < LOCAL; kind++) {
@@ -591,6 +612,7 @@ int main(void) {
       cmocka_unit_test_setup(cancel_and_close_reach_whoever_was_refused, setup),
       cmocka_unit_test_setup(no_retry_where_nothing_is_said_nobody_waits_or_memory_is_short, setup),
       cmocka_unit_test_setup(thread_tries_again_and_is_served_meanwhile, setup),
+      cmocka_unit_test_setup(close_sends_a_thread_away_that_was_refused, setup),
       cmocka_unit_test_setup(thread_behind_one_that_was_refused_gets_the_place, setup),
       cmocka_unit_test_setup(place_that_comes_free_is_for_the_first_thread_that_was_not_refused, setup),
       cmocka_unit_test_setup(thread_that_was_called_and_is_first_no_longer_keeps_nobody_waiting, setup),
