@@ -389,7 +389,9 @@
 #define OBJPOOL_API static __attribute__((__unused__))
 #define OBJPOOL__DATA OBJPOOL_API
 #define OBJPOOL__AT_FIRST(...) = __VA_ARGS__
+#define OBJPOOL__LINKED(name)
 #else
+#define OBJPOOL__LINKED(name) __asm__(OBJPOOL__AS_TEXT(__USER_LABEL_PREFIX__) OBJPOOL__AS_TEXT(OBJPOOL__SYMBOL(name)))
 #ifndef OBJPOOL_API
 #define OBJPOOL_API extern
 #endif
@@ -408,7 +410,8 @@
 #define OBJPOOL__SECOND(first, second, ...) second
 
 /* The version and the switches that change layout or protocol are part of every slow path's symbol: files that differ do
-   not link, nor do those of which none holds the implementation. The linker shows the name, so it says what to do. */
+   not link, nor do those of which none holds the implementation. The linker shows the name, so it says what to do. For the
+   assembler alone: as a name in C, pasted at each use, it was a quarter of what a pool took to compile. */
 #ifdef OBJPOOL_UNCHECKED
 #define OBJPOOL__CHECKS unchecked
 #define OBJPOOL__CHECKED 0
@@ -434,8 +437,12 @@
   name##_needs_OBJPOOL_IMPLEMENTATION_in_one_file_by_the_same_switches_v2_0_0_##checks##_##stats##_##threads##_##line##_##count
 #define OBJPOOL__PASTE(name, checks, stats, threads, line, count) \
   OBJPOOL__PASTE2(name, checks, stats, threads, line, count)
-#define OBJPOOL__LINKED(name) \
+#define OBJPOOL__SYMBOL(name) \
   OBJPOOL__PASTE(name, OBJPOOL__CHECKS, OBJPOOL__STATS, OBJPOOL__THREADS, OBJPOOL_CACHE_LINE, OBJPOOL_MAX_THREADS)
+#define OBJPOOL__AS_TEXT2(...) #__VA_ARGS__
+#define OBJPOOL__AS_TEXT(...) OBJPOOL__AS_TEXT2(__VA_ARGS__)
+/* Its symbol is its name: of an emulated thread-local variable compilers make other names by it. */
+#define objpool__thread_row OBJPOOL__SYMBOL(objpool__thread_row)
 
 /* How the thread-local word is declared. "initial-exec" saves a call in libraries; glibc keeps room for a word, also under
    dlopen. Without a model, and in what can only be part of a program, it is the compiler's choice. */
@@ -971,12 +978,6 @@ OBJPOOL_API void objpool_monitor_stop(objpool_monitor *monitor);
 
 /* -------------------------------------------------------------------------------------------------------- >>core */
 
-#define objpool__thread_row OBJPOOL__LINKED(objpool__thread_row)
-#define objpool__own_row OBJPOOL__LINKED(objpool__own_row)
-#define objpool__empty_table OBJPOOL__LINKED(objpool__empty_table)
-#define objpool__no_slot OBJPOOL__LINKED(objpool__no_slot)
-#define objpool__errno_distance OBJPOOL__LINKED(objpool__errno_distance)
-
 /* Rows of a slot table. Row 0: of a thread that was not seen yet, 1 and 2: of one without a cache of its own; then one for
    each index. */
 enum { OBJPOOL__INDICES = OBJPOOL__THREADED ? OBJPOOL_MAX_THREADS : 1, OBJPOOL__ROWS = OBJPOOL__INDICES + 3 };
@@ -986,17 +987,19 @@ enum { OBJPOOL__INDICES = OBJPOOL__THREADED ? OBJPOOL_MAX_THREADS : 1, OBJPOOL__
 /* The offset of this thread's row in every slot table, in bytes: an index would cost an instruction to scale. */
 OBJPOOL__DATA OBJPOOL__TLS uintptr_t objpool__thread_row;
 /* Of errno from the thread pointer, in bytes: a number; a pointer, so that objects do not alias it. */
-OBJPOOL__DATA char *objpool__errno_distance;
+OBJPOOL__DATA char *objpool__errno_distance OBJPOOL__LINKED(objpool__errno_distance);
 /* Every fast path fails there. */
-OBJPOOL__DATA objpool__slot objpool__no_slot OBJPOOL__AT_FIRST({0, OBJPOOL__REVOKED, 0, 0, 0});
+OBJPOOL__DATA objpool__slot objpool__no_slot OBJPOOL__LINKED(objpool__no_slot)
+    OBJPOOL__AT_FIRST({0, OBJPOOL__REVOKED, 0, 0, 0});
 /* Of a pool that was not used yet. Rows past 0 are filled before an index is given. */
-OBJPOOL__DATA objpool__slot *objpool__empty_table[OBJPOOL__ROWS] OBJPOOL__AT_FIRST({&objpool__no_slot});
+OBJPOOL__DATA objpool__slot *objpool__empty_table[OBJPOOL__ROWS] OBJPOOL__LINKED(objpool__empty_table)
+    OBJPOOL__AT_FIRST({&objpool__no_slot});
 #pragma GCC diagnostic pop
 
 /* Where the calling thread's row is. Never inlined, and a compiler cannot tell what it returns: elsewhere than on x86 it may
    read the thread pointer once per function, and a fiber that was moved to another thread by a call in between would go on
    with the row of the first. */
-OBJPOOL_API uintptr_t *objpool__own_row(void) __attribute__((__noinline__));
+OBJPOOL_API uintptr_t *objpool__own_row(void) OBJPOOL__LINKED(objpool__own_row) __attribute__((__noinline__));
 
 /* On x86 the word is read through a segment register each time, unless a call would find it. (Before gcc 14 a module forgets
    that an imported variable is thread-local.) */
@@ -1018,119 +1021,99 @@ typedef struct objpool__construction {
 } objpool__construction;
 typedef enum objpool__given { OBJPOOL__NOT_STORED, OBJPOOL__STORED_REVOKED } objpool__given;
 
-#define objpool__acquire_typed OBJPOOL__LINKED(objpool__acquire_typed)
-#define objpool__release_typed OBJPOOL__LINKED(objpool__release_typed)
-#define objpool__stats_of OBJPOOL__LINKED(objpool__stats_of)
-#define objpool__acquire_slow OBJPOOL__LINKED(objpool__acquire_slow)
-#define objpool__acquire_again OBJPOOL__LINKED(objpool__acquire_again)
-#define objpool__acquire_instead OBJPOOL__LINKED(objpool__acquire_instead)
-#define objpool__age_of OBJPOOL__LINKED(objpool__age_of)
-#define objpool__may_rest OBJPOOL__LINKED(objpool__may_rest)
-#define objpool__release_wiping OBJPOOL__LINKED(objpool__release_wiping)
-#define objpool__release_checked OBJPOOL__LINKED(objpool__release_checked)
-#define objpool__claim OBJPOOL__LINKED(objpool__claim)
-#define objpool__give_slow OBJPOOL__LINKED(objpool__give_slow)
-#define objpool__drop OBJPOOL__LINKED(objpool__drop)
-#define objpool__drop_outdated OBJPOOL__LINKED(objpool__drop_outdated)
-#define objpool__forget OBJPOOL__LINKED(objpool__forget)
-#define objpool__emit OBJPOOL__LINKED(objpool__emit)
-#define objpool__errno_of OBJPOOL__LINKED(objpool__errno_of)
-#define objpool__empty_guard OBJPOOL__LINKED(objpool__empty_guard)
-#define objpool__init OBJPOOL__LINKED(objpool__init)
-#define objpool__memory_for OBJPOOL__LINKED(objpool__memory_for)
-#define objpool__bind OBJPOOL__LINKED(objpool__bind)
-#define objpool__attach OBJPOOL__LINKED(objpool__attach)
-#define objpool__rebind OBJPOOL__LINKED(objpool__rebind)
-#define objpool__release_retiring OBJPOOL__LINKED(objpool__release_retiring)
-#define objpool__handle_checked OBJPOOL__LINKED(objpool__handle_checked)
-#define objpool__walk_begin OBJPOOL__LINKED(objpool__walk_begin)
-#define objpool__walk_on OBJPOOL__LINKED(objpool__walk_on)
-#define objpool__walk_end OBJPOOL__LINKED(objpool__walk_end)
-#define objpool__release_all OBJPOOL__LINKED(objpool__release_all)
-#define objpool__large_acquire OBJPOOL__LINKED(objpool__large_acquire)
-#define objpool__large_release OBJPOOL__LINKED(objpool__large_release)
-#define objpool__buffer_held OBJPOOL__LINKED(objpool__buffer_held)
-#define objpool__large_held OBJPOOL__LINKED(objpool__large_held)
-#define objpool__buffer_rejected OBJPOOL__LINKED(objpool__buffer_rejected)
-#define objpool__sizes_init OBJPOOL__LINKED(objpool__sizes_init)
-#define objpool__sizes_destroy OBJPOOL__LINKED(objpool__sizes_destroy)
-#define objpool__sizes_trim OBJPOOL__LINKED(objpool__sizes_trim)
-#define objpool__sizes_stats OBJPOOL__LINKED(objpool__sizes_stats)
-#define objpool__acquire_many OBJPOOL__LINKED(objpool__acquire_many)
-#define objpool__acquire_async OBJPOOL__LINKED(objpool__acquire_async)
-#define objpool__cancel OBJPOOL__LINKED(objpool__cancel)
-#define objpool__acquire_many_at OBJPOOL__LINKED(objpool__acquire_many_at)
-#define objpool__hold_begins OBJPOOL__LINKED(objpool__hold_begins)
-#define objpool__hold_ends OBJPOOL__LINKED(objpool__hold_ends)
-#define objpool__here OBJPOOL__LINKED(objpool__here)
-
 /* Kept out of line, so that the fast paths stay small wherever they are inlined. */
 #define OBJPOOL__OUT_OF_LINE OBJPOOL_API __attribute__((__noinline__))
 #define OBJPOOL__SLOW OBJPOOL_API __attribute__((__noinline__, __cold__))
 
 /* What typed functions do: called where they are not optimised, see OBJPOOL__ACQUIRED. */
 OBJPOOL_API void *objpool__acquire_typed(objpool *pool, objpool__describe *describe, objpool__how how,
-                                         int64_t timeout_ns, void *return_address);
-OBJPOOL_API void objpool__release_typed(objpool *pool, objpool__describe *describe, void *object);
-OBJPOOL_API objpool_stats objpool__stats_of(const objpool *pool, size_t object_size);
+                                         int64_t timeout_ns, void *return_address)
+    OBJPOOL__LINKED(objpool__acquire_typed);
+OBJPOOL_API void objpool__release_typed(objpool *pool, objpool__describe *describe, void *object)
+    OBJPOOL__LINKED(objpool__release_typed);
+OBJPOOL_API objpool_stats objpool__stats_of(const objpool *pool, size_t object_size) OBJPOOL__LINKED(objpool__stats_of);
 
 /* The slow halves. `describe` names the pool's options; a pool that was not used yet is bound to them. Two are all that
    bounded pools have: those are not slow. */
 OBJPOOL__OUT_OF_LINE void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
-                                                 int64_t timeout_ns);
+                                                 int64_t timeout_ns) OBJPOOL__LINKED(objpool__acquire_slow);
 OBJPOOL__SLOW void *objpool__acquire_again(objpool *pool, objpool__describe *describe, void *invalid, objpool__how how,
-                                           int64_t timeout_ns);
+                                           int64_t timeout_ns) OBJPOOL__LINKED(objpool__acquire_again);
 OBJPOOL__SLOW void *objpool__acquire_instead(objpool *pool, objpool__describe *describe, void *outdated,
-                                             objpool__how how, int64_t timeout_ns);
-OBJPOOL__OUT_OF_LINE objpool__age objpool__age_of(const objpool *pool, const void *object);
-OBJPOOL__OUT_OF_LINE bool objpool__may_rest(const objpool *pool, void *object);
-OBJPOOL__SLOW void objpool__drop_outdated(objpool *pool, objpool__describe *describe, void *object);
-OBJPOOL__SLOW void objpool__release_wiping(objpool *pool, objpool__describe *describe, void *object);
-OBJPOOL__OUT_OF_LINE void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object);
-OBJPOOL__SLOW bool objpool__claim(objpool *pool, objpool__describe *describe, void *object);
-OBJPOOL__SLOW void objpool__give_slow(objpool *pool, objpool__describe *describe, void *object, objpool__given given);
-OBJPOOL__SLOW void objpool__drop(objpool *pool, objpool__describe *describe, void *object);
+                                             objpool__how how, int64_t timeout_ns)
+    OBJPOOL__LINKED(objpool__acquire_instead);
+OBJPOOL__OUT_OF_LINE objpool__age objpool__age_of(const objpool *pool, const void *object)
+    OBJPOOL__LINKED(objpool__age_of);
+OBJPOOL__OUT_OF_LINE bool objpool__may_rest(const objpool *pool, void *object) OBJPOOL__LINKED(objpool__may_rest);
+OBJPOOL__SLOW void objpool__drop_outdated(objpool *pool, objpool__describe *describe, void *object)
+    OBJPOOL__LINKED(objpool__drop_outdated);
+OBJPOOL__SLOW void objpool__release_wiping(objpool *pool, objpool__describe *describe, void *object)
+    OBJPOOL__LINKED(objpool__release_wiping);
+OBJPOOL__OUT_OF_LINE void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object)
+    OBJPOOL__LINKED(objpool__release_checked);
+OBJPOOL__SLOW bool objpool__claim(objpool *pool, objpool__describe *describe, void *object)
+    OBJPOOL__LINKED(objpool__claim);
+OBJPOOL__SLOW void objpool__give_slow(objpool *pool, objpool__describe *describe, void *object, objpool__given given)
+    OBJPOOL__LINKED(objpool__give_slow);
+OBJPOOL__SLOW void objpool__drop(objpool *pool, objpool__describe *describe, void *object)
+    OBJPOOL__LINKED(objpool__drop);
 OBJPOOL__SLOW void objpool__drop_discarded(objpool *pool, objpool__describe *describe, void *object);
-OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, void *object);
+OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, void *object)
+    OBJPOOL__LINKED(objpool__forget);
 OBJPOOL_API void objpool__emit(const objpool *pool, void (*on_event)(const objpool_event *, void *),
-                               objpool_event_kind kind, const void *object, size_t count);
-OBJPOOL_API int *objpool__errno_of(void) __attribute__((__noinline__)); /* the calling thread */
-OBJPOOL__SLOW void objpool__empty_guard(const objpool *pool, objpool__describe *describe);
-OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const objpool_config *config);
-OBJPOOL_API size_t objpool__memory_for(objpool__describe *describe, size_t objects, size_t threads);
-OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe);
-OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe);
-OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe);
-OBJPOOL__SLOW void objpool__release_retiring(objpool *pool, objpool__describe *describe, void *object);
-OBJPOOL__SLOW bool objpool__handle_checked(const objpool *pool, objpool__describe *describe, const void *object);
-OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool);
-OBJPOOL_API bool objpool__walk_on(objpool__walk *walk);
-OBJPOOL_API void objpool__walk_end(objpool__walk *walk);
-OBJPOOL_API size_t objpool__release_all(objpool *pool, objpool__describe *describe);
+                               objpool_event_kind kind, const void *object, size_t count)
+    OBJPOOL__LINKED(objpool__emit);
+OBJPOOL_API int *objpool__errno_of(void) OBJPOOL__LINKED(objpool__errno_of)
+    __attribute__((__noinline__)); /* the calling thread */
+OBJPOOL__SLOW void objpool__empty_guard(const objpool *pool, objpool__describe *describe)
+    OBJPOOL__LINKED(objpool__empty_guard);
+OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const objpool_config *config)
+    OBJPOOL__LINKED(objpool__init);
+OBJPOOL_API size_t objpool__memory_for(objpool__describe *describe, size_t objects, size_t threads)
+    OBJPOOL__LINKED(objpool__memory_for);
+OBJPOOL_API bool objpool__bind(objpool *pool, objpool__describe *describe) OBJPOOL__LINKED(objpool__bind);
+OBJPOOL_API bool objpool__attach(objpool *pool, objpool__describe *describe) OBJPOOL__LINKED(objpool__attach);
+OBJPOOL_API bool objpool__rebind(objpool *pool, objpool__describe *describe) OBJPOOL__LINKED(objpool__rebind);
+OBJPOOL__SLOW void objpool__release_retiring(objpool *pool, objpool__describe *describe, void *object)
+    OBJPOOL__LINKED(objpool__release_retiring);
+OBJPOOL__SLOW bool objpool__handle_checked(const objpool *pool, objpool__describe *describe, const void *object)
+    OBJPOOL__LINKED(objpool__handle_checked);
+OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) OBJPOOL__LINKED(objpool__walk_begin);
+OBJPOOL_API bool objpool__walk_on(objpool__walk *walk) OBJPOOL__LINKED(objpool__walk_on);
+OBJPOOL_API void objpool__walk_end(objpool__walk *walk) OBJPOOL__LINKED(objpool__walk_end);
+OBJPOOL_API size_t objpool__release_all(objpool *pool, objpool__describe *describe)
+    OBJPOOL__LINKED(objpool__release_all);
 OBJPOOL_API void *objpool__large_acquire(objpool__sizes *sizes, objpool *first, objpool__describe *describe,
-                                         size_t size);
+                                         size_t size) OBJPOOL__LINKED(objpool__large_acquire);
 OBJPOOL_API void objpool__large_release(objpool__sizes *sizes, objpool *first, objpool__describe *describe,
-                                        objpool_buffer buffer);
-OBJPOOL__SLOW bool objpool__buffer_held(const objpool *pool, void *bytes);
-OBJPOOL_API bool objpool__large_held(objpool *first, objpool_buffer buffer);
-OBJPOOL__SLOW void objpool__buffer_rejected(objpool *first, objpool__describe *describe, objpool_buffer buffer);
+                                        objpool_buffer buffer) OBJPOOL__LINKED(objpool__large_release);
+OBJPOOL__SLOW bool objpool__buffer_held(const objpool *pool, void *bytes) OBJPOOL__LINKED(objpool__buffer_held);
+OBJPOOL_API bool objpool__large_held(objpool *first, objpool_buffer buffer) OBJPOOL__LINKED(objpool__large_held);
+OBJPOOL__SLOW void objpool__buffer_rejected(objpool *first, objpool__describe *describe, objpool_buffer buffer)
+    OBJPOOL__LINKED(objpool__buffer_rejected);
 OBJPOOL_API bool objpool__sizes_init(objpool__sizes *sizes, objpool *classes, const size_t *capacities, size_t count,
-                                     objpool__describe *const *describes, const objpool_config *config);
-OBJPOOL_API void objpool__sizes_destroy(objpool__sizes *sizes, objpool *classes, size_t count);
-OBJPOOL_API size_t objpool__sizes_trim(objpool *classes, const size_t *capacities, size_t count, size_t keep_bytes);
-OBJPOOL_API objpool_stats objpool__sizes_stats(const objpool__sizes *sizes, const objpool *classes, size_t count);
-OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count);
+                                     objpool__describe *const *describes, const objpool_config *config)
+    OBJPOOL__LINKED(objpool__sizes_init);
+OBJPOOL_API void objpool__sizes_destroy(objpool__sizes *sizes, objpool *classes, size_t count)
+    OBJPOOL__LINKED(objpool__sizes_destroy);
+OBJPOOL_API size_t objpool__sizes_trim(objpool *classes, const size_t *capacities, size_t count, size_t keep_bytes)
+    OBJPOOL__LINKED(objpool__sizes_trim);
+OBJPOOL_API objpool_stats objpool__sizes_stats(const objpool__sizes *sizes, const objpool *classes, size_t count)
+    OBJPOOL__LINKED(objpool__sizes_stats);
+OBJPOOL_API size_t objpool__acquire_many(objpool *pool, objpool__describe *describe, void **objects, size_t count)
+    OBJPOOL__LINKED(objpool__acquire_many);
 OBJPOOL_API void *objpool__acquire_async(objpool *pool, objpool__describe *describe, objpool__async *waiter,
                                          objpool_loop *loop, int64_t timeout_ns,
                                          void (*tell)(objpool__async *waiter, void *object, int error),
-                                         const void *site);
-OBJPOOL_API bool objpool__cancel(objpool *pool, objpool__async *waiter);
+                                         const void *site) OBJPOOL__LINKED(objpool__acquire_async);
+OBJPOOL_API bool objpool__cancel(objpool *pool, objpool__async *waiter) OBJPOOL__LINKED(objpool__cancel);
 /* Of tracked pools: an object is handed out; it is given back, if it is one in use. And where the call of this one stands. */
 OBJPOOL_API size_t objpool__acquire_many_at(objpool *pool, objpool__describe *describe, void **objects, size_t count,
-                                            const void *site);
-OBJPOOL__OUT_OF_LINE void objpool__hold_begins(objpool *pool, void *object, const void *site);
-OBJPOOL__OUT_OF_LINE void objpool__hold_ends(objpool *pool, const void *object);
-OBJPOOL__OUT_OF_LINE const void *objpool__here(void);
+                                            const void *site) OBJPOOL__LINKED(objpool__acquire_many_at);
+OBJPOOL__OUT_OF_LINE void objpool__hold_begins(objpool *pool, void *object, const void *site)
+    OBJPOOL__LINKED(objpool__hold_begins);
+OBJPOOL__OUT_OF_LINE void objpool__hold_ends(objpool *pool, const void *object) OBJPOOL__LINKED(objpool__hold_ends);
+OBJPOOL__OUT_OF_LINE const void *objpool__here(void) OBJPOOL__LINKED(objpool__here);
 
 OBJPOOL__C_ENDS
 
