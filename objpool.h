@@ -1132,7 +1132,9 @@ OBJPOOL__INLINE const void *objpool__call_before(void *return_address) {
 /* Where a pool's function was called: in tracked pools, as in others nobody asks. Optimised, it is part of its caller; else it
    is called from there, and so are the members that C++ has in between always part of it.
    And the heart of the typed functions. Unoptimised it is called, not compiled by each file and for each pool: nothing would be
-   faster, and a file that uses twenty pools took gcc twice as long. */
+   faster, and a file that uses twenty pools took gcc twice as long.
+   And what fills in a description. It is called by its address, never one that must be inlined; optimised, the typed functions have
+   one that must. */
 #ifdef __OPTIMIZE__
 #define OBJPOOL__SITE(name) \
   (name##_objpool_is().type.tracked ? objpool__here() : OBJPOOL__CAST(const void *, OBJPOOL__NULL))
@@ -1141,12 +1143,19 @@ OBJPOOL__INLINE const void *objpool__call_before(void *return_address) {
                                            (timeout_ns), OBJPOOL__SITE(name)))
 #define OBJPOOL__RELEASED(name, to, what) \
   objpool__release_as(&(to)->base, (what), name##_objpool_is(), name##_objpool_describe)
+#define OBJPOOL__FILL(name, description) name##_objpool_fill(description)
+#define OBJPOOL__DESCRIBED(name)                                                                             \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) { \
+    name##_objpool_fill(objpool__d);                                                                         \
+  }
 #else
 #define OBJPOOL__SITE(name) OBJPOOL__CALLER
 #define OBJPOOL__ACQUIRED(name, from, how, timeout_ns)                                                     \
   OBJPOOL__VALUE(name, objpool__acquire_typed(&(from)->base, name##_objpool_describe, (how), (timeout_ns), \
                                               __builtin_return_address(0)))
 #define OBJPOOL__RELEASED(name, to, what) objpool__release_typed(&(to)->base, name##_objpool_describe, (what))
+#define OBJPOOL__FILL(name, description) name##_objpool_describe(description)
+#define OBJPOOL__DESCRIBED(name)
 #endif
 
 /* Whether the tags of a type's objects do not stand before them, but together at the end of their segment of a block: where such
@@ -2067,7 +2076,7 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
     name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
     OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                 \
   }                                                                                                                   \
-  OBJPOOL__MADE OBJPOOL__INLINED void name##_objpool_fill(objpool__description *objpool__d) {                         \
+  OBJPOOL__MADE OBJPOOL__INLINED void OBJPOOL__FILL(name, objpool__description *objpool__d) {                         \
     objpool__d->called = #name;                                                                                       \
     objpool__d->type.size = sizeof(name##_objpool_value);                                                             \
     objpool__d->type.alignment = __alignof__(name##_objpool_value);                                                   \
@@ -2092,13 +2101,10 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
       objpool__d->on_event = objpool__s.on_event;                                                                     \
     }                                                                                                                 \
   }                                                                                                                   \
-  /* called by its address: never one that must be inlined */                                                         \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe(objpool__description *objpool__d) {          \
-    name##_objpool_fill(objpool__d);                                                                                  \
-  }                                                                                                                   \
+  OBJPOOL__DESCRIBED(name)                                                                                            \
   OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                       \
     objpool__description objpool__d = OBJPOOL__ZERO;                                                                  \
-    name##_objpool_fill(&objpool__d);                                                                                 \
+    OBJPOOL__FILL(name, &objpool__d);                                                                                 \
     return objpool__d;                                                                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name *pool, const objpool_config *config) {       \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Without optimisation the typed functions call the implementation's own fast paths. What they do is the same, by tests of hooks, errno,
 # wiping, guards, ages, holders and handles; and it stays cheap to compile: of a plain pool's functions those that are called are compiled,
-# and two more; of a pool with options also its hooks.
+# and one more; of a pool with options also its hooks.
 # test-all: several compilers
 # needs: libcmocka-dev pkg-config binutils
 set -eu
@@ -26,7 +26,7 @@ uint64_t use(pool *conns) {
   return pool_stats(conns).in_use;
 }
 C
-of_pool='pool_acquire pool_guard_acquire pool_guard_release pool_objpool_describe pool_objpool_fill pool_release pool_stats'
+of_pool='pool_acquire pool_guard_acquire pool_guard_release pool_objpool_describe pool_release pool_stats'
 of_hooks='pool_objpool_chosen pool_objpool_create pool_objpool_destroy pool_objpool_restore pool_objpool_validate'
 for cc in ${COMPILERS:-gcc clang}; do
   command -v "$cc" >/dev/null || continue
