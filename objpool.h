@@ -1742,7 +1742,7 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
   static_assert(objpool__cxx<name##_objpool_value>::makes || bool(name##_objpool_chosen().create), \
                 "OBJPOOL_DEFINE: there is no T() for this T: set opt.create");
 #endif
-#define OBJPOOL__HAS_OPTIONS(options) true
+#define OBJPOOL__HAS_OPTIONS(...) 1
 #define OBJPOOL__CREATES(T, options) ((options).create || objpool__cxx<T>::builds)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy || objpool__cxx<T>::takes_down)
 #define OBJPOOL__CREATE(T, options, object, context) \
@@ -1986,8 +1986,9 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
 #define OBJPOOL__KIND(T)                                                               \
   _Static_assert(!__builtin_types_compatible_p(T, void), "OBJPOOL_DEFINE: T is void"); \
   _Static_assert(!__builtin_types_compatible_p(T *, const T *), "OBJPOOL_DEFINE: T is const");
-/* Without, nothing that hooks need is compiled. */
-#define OBJPOOL__HAS_OPTIONS(options) (sizeof(options) > sizeof "(void)0")
+/* Without options nothing that hooks need is compiled. (There are eleven of them.) */
+#define OBJPOOL__HAS_OPTIONS(...) OBJPOOL__SIXTEENTH(__VA_ARGS__, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, )
+#define OBJPOOL__SIXTEENTH(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ...) p
 #define OBJPOOL__CREATES(T, options) ((options).create)
 #define OBJPOOL__DESTROYS(T, options) ((options).destroy)
 #define OBJPOOL__CREATE(T, options, object, context) (!(options).create || (options).create((object), (context)))
@@ -2018,9 +2019,74 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
 
 #define OBJPOOL__VALUE(name, memory) OBJPOOL__CAST(name##_objpool_value *, memory)
 
-#define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(name, __VA_ARGS__, (void)0)
+#define OBJPOOL__JOIN2(a, b) a##b
+#define OBJPOOL__JOIN(a, b) OBJPOOL__JOIN2(a, b)
 
-#define OBJPOOL__DEFINE(name, T, ...)                                                                                 \
+/* What options bring: hooks, and what a description says of them. */
+#define OBJPOOL__HOOKS(has_options, ...) OBJPOOL__HOOKS_##has_options(__VA_ARGS__)
+#define OBJPOOL__FILL_OPTIONS(has_options, name) OBJPOOL__FILL_OPTIONS_##has_options(name)
+#define OBJPOOL__HOOKS_0(name, ...)
+#define OBJPOOL__FILL_OPTIONS_0(name)
+#define OBJPOOL__HOOKS_1(name, ...)                                                                                  \
+  typedef struct name##_objpool_options {                                                                            \
+    bool (*create)(name##_objpool_value *, void *);                                                                  \
+    void (*reset)(name##_objpool_value *, void *);                                                                   \
+    bool (*validate)(name##_objpool_value *, void *);                                                                \
+    void (*destroy)(name##_objpool_value *, void *);                                                                 \
+    void (*on_event)(const objpool_event *, void *);                                                                 \
+    unsigned validate_on;                                                                                            \
+    bool local, wipe, handles, timed, tracked;                                                                       \
+  } name##_objpool_options;                                                                                          \
+  OBJPOOL__CHOSEN name##_objpool_options name##_objpool_chosen(void) {                                               \
+    name##_objpool_options opt = OBJPOOL__ZERO;                                                                      \
+    __VA_ARGS__;                                                                                                     \
+    return opt;                                                                                                      \
+  }                                                                                                                  \
+  OBJPOOL__MAKES(name)                                                                                               \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {         \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
+    OBJPOOL__CATCH(                                                                                                  \
+        return OBJPOOL__CREATE(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c))      \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {       \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
+    OBJPOOL__CATCH(return !objpool__s.validate || objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c)) \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_restore(void *objpool__o, void *objpool__c) {        \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
+    OBJPOOL__CATCH(if (objpool__s.reset) objpool__s.reset(OBJPOOL__VALUE(name, objpool__o), objpool__c);             \
+                   return !objpool__s.validate ||                                                                    \
+                          (objpool__s.validate_on && !(objpool__s.validate_on & OBJPOOL_ON_RELEASE)) ||              \
+                          objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))                         \
+  }                                                                                                                  \
+  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_destroy(void *objpool__o, void *objpool__c)          \
+      OBJPOOL__NOEXCEPT {                                                                                            \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                                     \
+    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                \
+  }
+#define OBJPOOL__FILL_OPTIONS_1(name)                                                                    \
+  {                                                                                                      \
+    name##_objpool_options objpool__s = name##_objpool_chosen();                                         \
+    unsigned objpool__v = objpool__s.validate_on;                                                        \
+    if (OBJPOOL__CREATES(name##_objpool_value, objpool__s))                                              \
+      objpool__d->type.create = OBJPOOL__THAT(name##_objpool_create);                                    \
+    if (objpool__s.reset || (objpool__s.validate && (!objpool__v || (objpool__v & OBJPOOL_ON_RELEASE)))) \
+      objpool__d->restore = OBJPOOL__THAT(name##_objpool_restore);                                       \
+    objpool__d->resets = objpool__s.reset != OBJPOOL__NULL;                                              \
+    if (objpool__s.validate) objpool__d->type.validate = OBJPOOL__THAT(name##_objpool_validate);         \
+    if (OBJPOOL__DESTROYS(name##_objpool_value, objpool__s))                                             \
+      objpool__d->type.destroy = OBJPOOL__THAT(name##_objpool_destroy);                                  \
+    if (objpool__v) objpool__d->type.validate_on = objpool__v;                                           \
+    objpool__d->type.local = objpool__s.local;                                                           \
+    objpool__d->type.wipe = objpool__s.wipe;                                                             \
+    objpool__d->type.handles = objpool__s.handles;                                                       \
+    objpool__d->type.timed = objpool__s.timed;                                                           \
+    objpool__d->type.tracked = objpool__s.tracked;                                                       \
+    objpool__d->on_event = objpool__s.on_event;                                                          \
+  }
+
+#define OBJPOOL_DEFINE(name, ...) OBJPOOL__DEFINE(OBJPOOL__HAS_OPTIONS(__VA_ARGS__), name, __VA_ARGS__, (void)0)
+#define OBJPOOL__DEFINE(has_options, name, T, ...)                                                                    \
   OBJPOOL__CXX_BEGINS                                                                                                 \
   OBJPOOL__STATIC_ASSERT(sizeof(#T) > 1, "OBJPOOL_DEFINE(name, T, options): there is no T");                          \
   typedef __typeof__(T) name##_objpool_value; /* before the pool: T may have the name of one of its members */        \
@@ -2039,67 +2105,14 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
     void *user;                                                                                                       \
     void (*objpool__ready)(struct name##_waiter *, name##_objpool_value *, int);                                      \
   } name##_waiter;                                                                                                    \
-  typedef struct name##_objpool_options {                                                                             \
-    bool (*create)(name##_objpool_value *, void *);                                                                   \
-    void (*reset)(name##_objpool_value *, void *);                                                                    \
-    bool (*validate)(name##_objpool_value *, void *);                                                                 \
-    void (*destroy)(name##_objpool_value *, void *);                                                                  \
-    void (*on_event)(const objpool_event *, void *);                                                                  \
-    unsigned validate_on;                                                                                             \
-    bool local, wipe, handles, timed, tracked;                                                                        \
-  } name##_objpool_options;                                                                                           \
   OBJPOOL__OPTIONS_BEGIN                                                                                              \
-  OBJPOOL__CHOSEN name##_objpool_options name##_objpool_chosen(void) {                                                \
-    name##_objpool_options opt = OBJPOOL__ZERO;                                                                       \
-    __VA_ARGS__;                                                                                                      \
-    return opt;                                                                                                       \
-  }                                                                                                                   \
-  OBJPOOL__MAKES(name)                                                                                                \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_create(void *objpool__o, void *objpool__c) {          \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
-    OBJPOOL__CATCH(                                                                                                   \
-        return OBJPOOL__CREATE(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c))       \
-  }                                                                                                                   \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_validate(void *objpool__o, void *objpool__c) {        \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
-    OBJPOOL__CATCH(return !objpool__s.validate || objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))  \
-  }                                                                                                                   \
-  OBJPOOL__MADE __attribute__((__unused__)) bool name##_objpool_restore(void *objpool__o, void *objpool__c) {         \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
-    OBJPOOL__CATCH(if (objpool__s.reset) objpool__s.reset(OBJPOOL__VALUE(name, objpool__o), objpool__c);              \
-                   return !objpool__s.validate ||                                                                     \
-                          (objpool__s.validate_on && !(objpool__s.validate_on & OBJPOOL_ON_RELEASE)) ||               \
-                          objpool__s.validate(OBJPOOL__VALUE(name, objpool__o), objpool__c))                          \
-  }                                                                                                                   \
-  OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_destroy(void *objpool__o, void *objpool__c)           \
-      OBJPOOL__NOEXCEPT {                                                                                             \
-    name##_objpool_options objpool__s = name##_objpool_chosen();                                                      \
-    OBJPOOL__DESTROY(name##_objpool_value, objpool__s, OBJPOOL__VALUE(name, objpool__o), objpool__c);                 \
-  }                                                                                                                   \
+  OBJPOOL__HOOKS(has_options, name, __VA_ARGS__)                                                                      \
   OBJPOOL__MADE OBJPOOL__INLINED void OBJPOOL__FILL(name, objpool__description *objpool__d) {                         \
     objpool__d->called = #name;                                                                                       \
     objpool__d->type.size = sizeof(name##_objpool_value);                                                             \
     objpool__d->type.alignment = __alignof__(name##_objpool_value);                                                   \
     objpool__d->type.validate_on = OBJPOOL__CAST(unsigned, OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE);                  \
-    if (OBJPOOL__HAS_OPTIONS(#__VA_ARGS__)) {                                                                         \
-      name##_objpool_options objpool__s = name##_objpool_chosen();                                                    \
-      unsigned objpool__v = objpool__s.validate_on;                                                                   \
-      if (OBJPOOL__CREATES(name##_objpool_value, objpool__s))                                                         \
-        objpool__d->type.create = OBJPOOL__THAT(name##_objpool_create);                                               \
-      if (objpool__s.reset || (objpool__s.validate && (!objpool__v || (objpool__v & OBJPOOL_ON_RELEASE))))            \
-        objpool__d->restore = OBJPOOL__THAT(name##_objpool_restore);                                                  \
-      objpool__d->resets = objpool__s.reset != OBJPOOL__NULL;                                                         \
-      if (objpool__s.validate) objpool__d->type.validate = OBJPOOL__THAT(name##_objpool_validate);                    \
-      if (OBJPOOL__DESTROYS(name##_objpool_value, objpool__s))                                                        \
-        objpool__d->type.destroy = OBJPOOL__THAT(name##_objpool_destroy);                                             \
-      if (objpool__v) objpool__d->type.validate_on = objpool__v;                                                      \
-      objpool__d->type.local = objpool__s.local;                                                                      \
-      objpool__d->type.wipe = objpool__s.wipe;                                                                        \
-      objpool__d->type.handles = objpool__s.handles;                                                                  \
-      objpool__d->type.timed = objpool__s.timed;                                                                      \
-      objpool__d->type.tracked = objpool__s.tracked;                                                                  \
-      objpool__d->on_event = objpool__s.on_event;                                                                     \
-    }                                                                                                                 \
+    OBJPOOL__FILL_OPTIONS(has_options, name)                                                                          \
   }                                                                                                                   \
   OBJPOOL__DESCRIBED(name)                                                                                            \
   OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(void) {                                       \
@@ -2272,9 +2285,6 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
   OBJPOOL__OPTIONS_END                                                                                                \
   OBJPOOL__CXX_ENDS                                                                                                   \
   OBJPOOL__STATIC_ASSERT(sizeof(name##_objpool_pool) == sizeof(objpool), "OBJPOOL_DEFINE(...) ends with a semicolon")
-
-#define OBJPOOL__JOIN2(a, b) a##b
-#define OBJPOOL__JOIN(a, b) OBJPOOL__JOIN2(a, b)
 
 /* OBJPOOL_EACH(conn_pool, conn, &pool) { conn is a struct conn *, each one in use in turn } */
 #define OBJPOOL_EACH(P, variable, pool) OBJPOOL__EACH_AT(P, variable, pool, __COUNTER__)
