@@ -131,7 +131,7 @@ static void grow_old(int pool, size_t use, uint32_t before_the_last) {
   thing *object = known[pool].object[use];
   uint32_t generation = UINT32_MAX - 2 * before_the_last;
   if (object->name >> 32 >= generation) return;
-  *objpool__generation_of(object) = generation;
+  *objpool__generation_of(object, pool == 3) = generation;
   known[pool].ended[known[pool].ends++ % ENDED] = object->name;
   object->name = word_of((uint32_t)object->name, generation);
 }

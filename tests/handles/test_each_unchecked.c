@@ -8,6 +8,7 @@
 
 OBJPOOL_DEFINE(plain_pool, thing);
 OBJPOOL_DEFINE(handle_pool, thing, opt.handles = true);
+OBJPOOL_DEFINE(local_pool, thing, opt.handles = true, opt.local = true);
 
 static long visited;
 static void walk(void *pool, void *unused) {
@@ -19,6 +20,7 @@ static void release_all(void *pool, void *count) { *(size_t *)count = plain_pool
 static void pools_with_handles_are_walked_and_others_panic(void **state) {
   static plain_pool plain;
   static handle_pool handles;
+  static local_pool local;
   size_t count = 9;
   int n = 0;
   (void)state;
@@ -39,6 +41,13 @@ static void pools_with_handles_are_walked_and_others_panic(void **state) {
   assert_int_equal(n, 3);
   assert_int_equal(handle_pool_release_all(&handles), 3);
   handle_pool_destroy(&handles);
+  for (int i = 0; i < 4; i++) assert_non_null(held = local_pool_acquire(&local));
+  local_pool_release(&local, held);
+  n = 0;
+  OBJPOOL_EACH(local_pool, object, &local) n += object != held;
+  assert_int_equal(n, 3);
+  assert_int_equal(local_pool_release_all(&local), 3);
+  local_pool_destroy(&local);
 }
 
 int main(void) {

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 
 #define OBJPOOL_IMPLEMENTATION
 #define OBJPOOL_PANIC(message) panic_seen(message)
@@ -24,7 +25,13 @@ static void reset(thing *object, void *context) {
   object->owner = 0;
 }
 OBJPOOL_DEFINE(hooked_pool, thing, opt.handles = true, opt.validate = validate, opt.reset = reset);
+OBJPOOL_DEFINE(hooked_local_pool, thing, opt.handles = true, opt.local = true, opt.validate = validate, opt.reset = reset);
 OBJPOOL_DEFINE(wiping_pool, thing, opt.handles = true, opt.wipe = true);
+
+/* The generation of an object in use. */
+static uint32_t *generation_of(const objpool *pool, const void *object) {
+  return objpool__generation_of(object, pool->state->alone);
+}
 
 static objpool_config config_of(int variant) {
   objpool_config config = defaults();
@@ -127,7 +134,7 @@ enum { VARIANTS = 4 };
     thing *object = P##_acquire(&pool);                                                             \
     assert_non_null(object);                                                                        \
     P##_handle first = P##_handle_of(&pool, object);                                                \
-    *objpool__generation_of(object) = UINT32_MAX - 2; /* as after almost 2^31 uses */               \
+    *generation_of(&pool.base, object) = UINT32_MAX - 2; /* as after almost 2^31 uses */               \
     P##_handle late = P##_handle_of(&pool, object);                                                 \
     assert_ptr_equal(P##_get(&pool, late), object);                                                 \
     P##_release(&pool, object);                                                                     \
@@ -148,14 +155,14 @@ enum { VARIANTS = 4 };
     assert_null(P##_get(&pool, late));                                                              \
     assert_null(P##_get(&pool, last));                                                              \
     assert_ptr_equal(P##_get(&pool, next), object);                                                 \
-    *objpool__generation_of(object) = UINT32_MAX; /* the last use again, ended by a discard */      \
+    *generation_of(&pool.base, object) = UINT32_MAX; /* the last use again, ended by a discard */      \
     P##_discard(&pool, object);                                                                     \
     object = P##_acquire(&pool);                                                                    \
     assert_non_null(object);                                                                        \
     assert_int_equal(P##_stats(&pool).retired, 2);                                                  \
     assert_true(P##_handle_of(&pool, object).index != next.index);                                  \
     assert_non_null(P##_acquire(&pool)); /* so that the block stays */                              \
-    *objpool__generation_of(object) = UINT32_MAX - 2;                                               \
+    *generation_of(&pool.base, object) = UINT32_MAX - 2;                                               \
     next = P##_handle_of(&pool, object);                                                            \
     P##_release(&pool, object);                                                                     \
     assert_int_equal(P##_clear(&pool), 1);                                                          \
@@ -230,7 +237,7 @@ OBJPOOL_DEFINE(page_pool, page_thing, opt.handles = true);
       seen[i] = P##_handle_of(&pool, object).index;                                           \
       for (uint32_t before = 0; before < i; before++) assert_true(seen[before] != seen[i]);   \
       assert_true(seen[i] < 2 + 64 + i); /* what retired is gone, and no more */              \
-      *objpool__generation_of(object) = UINT32_MAX;                                           \
+      *generation_of(&pool.base, object) = UINT32_MAX;                                           \
       (void)P##_clear(&pool);                                                                 \
       assert_int_equal(pool.base.state->blocks.count, 1);                                     \
       P##_release(&pool, object);                                                             \
@@ -255,13 +262,93 @@ OBJPOOL_DEFINE(page_pool, page_thing, opt.handles = true);
         uint32_t index = P##_handle_of(&pool, objects[i]).index;                             \
         assert_true(index < COUNT_OF(is_gone) && !is_gone[index]);                           \
         is_gone[index] = index / HALF % 2 == 1;                                              \
-        if (is_gone[index]) *objpool__generation_of(objects[i]) = UINT32_MAX;                \
+        if (is_gone[index]) *generation_of(&pool.base, objects[i]) = UINT32_MAX;                \
       }                                                                                      \
       P##_release_many(&pool, objects, OBJECTS);                                             \
       (void)P##_clear(&pool);                                                                \
     }                                                                                        \
     P##_destroy(&pool);                                                                      \
   }
+
+/* The first block goes; the second, whose first range came after all of those, then gets them, too. */
+static void local_pool_finds_a_use_wherever_its_cell_lies(void **state) {
+  (void)state;
+  static local_pool pool;
+  static thing *objects[16 * MANY];
+  static local_pool_handle handles[16 * MANY];
+  size_t first = 0, count = 0;
+  objpool_config config = defaults();
+  config.growth_factor = 4;
+  assert_true(local_pool_init(&pool, &config));
+  do assert_non_null(objects[first++] = local_pool_acquire(&pool));
+  while (pool.base.state->blocks.count < 2);
+  const objpool__block *second = pool.base.state->blocks.newest;
+  thing *stays = objects[--first];
+  const local_pool_handle its = local_pool_handle_of(&pool, stays);
+  for (size_t i = 0; i < first; i++) handles[i] = local_pool_handle_of(&pool, objects[i]);
+  for (size_t i = 0; i < first; i++) assert_ptr_equal(local_pool_get(&pool, handles[i]), objects[i]);
+  local_pool_release_many(&pool, objects, first);
+  (void)local_pool_clear(&pool);
+  assert_int_equal(pool.base.state->blocks.count, 1);
+  for (size_t i = 0; i < first; i++) assert_null(local_pool_get(&pool, handles[i]));
+  while (pool.base.state->blocks.newest == second) {
+    assert_true(count < COUNT_OF(objects));
+    assert_non_null(objects[count] = local_pool_acquire(&pool));
+    handles[count] = local_pool_handle_of(&pool, objects[count]);
+    count++;
+    for (size_t i = 0; i < count; i++) assert_ptr_equal(local_pool_get(&pool, handles[i]), objects[i]);
+    assert_ptr_equal(local_pool_get(&pool, its), stays);
+  }
+  assert_true(count > 2 * first); /* there were more cells than it got indices from the first */
+  assert_int_equal(local_pool_release_all(&pool), count + 1);
+  local_pool_destroy(&pool);
+}
+
+/* What went back cannot be read any more. */
+static void *map_memory(size_t size, size_t alignment, void *context) {
+  (void)alignment, (void)context;
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+static void unmap_memory(void *memory, size_t size, size_t alignment, void *context) {
+  (void)alignment, (void)context;
+  munmap(memory, size);
+}
+
+OBJPOOL_DEFINE(local_page_pool, page_thing, opt.handles = true, opt.local = true);
+
+#define MAPPED_TESTS(P, T)                                                                  \
+  static void P##_get_reads_nothing_that_went_back(void **state) {                          \
+    (void)state;                                                                            \
+    static P pool;                                                                          \
+    T *objects[MANY];                                                                       \
+    P##_handle handles[MANY], used_up;                                                      \
+    objpool_config config = defaults();                                                     \
+    config.allocator.allocate = map_memory;                                                 \
+    config.allocator.deallocate = unmap_memory;                                             \
+    assert_true(P##_init(&pool, &config));                                                  \
+    for (size_t many = 1; many <= MANY; many *= 20) { /* of one block, and of several */    \
+      for (size_t i = 0; i < many; i++) {                                                   \
+        assert_non_null(objects[i] = P##_acquire(&pool));                                   \
+        handles[i] = P##_handle_of(&pool, objects[i]);                                      \
+        assert_ptr_equal(P##_get(&pool, handles[i]), objects[i]);                           \
+      }                                                                                     \
+      *generation_of(&pool.base, objects[0]) = UINT32_MAX;                                  \
+      used_up = P##_handle_of(&pool, objects[0]);                                           \
+      assert_ptr_equal(P##_get(&pool, used_up), objects[0]);                                \
+      P##_release_many(&pool, objects, many);                                               \
+      for (size_t i = 0; i < many; i++) assert_null(P##_get(&pool, handles[i]));            \
+      assert_int_equal(P##_clear(&pool), many - 1);                                         \
+      assert_int_equal(pool.base.state->blocks.count, 0);                                   \
+      for (size_t i = 0; i < many; i++) assert_null(P##_get(&pool, handles[i]));            \
+      assert_null(P##_get(&pool, used_up));                                                 \
+      assert_false(P##_release_handle(&pool, used_up));                                     \
+    }                                                                                       \
+    P##_destroy(&pool);                                                                     \
+  }
+MAPPED_TESTS(shared_pool, thing)
+MAPPED_TESTS(local_pool, thing)
+MAPPED_TESTS(local_page_pool, page_thing) /* a range of which is one cell: it is lost with that */
 
 RETIRING_TESTS(shared_pool)
 RETIRING_TESTS(local_pool)
@@ -342,33 +429,35 @@ static void what_is_not_in_use_here_is_told(void **state) {
 }
 #endif
 
-static void release_as_another(void *pool, void *object) { hooked_pool_release((hooked_pool *)pool, (thing *)object); }
-static void acquire_as_another(void *pool, void *got) { *(thing **)got = hooked_pool_acquire((hooked_pool *)pool); }
-
-static void mistake_ends_no_use_and_begins_none(void **state) {
-  (void)state;
-  static shared_pool pool;
-  thing *object = shared_pool_acquire(&pool), *got = NULL;
-  shared_pool_handle handle = shared_pool_handle_of(&pool, object);
-  panic_returns = true;
-  assert_true(panics(release_as_another, &pool, object)); /* the first release asks */
-  assert_ptr_equal(shared_pool_get(&pool, handle), object);
-  for (int i = 0; i < 3; i++) { /* from here on by the fast path */
-    shared_pool_release(&pool, object);
-    assert_ptr_equal(shared_pool_acquire(&pool), object);
+#define MISTAKE_TESTS(P, other)                                                                                     \
+  static void P##_is_released_as_another(void *pool, void *object) { other##_release((other *)pool, (thing *)object); } \
+  static void P##_is_acquired_as_another(void *pool, void *got) { *(thing **)got = other##_acquire((other *)pool); } \
+  static void P##_mistake_ends_no_use_and_begins_none(void **state) {                                               \
+    (void)state;                                                                                                    \
+    static P pool;                                                                                                  \
+    thing *object = P##_acquire(&pool), *got = NULL;                                                                \
+    P##_handle handle = P##_handle_of(&pool, object);                                                               \
+    panic_returns = true;                                                                                           \
+    assert_true(panics(P##_is_released_as_another, &pool, object)); /* the first release asks */                    \
+    assert_ptr_equal(P##_get(&pool, handle), object);                                                               \
+    for (int i = 0; i < 3; i++) { /* from here on by the fast path */                                               \
+      P##_release(&pool, object);                                                                                   \
+      assert_ptr_equal(P##_acquire(&pool), object);                                                                 \
+    }                                                                                                               \
+    handle = P##_handle_of(&pool, object);                                                                          \
+    P##_release(&pool, object);                                                                                     \
+    is_valid = false;                                                                                               \
+    assert_true(panics(P##_is_acquired_as_another, &pool, &got)); /* it is found invalid, the pool to be another's */ \
+    is_valid = true;                                                                                                \
+    panic_returns = false;                                                                                          \
+    assert_null(got);                                                                                               \
+    assert_ptr_equal(P##_acquire(&pool), object);                                                                   \
+    assert_int_equal(P##_handle_of(&pool, object).generation, handle.generation + 2); /* one use more */            \
+    P##_release(&pool, object);                                                                                     \
+    P##_destroy(&pool);                                                                                             \
   }
-  handle = shared_pool_handle_of(&pool, object);
-  shared_pool_release(&pool, object);
-  is_valid = false;
-  assert_true(panics(acquire_as_another, &pool, &got)); /* it is found invalid, and the pool to be another's */
-  is_valid = true;
-  panic_returns = false;
-  assert_null(got);
-  assert_ptr_equal(shared_pool_acquire(&pool), object);
-  assert_int_equal(shared_pool_handle_of(&pool, object).generation, handle.generation + 2); /* one use more */
-  shared_pool_release(&pool, object);
-  shared_pool_destroy(&pool);
-}
+MISTAKE_TESTS(shared_pool, hooked_pool)
+MISTAKE_TESTS(local_pool, hooked_local_pool)
 
 static void object_found_invalid_has_no_use(void **state) {
   (void)state;
@@ -430,7 +519,7 @@ static void *retire_them(void *unused) {
   for (int i = 0; i < USES; i++) {
     thing *object = shared_pool_acquire(&contested);
     CHECK(object);
-    *objpool__generation_of(object) = UINT32_MAX;
+    *generation_of(&contested.base, object) = UINT32_MAX;
     shared_pool_release(&contested, object);
   }
   return NULL;
@@ -507,12 +596,17 @@ int main(void) {
       cmocka_unit_test(local_pool_indices_stay_small_when_places_retire),
       cmocka_unit_test(shared_pool_places_that_are_gone_are_left_out_of_a_block),
       cmocka_unit_test(local_pool_places_that_are_gone_are_left_out_of_a_block),
+      cmocka_unit_test(local_pool_finds_a_use_wherever_its_cell_lies),
+      cmocka_unit_test(shared_pool_get_reads_nothing_that_went_back),
+      cmocka_unit_test(local_pool_get_reads_nothing_that_went_back),
+      cmocka_unit_test(local_page_pool_get_reads_nothing_that_went_back),
       cmocka_unit_test(acquires_that_fail_keep_nothing),
       cmocka_unit_test(handle_of_an_idle_object_panics),
 #ifndef OBJPOOL_UNCHECKED
       cmocka_unit_test(what_is_not_in_use_here_is_told),
 #endif
-      cmocka_unit_test(mistake_ends_no_use_and_begins_none),
+      cmocka_unit_test(shared_pool_mistake_ends_no_use_and_begins_none),
+      cmocka_unit_test(local_pool_mistake_ends_no_use_and_begins_none),
       cmocka_unit_test(object_found_invalid_has_no_use),
       cmocka_unit_test(of_two_who_end_a_use_one_wins),
       cmocka_unit_test(places_retire_in_two_threads_at_once),

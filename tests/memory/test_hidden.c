@@ -183,7 +183,7 @@ static void what_retires_is_hidden(void **state) {
   static handles_pool pool;
   (void)state;
   thing *keeper = handles_pool_acquire(&pool), *last = handles_pool_acquire(&pool);
-  *objpool__generation_of(last) = UINT32_MAX; /* as after 2^31 uses */
+  *objpool__generation_of(last, false) = UINT32_MAX; /* as after 2^31 uses */
   handles_pool_release(&pool, last);
   assert_int_equal(handles_pool_stats(&pool).retired, 1);
   assert_true(hidden(last) && shown(keeper));

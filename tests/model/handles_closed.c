@@ -32,7 +32,7 @@ static void begin_with_handles(void) {
   pool.place_count = state->placing.capacity = 4;
   for (uint32_t i = 0; i < pool.place_count; i++) {
     table.places.range[i].cells = OBJPOOL__NO_CELLS;
-    table.places.range[i].generations = (uintptr_t)&page[1];
+    table.places.range[i].of.generations = (uintptr_t)&page[1];
   }
   state->as.type.handles = true;
   state->as.type.size = 4096; /* as if objects were large: a range is one cell */
@@ -44,7 +44,7 @@ static void begin_with_handles(void) {
 }
 
 static uint64_t handle_of(void *one) {
-  return (uint64_t)OBJPOOL__LOAD(*objpool__generation_of(one)) << 32 | objpool__index_of(one);
+  return (uint64_t)OBJPOOL__LOAD(*objpool__generation_of(one, false)) << 32 | objpool__index_of(one, false);
 }
 
 static void *get(const uint64_t *name) { return objpool__get(&pool, name, state->as.type); }
@@ -60,7 +60,7 @@ static void goes(void) {
 static bool ends_by_handle(uint64_t name) {
   objpool__description as = {.type = {.handles = true}};
   as.type.size = state->as.type.size;
-  return objpool__release_handle_as(&pool, (uint32_t)name, (uint32_t)(name >> 32), as, NULL);
+  return objpool__release_handle_as(&pool, &name, as, NULL);
 }
 
 #ifdef GET
@@ -70,7 +70,7 @@ static void *moves(void *argument) { /* the index to another cell */
   assert(ended);
   goes();
   other = made();
-  assert(objpool__index_of(other) == (uint32_t)handle);
+  assert(objpool__index_of(other, false) == (uint32_t)handle);
   __atomic_store_n(&handed_on, handle_of(other), __ATOMIC_RELEASE);
   return NULL;
 }
@@ -122,7 +122,7 @@ static void *walks(void *argument) {
   walk.pool = &pool;
   walk.count = 1; /* as when the loop began */
   walk.stretch.step = state->blocks.stride;
-  void *found = objpool__walk_on(&walk) ? objpool__stretch_next(&walk.stretch, true, false, 0) : NULL;
+  void *found = objpool__walk_on(&walk) ? objpool__stretch_next(&walk.stretch, true, false, 0, 0) : NULL;
   assert(!found || *(uint64_t *)found == BUILT);
   return found;
 }
