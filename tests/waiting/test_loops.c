@@ -56,7 +56,7 @@ OBJPOOL_DEFINE(wiping_pool, thing, HOOKS, opt.wipe = true);
 OBJPOOL_DEFINE(handle_pool, thing, HOOKS, opt.handles = true);
 
 /* Pools of each kind, with two objects at most, by the functions without the type. */
-enum { CACHED, UNCACHED, BOUNDED, PLAIN, WIPING, HANDLES, LOCAL, PLAIN_LOCAL, KINDS, CAP = 2, LARGE = 100 };
+enum { CACHED, UNCACHED, BOUNDED, PLAIN, PLAIN_UNCACHED, WIPING, HANDLES, LOCAL, PLAIN_LOCAL, KINDS, CAP = 2, LARGE = 100 };
 static thing_pool pool;
 static plain_pool plain;
 static local_pool local;
@@ -74,6 +74,10 @@ static objpool *begin_with(int kind, size_t max_objects) {
   count_set(&created, 0), count_set(&destroyed, 0), count_set(&refuses, 0), count_set(&invalid, 0);
   switch (kind) {
   case PLAIN: CHECK(plain_pool_init(&plain, &config)); return &plain.base;
+  case PLAIN_UNCACHED:
+    config.max_objects = LARGE; /* as below */
+    CHECK(plain_pool_init(&plain, &config) && plain_pool_resize(&plain, OBJPOOL_UNCHANGED, max_objects));
+    return &plain.base;
   case WIPING: CHECK(wiping_pool_init(&wiping, &config)); return &wiping.base;
   case HANDLES: CHECK(handle_pool_init(&handles, &config)); return &handles.base;
   case LOCAL: CHECK(local_pool_init(&local, &config)); return &local.base;
@@ -85,6 +89,7 @@ static objpool *begin_with(int kind, size_t max_objects) {
   if (kind == UNCACHED) CHECK(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, max_objects));
   return &pool.base;
 }
+static bool has_hooks(int kind) { return kind != PLAIN && kind != PLAIN_UNCACHED && kind != PLAIN_LOCAL; }
 static objpool *begin(int kind) { return begin_with(kind, CAP); }
 
 /* What happened to waiters, in its order. */
@@ -299,7 +304,7 @@ static void errors_of_acquire_come_at_once(void **unused) {
     void *out[CAP];
     loop_begins();
     make_requests(&requested, 1);
-    if (kind != PLAIN && kind != PLAIN_LOCAL) {
+    if (has_hooks(kind)) {
       count_set(&refuses, 1);
       errno = 0;
       assert_null(objpool_acquire_async(from, &requested.waiter, &loop, -1, note));
@@ -859,7 +864,7 @@ static void create_under_way_at_a_close_ends_and_its_object_goes(void **unused) 
     assert_int_equal(run(), 1);
     assert_int_equal(requested.error, OBJPOOL_ECLOSED);
     assert_true(objpool_drain(from, 0));
-    assert_true(kind == PLAIN || kind == PLAIN_LOCAL || count_read(&created) == count_read(&destroyed));
+    assert_true(!has_hooks(kind) || count_read(&created) == count_read(&destroyed));
     end(from);
   }
 }
@@ -867,7 +872,7 @@ static void create_under_way_at_a_close_ends_and_its_object_goes(void **unused) 
 static void object_that_proves_invalid_is_replaced_by_run(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
-    if (kind == PLAIN || kind == PLAIN_LOCAL) continue;
+    if (!has_hooks(kind)) continue;
     request requests[2];
     void *out[CAP];
     objpool *from = begin_with_waiters(kind, out, requests, 2, -1);
@@ -902,7 +907,7 @@ static void object_that_proves_invalid_is_replaced_by_run(void **unused) {
 static void replacement_that_cannot_be_built_is_for_whoever_waits_next(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
-    if (kind == PLAIN || kind == PLAIN_LOCAL) continue;
+    if (!has_hooks(kind)) continue;
     request requests[2];
     void *out[CAP];
     objpool *from = begin_with_waiters(kind, out, requests, 2, -1);
@@ -1252,7 +1257,7 @@ static void *gives_back(void *object) {
 
 static void cancel_in_one_thread_and_run_in_another_agree(void **unused) {
   (void)unused;
-  for (int kind = CACHED; kind <= PLAIN; kind++) {
+  for (int kind = CACHED; kind <= PLAIN_UNCACHED; kind++) {
     void *out;
     shared = begin_with(kind, 1);
     loop_begins();
@@ -1299,7 +1304,7 @@ static void *gives_at_any_time(void *seed) {
 
 static void time_that_is_up_as_an_object_comes_is_told_once(void **unused) {
   (void)unused;
-  for (int kind = CACHED; kind <= PLAIN; kind++) {
+  for (int kind = CACHED; kind <= PLAIN_UNCACHED; kind++) {
     uint64_t seed = 5, its_seed = 6;
     shared = begin_with(kind, 1);
     loop_begins();
