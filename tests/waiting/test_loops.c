@@ -762,6 +762,35 @@ static void loop_that_ends_waits_for_a_wake_under_way(void **unused) {
   }
 }
 
+/* A thread that ends owes the wakes of what it leaves. The next is often at the same address, and owes nothing. */
+static void *takes_one_and_ends(void *from) {
+  thing *object = plain_pool_acquire((plain_pool *)from);
+  CHECK(object);
+  plain_pool_release((plain_pool *)from, object);
+  return NULL;
+}
+static void *gives_it_back_and_wakes(void *object) {
+  objpool_release(held_from, object);
+  CHECK(count_read(&wakes) == 1);
+  return NULL;
+}
+
+static void thread_after_one_that_has_ended_wakes_at_once(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < LOCAL; kind++) {
+    static plain_pool other;
+    request requested;
+    void *out[CAP];
+    held_from = begin_with_waiters(kind, out, &requested, 1, -1);
+    join_thread(start_thread(takes_one_and_ends, &other));
+    join_thread(start_thread(gives_it_back_and_wakes, out[0]));
+    assert_int_equal(run(), 1);
+    objpool_release_many(held_from, out, CAP);
+    end(held_from);
+    plain_pool_destroy(&other);
+  }
+}
+
 /* The close has come for a waiter, and holds the lock that a run needs, which takes it meanwhile. */
 static objpool__async *late_one;
 static void until_a_run_has_taken_it(void) {
@@ -1347,6 +1376,7 @@ int main(void) {
       cmocka_unit_test(run_that_ends_early_wakes_once_more),
       cmocka_unit_test(close_sends_waiters_away_and_the_pool_may_go_before_they_hear),
       cmocka_unit_test(drain_waits_for_a_run_that_tells_who_was_not_sent_away),
+      cmocka_unit_test(thread_after_one_that_has_ended_wakes_at_once),
       cmocka_unit_test(loop_that_ends_waits_for_a_wake_under_way),
       cmocka_unit_test(time_that_is_up_as_the_pool_is_closed_is_told_as_closed),
       cmocka_unit_test(thread_that_ends_calls_no_wake_with_a_lock_held),
