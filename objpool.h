@@ -1661,21 +1661,21 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, const void *handl
 
 /* The next object in use in the stretch, or NULL. With handles its generation says so, else its tag. acquire, where threads share
    a pool with handles: pairs with objpool__increment_use, since another one may just have built the object; marks are relaxed.
-   `step`: from cell to cell, if that is a constant; 0: as the stretch has it. */
-OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool handles, bool alone, size_t step,
+   `stride`: from cell to cell, if that is a constant; 0: as the stretch has it. */
+OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool handles, bool alone, size_t stride,
                                             uint32_t apart) {
   for (char *at; (at = stretch->at) != stretch->end;) {
     void *object = at;
-    const size_t stride = step ? step : stretch->step;
+    const size_t to_next = stride ? stride : stretch->step;
     bool in_use;
     if (handles && !alone) {
       const uint32_t *word = (const uint32_t *)object;
       object = (void *)stretch->cell;
       stretch->at = at + sizeof *word;
-      stretch->cell += stride;
+      stretch->cell += to_next;
       in_use = __atomic_load_n(word, __ATOMIC_ACQUIRE) & 1;
     } else {
-      stretch->at = at + stride;
+      stretch->at = at + to_next;
       if (handles) {
         in_use = *objpool__generation_of(object, true) & 1;
       } else { /* a tag is odd then; what is none, a link or 0, is even */
@@ -1693,9 +1693,9 @@ OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool hand
 
 /* The next object in use of all. `stretch` is the caller's own, so that it stays in registers. */
 OBJPOOL__INLINE void *objpool__walk_next(objpool__walk *walk, objpool__stretch *stretch, bool handles, bool alone,
-                                         size_t step, uint32_t apart) {
+                                         size_t stride, uint32_t apart) {
   for (;;) {
-    void *object = objpool__stretch_next(stretch, handles, alone, step, apart);
+    void *object = objpool__stretch_next(stretch, handles, alone, stride, apart);
     if (OBJPOOL__LIKELY(!stretch->over) || !objpool__walk_on(walk)) return object;
     *stretch = walk->stretch;
   }
@@ -1704,8 +1704,8 @@ OBJPOOL__INLINE void *objpool__walk_next(objpool__walk *walk, objpool__stretch *
 OBJPOOL__INLINE void *objpool__walk_next_as(objpool__walk *walk, objpool__stretch *stretch, objpool__description as) {
   const uint32_t apart = objpool__apart(&as.type);
   const bool alone = objpool__is_alone(&as.type);
-  const size_t step = !alone ? 0 : apart ? objpool__apart_bytes(apart) : objpool__cell_bytes(&as.type, 0);
-  return objpool__walk_next(walk, stretch, as.type.handles, alone, step, apart);
+  const size_t stride = !alone ? 0 : apart ? objpool__apart_bytes(apart) : objpool__cell_bytes(&as.type, 0);
+  return objpool__walk_next(walk, stretch, as.type.handles, alone, stride, apart);
 }
 
 OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__description as,
