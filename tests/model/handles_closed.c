@@ -47,7 +47,11 @@ static uint64_t handle_of(void *one) {
   return (uint64_t)OBJPOOL__LOAD(*objpool__generation_of(one, false)) << 32 | objpool__index_of(one, false);
 }
 
-static void *get(const uint64_t *name) { return objpool__get(&pool, name, state->as.type); }
+static void *get(const uint64_t *name) {
+  objpool_type type = {.handles = true}; /* a copy of the pool's own is more than GenMC can follow */
+  type.size = state->as.type.size;
+  return objpool__get(&pool, name, type);
+}
 
 /* As a trim does it, which found the object idle. */
 static void goes(void) {
