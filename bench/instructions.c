@@ -164,9 +164,10 @@ int main(int argc, char **argv) {
   memset(&config, 0, sizeof config);
   config.warmup = 2 * MOST;
   config.cache_size = CACHE_SIZE;
-  if (!object_pool_init(&plain, &config) || !reset_pool_init(&resetting, &config) ||
-      !handles_pool_init(&handled, &config))
-    return perror("a pool"), 1;
+  if (!object_pool_init(&plain, &config) || !reset_pool_init(&resetting, &config)) return perror("a pool"), 1;
+  config.reserve = 2 * MOST; /* in one block, as where a game knows how many there are */
+  if (!handles_pool_init(&handled, &config)) return perror("a pool"), 1;
+  config.reserve = 0;
   config.max_lifetime_ns = (uint64_t)OBJPOOL_SECONDS(3600);
   config.idle_timeout_ns = (uint64_t)OBJPOOL_SECONDS(600);
   if (!timed_pool_init(&timed, &config)) return perror("a timed pool"), 1;
