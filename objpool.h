@@ -277,8 +277,8 @@
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
    tells an object in use from an idle one. A release checks it. With opt.handles another word before it is the object's
    handle, in a local pool, or says where its generation is, four bytes that outlive it; with opt.timed three more tell its age,
-   and with opt.tracked five its use: since when, from where, by which thread. With opt.handles a block has whole ranges of 32 cells, of
-   fewer where objects have more than 128 bytes.
+   and with opt.tracked five its use: since when, from where, by which thread. With opt.handles a block has whole ranges of 32
+   cells, of fewer where objects have more than 128 bytes.
 
    A type of up to 1024 bytes that fills multiples of its alignment, 32 or more, would lose a whole alignment by a word before
    it. Where that is more than a quarter, and without these three options, a block consists of segments of 512 to 4096 bytes, each
@@ -692,8 +692,7 @@ typedef enum objpool__plainness { OBJPOOL__NOT_PLAIN, OBJPOOL__PLAIN_SHARED, OBJ
    grows with each use and each end of one, and when it is 0 again the cell is retired, and its index with it. A range of
    indices is that of as many cells in a row, of one block at a time. Where threads share the pool generations lie apart, since a
    get may run beside whatever gives cells back: the word before a cell's tag says where. In a pool of one thread that word is
-   the index and the generation, as in a handle: a get reads one word, of the object's own (random order, 20,000 objects: 1.1 ns
-   for 2.0), and a pair takes three instructions more than without handles. */
+   the index and the generation, as in a handle: a get reads one word, of the object's own (1.2 ns for 2.0, bench/frame), and a pair takes three instructions more than without handles. */
 typedef struct objpool__renewal {
   uint32_t generation; /* of those that get the range next */
   uint32_t gone;       /* a bit for each that is retired */
@@ -721,8 +720,7 @@ typedef struct objpool__places {
    its page, in as much room as a range takes. */
 enum { OBJPOOL__PAGE_BYTES = 1024, OBJPOOL__PAGE_WORDS = OBJPOOL__PAGE_BYTES / sizeof(uint32_t) };
 
-/* Cells of one block, or the generations of such. Loops have a copy that nobody else knows of: it stays in
-   registers. */
+/* Cells of one block, or the generations of such. Loops have a copy that nobody else knows of: it stays in registers. */
 typedef struct objpool__stretch {
   char *at, *end;
   size_t step;    /* from cell to cell */
@@ -1448,7 +1446,7 @@ OBJPOOL__INLINE uint32_t *objpool__look_up(const objpool *pool, uint32_t index, 
 }
 
 /* In a pool of one thread the cell that has the index, or NULL. What a cell takes is a constant of the type. While all lie in one
-   block, as those of a reserve, the table is not needed: 1.2 ns a get for 1.9 (random order, 20,000 objects). */
+   block, as those of a reserve, the table is not needed: 1.2 ns a get for 1.8 (bench/frame.c, with -DGROWN). */
 OBJPOOL__INLINE void *objpool__look_within(const objpool *pool, uint32_t index, const objpool_type *type) {
   const uintptr_t within = (uintptr_t)index * objpool__cell_bytes(type, 0);
   if (OBJPOOL__LIKELY(index < pool->cell_count)) {
@@ -1648,8 +1646,6 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, const void *handl
   if (objpool__is_alone(&as.type)) {
     object = objpool__get(pool, handle, as.type);
     if (!object) return false;
-    if (as.type.tracked) objpool__hold_ends(pool, object);
-    objpool__flip(objpool__tag(object, 0));
     used_up = objpool__increment_use(objpool__generation_of(object, true));
   } else {
     if (!(generation & 1) || !objpool__has_place(pool, index)) return false;
@@ -1657,9 +1653,9 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, const void *handl
     used_up = !next;
     if (!__atomic_compare_exchange_n(word, &generation, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
       return false; /* as in objpool__use_ends */
-    if (as.type.tracked) objpool__hold_ends(pool, object);
-    objpool__flip(objpool__tag(object, 0));
   }
+  if (as.type.tracked) objpool__hold_ends(pool, object);
+  objpool__flip(objpool__tag(object, 0));
   objpool__release_rest(pool, object, &as, describe, used_up);
   return true;
 }

@@ -7,8 +7,9 @@
  *        frame trim_some|maintain_some 1 -> microseconds for 64 objects among 100,000 idle, local and shared (pool only)
  * low:  an object lives for 600 frames (about 100 deaths a frame), high: for 61 (about 1,600).
  *
- * Built as it stands the objects lie in local pools with handles; with -DWHERE_NEEDED only the enemies have handles; with
- * -DSLOT_MAP in slot maps (one array for each kind, a generation beside each object, a list of free slots); with -DDENSE in
+ * Built as it stands the objects lie in local pools with handles and a reserve; with -DWHERE_NEEDED only the enemies have handles;
+ * with -DGROWN the pools grow by several blocks, without a reserve; with -DSLOT_MAP the objects lie in slot maps (one
+ * array for each kind, a generation beside each object, a list of free slots); with -DDENSE in
  * arrays without holes, from whose end the hole of a dead one is filled (enemies are found by a table of where they are);
  * with -DMALLOC by malloc and arrays of pointers (enemies are found by a table of pointers and generations).
  * What an object does depends on itself and its target alone: so the sum is the same, whoever holds the objects. */
@@ -192,6 +193,11 @@ typedef struct table_entry {
 #else
 #define HANDLES true
 #endif
+#ifdef GROWN
+#define RESERVED false
+#else
+#define RESERVED true
+#endif
 OBJPOOL_DEFINE(enemy_pool, enemy, opt.local = true, opt.handles = true);
 OBJPOOL_DEFINE(missile_pool, missile, opt.local = true, opt.handles = HANDLES);
 OBJPOOL_DEFINE(particle_pool, particle, opt.local = true, opt.handles = HANDLES);
@@ -201,7 +207,8 @@ OBJPOOL_DEFINE(particle_pool, particle, opt.local = true, opt.handles = HANDLES)
   static void T##_open(void) {                                                         \
     objpool_config config;                                                             \
     memset(&config, 0, sizeof config);                                                 \
-    config.reserve = config.max_objects = (most);                                      \
+    config.max_objects = (most);                                                       \
+    config.reserve = RESERVED ? (most) : 0;                                            \
     if (!T##_pool_init(&T##_objects, &config)) fail("a pool");                         \
   }                                                                                    \
   static inline T *T##_spawn(void) { return T##_pool_acquire(&T##_objects); }          \
