@@ -325,12 +325,12 @@ END {
       add(closing_line, closing_column + 1, ")")
     }
     if ((column = next_match(line, "(^|[^a-z_])(stats|sum)\\.[a-z_]+ \\+?= ", 0)) > 0 && substr(code[line], column + RLENGTH) !~ /^0;/) {
-      add(line, column + RLENGTH, mutant("statistics", line, column) " ? 0 : ")
+      add(line, column + RLENGTH, mutant("statistics", line, column + RLENGTH) " ? 0 : ")
     }
     if ((column = next_match(line, "\\+ 1\\) << OBJPOOL__NUMBER_BITS", 0)) > 0) add(line, column + 2, "!" mutant("tag", line, column) " * ")
     if ((column = next_match(line, "^ *\\*objpool__tag\\([a-z]*\\) = ", 0)) > 0) {
       match(code[line], /\*/)
-      add(line, RSTART, "if (!" mutant("tag", line, column) ") ")
+      add(line, RSTART, "if (!" mutant("tag", line, RSTART) ") ")
     }
     if (meeting[line] && (column = next_match(line, " (<|<=|>|>=) ", 0)) > 0 && code[line] !~ /(^|[^a-z_])for \(/) {
       do {

@@ -339,8 +339,56 @@ static void as_many_as_were_seen_idle_are_a_peak(void **state) {
   thing_pool_destroy(&shared_pool);
 }
 
+/* Who was there before, and is no longer, does not count as busy. */
+static void peak_of_idle_is_remembered_long_after_another_thread_was_busy(void **state) {
+  thing *held[FEW];
+  (void)state;
+  thing_pool_release(&shared_pool, thing_pool_acquire(&shared_pool));
+  in_another_thread(take_and_give_few, NULL);
+  thing_pool_clear(&shared_pool);
+  for (int i = 0; i < FEW; i++) held[i] = thing_pool_acquire(&shared_pool);
+  thing_pool_reset_stats(&shared_pool);
+  for (int i = 0; i < FEW; i++) thing_pool_release(&shared_pool, held[i]);
+  for (int i = 0; i < FEW; i++) held[i] = thing_pool_acquire(&shared_pool);
+  assert_int_equal(thing_pool_stats(&shared_pool).peak_idle, FEW);
+  thing_pool_release_many(&shared_pool, held, FEW);
+  thing_pool_destroy(&shared_pool);
+}
+
+static bool restart_and_refuse_one(thing *object, void *pool);
+
+OBJPOOL_DEFINE(restarted_pool, thing, opt.local = true, opt.validate = restart_and_refuse_one,
+               opt.validate_on = OBJPOOL_ON_MAINTAIN);
+
+static bool restart_and_refuse_one(thing *object, void *pool) {
+  (void)object;
+  if (restarted_pool_stats((restarted_pool *)pool).peak_in_use == 0) return true;
+  restarted_pool_reset_stats((restarted_pool *)pool);
+  return false;
+}
+
+/* Maintenance has set aside what is idle while it validates it. */
+static void reset_amid_maintenance_counts_what_is_set_aside_as_idle(void **state) {
+  static restarted_pool pool;
+  objpool_config config;
+  thing *held[3];
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.context = &pool;
+  assert_true(restarted_pool_init(&pool, &config));
+  assert_int_equal(restarted_pool_acquire_many(&pool, held, COUNT_OF(held)), COUNT_OF(held));
+  restarted_pool_release_many(&pool, held, COUNT_OF(held));
+  (void)objpool_maintain(&pool.base);
+  assert_int_equal(restarted_pool_stats(&pool).idle, COUNT_OF(held) - 1);
+  assert_int_equal(restarted_pool_stats(&pool).peak_idle, COUNT_OF(held));
+  assert_int_equal(restarted_pool_stats(&pool).peak_in_use, 0);
+  restarted_pool_destroy(&pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(peak_of_idle_is_remembered_long_after_another_thread_was_busy),
+      cmocka_unit_test(reset_amid_maintenance_counts_what_is_set_aside_as_idle),
       cmocka_unit_test(what_is_being_built_is_not_in_use),
       cmocka_unit_test(as_many_as_were_seen_idle_are_a_peak),
       cmocka_unit_test(look_amid_create_is_no_peak_of_a_local_pool),
