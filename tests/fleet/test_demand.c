@@ -189,6 +189,63 @@ static void maintenance_validates_idle_objects_if_asked_to(void **state) {
   checked_pool_destroy(&pool);
 }
 
+/* A thread's cache that stayed closed afterwards would hold nothing, and flush nothing. */
+static void caches_fill_again_after_what_is_idle_was_validated(void **state) {
+  enum { MANY = 200 };
+  static checked_pool pool;
+  static thing *held[MANY];
+  objpool_config config = named(NULL);
+  (void)state;
+  config.cache_size = 8;
+  assert_true(checked_pool_init(&pool, &config));
+  for (int round = 0; round < 2; round++) {
+    assert_int_equal(checked_pool_acquire_many(&pool, held, MANY), MANY);
+    for (int i = 0; i < MANY; i++) held[i]->number = 0;
+    checked_pool_reset_stats(&pool);
+    for (int i = 0; i < MANY; i++) checked_pool_release(&pool, held[i]);
+    assert_true(checked_pool_stats(&pool).flushes > 0);
+    objpool_maintain(&pool.base);
+  }
+  checked_pool_destroy(&pool);
+}
+
+static bool out_of_memory;
+static void *take_if_there_is_some(size_t size, size_t alignment, void *context) {
+  void *memory = NULL;
+  (void)context;
+  if (out_of_memory || posix_memalign(&memory, alignment < 16 ? 16 : alignment, size)) return NULL;
+  return memory;
+}
+static void give_it_back(void *memory, size_t size, size_t alignment, void *context) {
+  (void)size, (void)alignment, (void)context;
+  free(memory);
+}
+
+/* On the stack, where the next function's variables will lie. */
+static __attribute__((noinline)) void leave_traces(void) {
+  char traces[4096];
+  memset(traces, 0x5a, sizeof traces);
+  __asm__ volatile("" : : "r"(traces) : "memory");
+}
+
+static void without_memory_to_learn_in_each_tick_is_the_first(void **state) {
+  static thing_pool pool;
+  objpool_config config = named(NULL);
+  (void)state;
+  config.min_idle = OBJPOOL_NONE;
+  config.allocator.allocate = take_if_there_is_some;
+  config.allocator.deallocate = give_it_back;
+  assert_true(thing_pool_init(&pool, &config));
+  assert_int_equal(thing_pool_warmup(&pool, 100), 100);
+  out_of_memory = true;
+  for (size_t idle = 100; idle > 50; idle -= idle / 5) {
+    leave_traces();
+    assert_int_equal(objpool_maintain(&pool.base), idle / 5); /* as much as one tick may destroy */
+  }
+  out_of_memory = false;
+  thing_pool_destroy(&pool);
+}
+
 static void a_create_that_fails_ends_the_creating_ahead(void **state) {
   static choosy_pool pool;
   bool refusing = false;
@@ -234,6 +291,8 @@ int main(void) {
       TOLD(maintenance_stays_within_the_limits),
       TOLD(under_pressure_all_that_may_go_goes),
       TOLD(maintenance_validates_idle_objects_if_asked_to),
+      TOLD(caches_fill_again_after_what_is_idle_was_validated),
+      TOLD(without_memory_to_learn_in_each_tick_is_the_first),
       TOLD(a_create_that_fails_ends_the_creating_ahead),
       TOLD(a_local_pool_is_maintained_by_its_own_thread),
       TOLD(an_untouched_pool_is_maintained_harmlessly),

@@ -204,6 +204,17 @@ static void registry_counts_since_the_earliest_reset(void **state) {
   thing_pool_destroy(&second);
 }
 
+static void registry_was_looked_at_when_its_pools_were(void **state) {
+  static thing_pool first, second;
+  (void)state;
+  init_named(&first, "first", 0, 0);
+  init_named(&second, "second", 0, 0);
+  uint64_t before = thing_pool_stats(&first).now_ns, then = objpool_registry_snapshot().now_ns;
+  assert_true(before <= then && then <= thing_pool_stats(&first).now_ns);
+  thing_pool_destroy(&first);
+  thing_pool_destroy(&second);
+}
+
 static void release_again(void *pool, void *object) { thing_pool_release((thing_pool *)pool, (thing *)object); }
 
 static void panic_cuts_a_long_name_and_tells_the_mistake_all_the_same(void **state) {
@@ -236,6 +247,7 @@ int main(void) {
       cmocka_unit_test(nothing_has_no_name_and_is_not_registered),
       cmocka_unit_test(registry_has_a_limit_only_if_every_pool_has_it),
       cmocka_unit_test(registry_counts_since_the_earliest_reset),
+      cmocka_unit_test(registry_was_looked_at_when_its_pools_were),
       cmocka_unit_test(panic_cuts_a_long_name_and_tells_the_mistake_all_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
