@@ -276,9 +276,9 @@
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
    tells an object in use from an idle one. A release checks it. With opt.handles another word before it is the object's
-   handle, in a local pool, or says where its generation is, four bytes that outlive it; with opt.timed three more tell its age,
-   and with opt.tracked five its use: since when, from where, by which thread. With opt.handles a block has whole ranges of 32
-   cells, of fewer where objects have more than 128 bytes.
+   handle, in a local pool, or says where its generation is, four bytes that outlive it and tell whether the object is in use;
+   with opt.timed three more tell its age, and with opt.tracked five its use: since when, from where, by which thread. With
+   opt.handles a block has whole ranges of 32 cells, of fewer where objects have more than 128 bytes.
 
    A type of up to 1024 bytes that fills multiples of its alignment, 32 or more, would lose a whole alignment by a word before
    it. Where that is more than a quarter, and without these three options, a block consists of segments of 512 to 4096 bytes, each
@@ -688,11 +688,14 @@ typedef struct objpool__slot {
 /* Whether nothing but the inline checks stands between an object and whoever acquires or releases it: no hook, no event. */
 typedef enum objpool__plainness { OBJPOOL__NOT_PLAIN, OBJPOOL__PLAIN_SHARED, OBJPOOL__PLAIN_ALONE } objpool__plainness;
 
-/* In pools with handles each cell has an index, whose generation outlives it. The generation is odd while the object is in use; it
-   grows with each use and each end of one, and when it is 0 again the cell is retired, and its index with it. A range of
-   indices is that of as many cells in a row, of one block at a time. Where threads share the pool generations lie apart, since a
-   get may run beside whatever gives cells back: the word before a cell's tag says where. In a pool of one thread that word is
-   the index and the generation, as in a handle: a get reads one word, of the object's own (1.2 ns for 2.0, bench/frame), and a pair takes three instructions more than without handles. */
+/* In pools with handles each cell has an index, whose generation outlives it: how many uses have ended, and in the highest bit
+   whether there is one now, which the tag does not say then. When the count is 0 again the cell is retired, and its index with
+   it. A range of indices is that of as many cells in a row, of one block at a time. Where threads share the pool generations lie
+   apart, since a get may run beside whatever gives cells back: the word before a cell's tag says where. In a pool of one thread
+   that word is the index and the generation, as in a handle: a get reads one word, of the object's own (1.2 ns for 2.0,
+   bench/frame), and a pair takes two instructions more than without handles. */
+#define OBJPOOL__IN_USE ((uint32_t)1 << 31)
+
 typedef struct objpool__renewal {
   uint32_t generation; /* of those that get the range next */
   uint32_t gone;       /* a bit for each that is retired */
@@ -1235,8 +1238,12 @@ OBJPOOL__INLINE size_t objpool__cell_bytes(const objpool_type *type, size_t more
 
 /* The steps that the processor decides:
    objpool__count      one more. The owner of the slot alone writes, any thread may read. Not a locked instruction.
-   objpool__increment_use  the same for a generation: a handle is handed on by whoever has it, which orders what it reads. True:
-                       all are used up.
+   objpool__begin_use  the same for a generation that says now that there is a use: a handle is handed on by whoever has it, which
+                       orders what it reads.
+   objpool__end_use    it says that there is none, and counts one more. Who has the object alone writes. False: there was none, or
+                       all are used up, as if there were one; objpool__was_last tells.
+   objpool__end_once   it says that there is none; decided by one atomic instruction, as objpool__mark_once. False: there was none.
+   objpool__next_use   it counts one more, after that. True: all are used up.
    objpool__below …    a value against a word that others may write.
    objpool__mix        exclusive or of a value and such a word; whether anything remains.
    objpool__step_up    a slot's top one object higher, and
@@ -1267,10 +1274,23 @@ OBJPOOL__INLINE bool objpool__mix(uintptr_t *value, const uintptr_t *word) {
                : "m"(word), "er"((int64_t)(constant))                  \
                : "memory", "cc"                                        \
                : above, below)
-OBJPOOL__INLINE bool objpool__increment_use(uint32_t *generation) {
-  bool is_zero;
-  __asm__("incl %0" : "+m"(*generation), "=@ccz"(is_zero));
-  return is_zero;
+OBJPOOL__INLINE void objpool__begin_use(uint32_t *generation) {
+  __asm__("addl %1, %0" : "+m"(*generation) : "i"((int32_t)OBJPOOL__IN_USE));
+}
+OBJPOOL__INLINE bool objpool__end_use(uint32_t *generation) {
+  bool is_positive; /* two negative numbers were added: that overflows, but for the last use, which stays negative */
+  __asm__("addl %2, %0" : "+m"(*generation), "=@cco"(is_positive) : "i"((int32_t)(OBJPOOL__IN_USE + 1)));
+  return is_positive;
+}
+OBJPOOL__INLINE bool objpool__end_once(uint32_t *generation) {
+  bool was_in_use;
+  __asm__("lock btrl $31, %1" : "=@ccc"(was_in_use), "+m"(*generation));
+  return was_in_use;
+}
+OBJPOOL__INLINE bool objpool__next_use(uint32_t *generation) {
+  bool used_up;
+  __asm__("incl %0" : "+m"(*generation), "=@ccs"(used_up));
+  return used_up;
 }
 #define OBJPOOL__COMPARE(name, operator, flag)                                                        \
   OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) {                                 \
@@ -1298,10 +1318,21 @@ OBJPOOL__INLINE void objpool__step_up(uintptr_t *top) {
   __atomic_store_n(top, OBJPOOL__LOAD(*top) + sizeof(void *), __ATOMIC_RELEASE); /* pairs with the revoker's acquire */
 }
 OBJPOOL__INLINE void objpool__step_down(uintptr_t *top) { OBJPOOL__STORE(*top, OBJPOOL__LOAD(*top) - sizeof(void *)); }
-OBJPOOL__INLINE bool objpool__increment_use(uint32_t *generation) {
+OBJPOOL__INLINE void objpool__begin_use(uint32_t *generation) { /* release: pairs with objpool__stretch_next */
+  __atomic_store_n(generation, OBJPOOL__LOAD(*generation) + OBJPOOL__IN_USE, __ATOMIC_RELEASE);
+}
+OBJPOOL__INLINE bool objpool__end_use(uint32_t *generation) {
+  uint32_t next = OBJPOOL__LOAD(*generation) + OBJPOOL__IN_USE + 1;
+  OBJPOOL__STORE(*generation, next);
+  return next && next < OBJPOOL__IN_USE;
+}
+OBJPOOL__INLINE bool objpool__end_once(uint32_t *generation) {
+  return __atomic_fetch_and(generation, ~OBJPOOL__IN_USE, __ATOMIC_RELAXED) & OBJPOOL__IN_USE;
+}
+OBJPOOL__INLINE bool objpool__next_use(uint32_t *generation) {
   uint32_t next = OBJPOOL__LOAD(*generation) + 1;
-  __atomic_store_n(generation, next, __ATOMIC_RELEASE); /* pairs with objpool__stretch_next */
-  return !next;
+  OBJPOOL__STORE(*generation, next);
+  return next == OBJPOOL__IN_USE;
 }
 OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) {
   if (sizeof(uintptr_t) == sizeof *counter) {
@@ -1403,23 +1434,44 @@ OBJPOOL__INLINE unsigned objpool__range_bits(size_t size) {
   return size <= 128 ? 5 : size <= 256 ? 4 : size <= 512 ? 3 : size <= 1024 ? 2 : size <= 2048 ? 1 : 0;
 }
 
+/* Whether a generation says that there is a use. */
+OBJPOOL__INLINE bool objpool__use_lasts(uint32_t generation) { return (int32_t)generation < 0; }
+
+/* The same of one that nobody changes meanwhile: its highest byte tells, in one instruction less than the word takes. */
+OBJPOOL__INLINE bool objpool__use_goes_on(const uint32_t *generation) {
+  return ((const signed char *)generation)[__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 0 : 3] < 0;
+}
+
+/* Why objpool__end_use failed, and the end of that. True: it was the last use, which has ended; false: there was none, nor is
+   there one now. */
+OBJPOOL__INLINE bool objpool__was_last(uint32_t *generation) {
+  bool last = OBJPOOL__LOAD(*generation) == OBJPOOL__IN_USE;
+  OBJPOOL__STORE(*generation, last ? 0 : OBJPOOL__LOAD(*generation) - OBJPOOL__IN_USE - 1);
+  return last;
+}
+
+/* The end of a use that lasts, by whoever has the object alone; whether it was the last. */
+OBJPOOL__INLINE bool objpool__end_own_use(uint32_t *generation) {
+  return OBJPOOL__UNLIKELY(!objpool__end_use(generation)) && objpool__was_last(generation);
+}
+
 /* The end of a use in a pool with handles: as objpool__take_back, but the generation decides, so that of a release and a
    release by handle in two threads one wins. *used_up: the generation is. */
 OBJPOOL__INLINE bool objpool__use_ends(uintptr_t key, void *object, bool alone, bool *used_up) {
+  *used_up = false;
   if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object, 0))))
     return false;
-  uint32_t *word = objpool__generation_of(object, alone);
+  uint32_t *generation = objpool__generation_of(object, alone);
   if (alone) {
-    objpool__flip(objpool__tag(object, 0));
-    *used_up = objpool__increment_use(word); /* last: its flag is what the caller looks at */
-    return true;
+    if (OBJPOOL__LIKELY(objpool__end_use(generation))) return true;
+    *used_up = objpool__was_last(generation);
+    return *used_up;
   }
-  uint32_t generation = OBJPOOL__LOAD(*word); /* the compare-and-swap decides, and publishes nothing */
-  *used_up = generation == UINT32_MAX;
-  if (!(generation & 1) ||
-      !__atomic_compare_exchange_n(word, &generation, generation + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-    return false;
-  objpool__flip(objpool__tag(object, 0));
+  if (OBJPOOL__UNLIKELY(!objpool__end_once(generation))) return false;
+  if (OBJPOOL__UNLIKELY(objpool__next_use(generation))) {
+    OBJPOOL__STORE(*generation, 0);
+    *used_up = true;
+  }
   return true;
 }
 
@@ -1459,6 +1511,21 @@ OBJPOOL__INLINE void *objpool__look_within(const objpool *pool, uint32_t index, 
   return cells & 1 ? OBJPOOL__NULL : (char *)cells + within;
 }
 
+/* What the handle of an object in use says; nothing is written if it has none. */
+OBJPOOL__INLINE void objpool__name_use(const objpool *pool, const void *object, objpool_type type,
+                                       objpool__describe *describe, uint32_t *index, uint32_t *generation) {
+  if (!type.handles || !object) return;
+  const bool alone = objpool__is_alone(&type);
+  const uintptr_t *tag = (const uintptr_t *)object - 1;
+  if (OBJPOOL__CHECKED &&
+      OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(pool->key, object), tag) ||
+                        !objpool__use_lasts(OBJPOOL__LOAD(*objpool__generation_of(object, alone)))) &&
+      !objpool__handle_checked(pool, describe, object))
+    return;
+  *index = objpool__index_of(object, alone);
+  *generation = OBJPOOL__LOAD(*objpool__generation_of(object, alone));
+}
+
 /* A handle as one word, and what it says. */
 OBJPOOL__INLINE uint64_t objpool__read_handle(const void *handle, uint32_t *index, uint32_t *generation) {
   const bool index_first = __BYTE_ORDER__ != __ORDER_BIG_ENDIAN__;
@@ -1469,12 +1536,17 @@ OBJPOOL__INLINE uint64_t objpool__read_handle(const void *handle, uint32_t *inde
   return word;
 }
 
+/* Whether a handle may name a use. */
+OBJPOOL__INLINE bool objpool__names_use(uint64_t word) {
+  return word >> (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 31 : 63) & 1;
+}
+
 /* The object while that use lasts, or NULL. The handle is read as one word: how many gets a processor has under way depends
    on how many words each reads (2.7 ns with two of the handle, 2.1 with one; random order, 20,000 objects). */
 OBJPOOL__INLINE void *objpool__get(const objpool *pool, const void *handle, objpool_type type) {
   uint32_t index, generation;
   uint64_t word = objpool__read_handle(handle, &index, &generation);
-  if (!(generation & 1)) return OBJPOOL__NULL;
+  if (!objpool__names_use(word)) return OBJPOOL__NULL;
   void *object;
   if (objpool__is_alone(&type)) {
     object = objpool__look_within(pool, index, &type);
@@ -1489,10 +1561,10 @@ OBJPOOL__INLINE void *objpool__get(const objpool *pool, const void *handle, objp
   return object;
 }
 
-/* The heart of an acquire: the thread's newest idle object, or NULL: ask objpool__acquire_slow.
+/* The heart of an acquire: the thread's newest idle object, which is still marked so, or NULL: ask objpool__acquire_slow.
    A shared pool lowers top first, and only then looks whether it may: whoever revokes a slot sets base, makes every
    thread pass a barrier (membarrier), and reads top. So either the owner sees the base, or the revoker sees the top. */
-OBJPOOL__INLINE void *objpool__take_from(objpool__slot *slot, bool local, uint32_t apart) {
+OBJPOOL__INLINE void *objpool__take_from(objpool__slot *slot, bool local) {
   uintptr_t top;
   if (OBJPOOL__THREADED && !local) {
     top = OBJPOOL__LOAD(slot->top) - sizeof(void *);
@@ -1508,7 +1580,6 @@ OBJPOOL__INLINE void *objpool__take_from(objpool__slot *slot, bool local, uint32
   objpool__count(&slot->acquires);
   void *object = *(void **)top;
   if (!object) __builtin_unreachable(); /* the caller need not ask again */
-  objpool__flip(objpool__tag(object, apart));
   return object;
 }
 
@@ -1522,8 +1593,8 @@ OBJPOOL__INLINE objpool__slot *objpool__slot_of(objpool *pool, bool local) {
   return *(objpool__slot **)((uintptr_t)objpool__empty_table + offset);
 }
 
-OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local, uint32_t apart) {
-  return objpool__take_from(objpool__slot_of(pool, local), local, apart);
+OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
+  return objpool__take_from(objpool__slot_of(pool, local), local);
 }
 
 /* The heart of a release: leaves the object on top of the thread's cache, if there is room. After the store, never
@@ -1556,9 +1627,12 @@ OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objp
 /* The description is read where it lies: a copy of it takes longer than all else. */
 OBJPOOL__INLINE void *objpool__acquire_by(objpool *pool, const objpool__description *as, objpool__describe *describe,
                                           objpool__how how, int64_t timeout_ns) {
-  void *object = objpool__take(pool, as->type.local, objpool__apart(&as->type));
+  void *object = objpool__take(pool, as->type.local);
   if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, describe, how, timeout_ns);
-  if (as->type.handles) (void)objpool__increment_use(objpool__generation_of(object, objpool__is_alone(&as->type)));
+  if (as->type.handles)
+    objpool__begin_use(objpool__generation_of(object, objpool__is_alone(&as->type)));
+  else
+    objpool__flip(objpool__tag(object, objpool__apart(&as->type)));
   OBJPOOL__SHOW(object, as->type.size);
   objpool__age age = as->type.timed ? objpool__age_of(pool, object) : OBJPOOL__RESTED;
   if (OBJPOOL__UNLIKELY(age == OBJPOOL__OUTDATED))
@@ -1646,22 +1720,22 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, const void *handl
   if (objpool__is_alone(&as.type)) {
     object = objpool__get(pool, handle, as.type);
     if (!object) return false;
-    used_up = objpool__increment_use(objpool__generation_of(object, true));
+    used_up = objpool__end_own_use(objpool__generation_of(object, true));
   } else {
-    if (!(generation & 1) || !objpool__has_place(pool, index)) return false;
-    uint32_t *word = objpool__look_up(pool, index, &as.type, &object), next = generation + 1;
+    if (!objpool__use_lasts(generation) || !objpool__has_place(pool, index)) return false;
+    uint32_t *word = objpool__look_up(pool, index, &as.type, &object),
+             next = generation == UINT32_MAX ? 0 : generation + OBJPOOL__IN_USE + 1;
     used_up = !next;
     if (!__atomic_compare_exchange_n(word, &generation, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-      return false; /* as in objpool__use_ends */
+      return false; /* it decides, and publishes nothing */
   }
   if (as.type.tracked) objpool__hold_ends(pool, object);
-  objpool__flip(objpool__tag(object, 0));
   objpool__release_rest(pool, object, &as, describe, used_up);
   return true;
 }
 
 /* The next object in use in the stretch, or NULL. With handles its generation says so, else its tag. acquire, where threads share
-   a pool with handles: pairs with objpool__increment_use, since another one may just have built the object; marks are relaxed.
+   a pool with handles: pairs with objpool__begin_use, since another one may just have built the object; marks are relaxed.
    `stride`: from cell to cell, if that is a constant; 0: as the stretch has it. */
 OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool handles, bool alone, size_t stride,
                                             uint32_t apart) {
@@ -1674,11 +1748,11 @@ OBJPOOL__INLINE void *objpool__stretch_next(objpool__stretch *stretch, bool hand
       object = (void *)stretch->cell;
       stretch->at = at + sizeof *word;
       stretch->cell += to_next;
-      in_use = __atomic_load_n(word, __ATOMIC_ACQUIRE) & 1;
+      in_use = objpool__use_lasts(__atomic_load_n(word, __ATOMIC_ACQUIRE));
     } else {
       stretch->at = at + to_next;
       if (handles) {
-        in_use = *objpool__generation_of(object, true) & 1;
+        in_use = objpool__use_goes_on(objpool__generation_of(object, true));
       } else { /* a tag is odd then; what is none, a link or 0, is even */
         const uintptr_t *tag = objpool__tag(object, apart);
         in_use = (alone ? *tag : OBJPOOL__LOAD(*tag)) & 1;
@@ -2288,17 +2362,8 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
   OBJPOOL__MADE OBJPOOL__INLINED name##_handle name##_handle_of(const name *pool,                                     \
                                                                 const name##_objpool_value *object) {                 \
     name##_handle objpool__h = {0, 0};                                                                                \
-    const objpool_type objpool__t = name##_objpool_is().type;                                                         \
-    if (objpool__t.handles && object &&                                                                               \
-        (!OBJPOOL__CHECKED ||                                                                                         \
-         OBJPOOL__LIKELY(                                                                                             \
-             !objpool__differs(objpool__tag_of(pool->base.key, object),                                               \
-                               OBJPOOL__CAST(const uintptr_t *, OBJPOOL__CAST(const void *, object)) - 1)) ||         \
-         objpool__handle_checked(&pool->base, name##_objpool_describe, object))) {                                    \
-      const bool objpool__a = objpool__is_alone(&objpool__t);                                                         \
-      objpool__h.index = objpool__index_of(object, objpool__a);                                                       \
-      objpool__h.generation = OBJPOOL__LOAD(*objpool__generation_of(object, objpool__a));                             \
-    }                                                                                                                 \
+    objpool__name_use(&pool->base, object, name##_objpool_is().type, name##_objpool_describe, &objpool__h.index,      \
+                      &objpool__h.generation);                                                                        \
     return objpool__h;                                                                                                \
   }                                                                                                                   \
   OBJPOOL__MADE OBJPOOL__INLINED name##_objpool_value *name##_get(const name *pool, name##_handle handle) {           \
@@ -2444,8 +2509,9 @@ OBJPOOL__INLINE objpool *objpool__class_at(objpool *classes, size_t place) {
 OBJPOOL__INLINE char *objpool__buffer_take(objpool *classes, size_t place, size_t capacity,
                                            objpool__describe *const *describes) {
   objpool *pool = objpool__class_at(classes, place);
-  void *bytes = objpool__take(pool, false, 0);
+  void *bytes = objpool__take(pool, false);
   if (OBJPOOL__UNLIKELY(!bytes)) return (char *)objpool__acquire_slow(pool, describes[place], OBJPOOL__ACQUIRE, 0);
+  objpool__flip(objpool__tag(bytes, 0));
   OBJPOOL__SHOW(bytes, capacity);
   return (char *)bytes;
 }
@@ -3882,10 +3948,17 @@ enum {
 
 static uintptr_t objpool__tag_ignored(const objpool__word *word) { return word ? OBJPOOL__TAG_BITS : 0; }
 
-/* What a word says that may be the object's tag, but for its place: 0: in use, 1: idle; else: it is no tag of this pool. */
+/* What a word that may be the object's tag is more than that, but for its place; with handles 0: it is an object of this pool. */
+static uintptr_t objpool__tag_more(const objpool__state *state, const void *object, uintptr_t word) {
+  uintptr_t more = (word ^ objpool__tag_of(state->key, object)) & ~objpool__tag_ignored(state->word);
+  return state->word && objpool__is_within(object, state->blocks.apart) ? 2 : more;
+}
+
+/* What such a word says of the object: 0: in use, 1: idle; else: it is no tag of this pool. */
 static uintptr_t objpool__tag_says(const objpool__state *state, const void *object, uintptr_t word) {
-  uintptr_t says = (word ^ objpool__tag_of(state->key, object)) & ~objpool__tag_ignored(state->word);
-  return state->word && objpool__is_within(object, state->blocks.apart) ? 2 : says;
+  uintptr_t more = objpool__tag_more(state, object, word);
+  if (more || !state->as.type.handles) return more;
+  return !objpool__use_lasts(OBJPOOL__LOAD(*objpool__generation_of(object, state->alone)));
 }
 
 /* What is now where an object has its tag, of an address that may be none. */
@@ -3915,26 +3988,33 @@ static uintptr_t objpool__tag_for(const objpool__state *state, void *object) {
   return state->word ? tag ^ (uintptr_t)2 * objpool__bit_of(state, object) : tag;
 }
 
-/* In a pool with handles: a use begins or ends, unless it has already. By whoever has the object alone; relaxed: see
-   objpool__increment_use. */
+/* In a pool with handles: a use begins or ends, unless it has already. By whoever has the object alone. */
 static void objpool__mark_use(const objpool_type *type, void *object, bool in_use) {
   if (!type->handles) return;
   uint32_t *generation = objpool__generation_of(object, objpool__is_alone(type));
-  if ((OBJPOOL__LOAD(*generation) & 1) != in_use) (void)objpool__increment_use(generation);
+  if (objpool__use_lasts(OBJPOOL__LOAD(*generation)) == in_use) return;
+  if (in_use)
+    objpool__begin_use(generation);
+  else
+    (void)objpool__end_own_use(generation);
 }
 
 /* A beginning or an end of a use did not happen, and nobody was told of it. */
 static void objpool__use_undone(const objpool_type *type, void *object) {
-  if (!type->handles) return;
-  uint32_t *generation = objpool__generation_of(object, objpool__is_alone(type));
-  OBJPOOL__STORE(*generation, *generation - 1);
+  if (!type->handles) {
+    objpool__flip(objpool__tag(object, objpool__apart(type)));
+    return;
+  }
+  uint32_t *generation = objpool__generation_of(object, objpool__is_alone(type)), said = *generation;
+  OBJPOOL__STORE(*generation, objpool__use_lasts(said) ? said - OBJPOOL__IN_USE : (said - 1) | OBJPOOL__IN_USE);
 }
 
 /* relaxed: see objpool__flip */
 static __attribute__((__noinline__)) void objpool__tag_fully(const objpool__state *state, void *object, bool in_use) {
   const objpool_type *type = &state->as.type;
   if (!in_use) objpool__mark_use(type, object, false); /* who ends a use looks whether it was the last */
-  OBJPOOL__STORE(*objpool__tag(object, state->blocks.apart), objpool__tag_for(state, object) - !in_use);
+  OBJPOOL__STORE(*objpool__tag(object, state->blocks.apart),
+                 objpool__tag_for(state, object) - (!in_use && !type->handles));
   if (in_use) objpool__mark_use(type, object, true); /* last: who sees the use in a loop sees its tag, too */
 }
 
@@ -4402,7 +4482,7 @@ static void objpool__depot_plan(objpool__depot *depot, size_t rounds) {
    2. A cell whose generation is used up is not handed out again, and stays counted as used until its block goes. Nor is the
       cell that has its index then: so no generation comes twice, and no other index is lost. */
 
-#define OBJPOOL__GONE (UINT32_MAX - 1) /* the generation of a cell that was retired, once its block is gone */
+#define OBJPOOL__GONE (OBJPOOL__IN_USE - 1) /* the generation of a cell that was retired, once its block is gone */
 
 static size_t objpool__ranges_a_page(unsigned bits) { return ((size_t)OBJPOOL__PAGE_WORDS >> bits) - 1; }
 
@@ -6498,7 +6578,8 @@ OBJPOOL__INLINE void objpool__use_over(objpool__state *state, const void *object
 OBJPOOL_API void objpool__hold_ends(objpool *pool, const void *object) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || state->home != &objpool__process) return; /* a mistake, as below: the release says which */
-  if (OBJPOOL__CHECKED && objpool__tag_says(state, object, OBJPOOL__LOAD(*((const uintptr_t *)object - 1)))) return;
+  /* with handles its use, as those say it, may have ended just now */
+  if (OBJPOOL__CHECKED && objpool__tag_more(state, object, OBJPOOL__LOAD(*((const uintptr_t *)object - 1)))) return;
   objpool__use_over(state, object);
 }
 
@@ -8682,7 +8763,7 @@ static void objpool__reject(objpool *pool, objpool__describe *describe, const vo
 OBJPOOL_API bool objpool__handle_checked(const objpool *pool, objpool__describe *describe, const void *object) {
   const objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (state && state->home == &objpool__process &&
-      objpool__word_of(&state->blocks, object) == objpool__tag_of(state->key, object))
+      !objpool__tag_says(state, object, objpool__word_of(&state->blocks, object)))
     return true;
   objpool__reject((objpool *)(uintptr_t)pool, describe, object);
   return false;
@@ -8692,7 +8773,6 @@ OBJPOOL_API bool objpool__handle_checked(const objpool *pool, objpool__describe 
 static void objpool__undo_release(objpool__describe *describe, void *object) {
   objpool__description as = OBJPOOL__ZERO;
   describe(&as); /* a call without the type has found the state just before, and does not come here */
-  objpool__flip(objpool__tag(object, objpool__apart(&as.type)));
   objpool__use_undone(&as.type, object);
   OBJPOOL__SHOW(object, as.type.size);
 }
@@ -9109,7 +9189,6 @@ static void *objpool__acquire_another(objpool *pool, objpool__describe *describe
   objpool__state *state = objpool__state_of(pool, describe);
   if (!state) { /* after a panic that returned: it goes back */
     state = pool->state;
-    objpool__flip(objpool__tag(invalid, state->blocks.apart));
     objpool__use_undone(&state->as.type, invalid);
     OBJPOOL__HIDE(invalid, state->as.type.size);
     objpool__give(pool, invalid, state->as.type.local, state->describe);
@@ -9815,10 +9894,11 @@ OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__wal
     size_t idle = 0;
     for (size_t i = 0; i < count; i++) {
       void *object = objects[i];
-      OBJPOOL__STORE(*objpool__tag(object, apart), objpool__tag_of(key, object) - 1); /* as objpool__tag_idle */
+      if (!handles)
+        OBJPOOL__STORE(*objpool__tag(object, apart), objpool__tag_of(key, object) - 1); /* as objpool__tag_idle */
       OBJPOOL__HIDE(object, state->as.type.size);
       objects[idle] = object;
-      if (handles && objpool__increment_use(objpool__generation_of(object, alone))) {
+      if (handles && objpool__end_own_use(objpool__generation_of(object, alone))) {
         OBJPOOL__STORE(*objpool__link(object, apart), excess);
         excess = object;
       } else {
@@ -10726,8 +10806,9 @@ OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns) {
 /* Acquire from a plain pool's slot. */
 OBJPOOL__INLINE void *objpool__acquire_plain(objpool *pool, objpool__slot *slot, bool local, uint32_t apart,
                                              objpool__how how, int64_t timeout_ns) {
-  void *object = objpool__take_from(slot, local, apart);
+  void *object = objpool__take_from(slot, local);
   if (OBJPOOL__UNLIKELY(!object)) return objpool__acquire_slow(pool, NULL, how, timeout_ns);
+  objpool__flip(objpool__tag(object, apart));
   OBJPOOL__SHOW(object, pool->state->as.type.size);
   return object;
 }

@@ -120,7 +120,7 @@ static void begin_use(int pool) {
   thing *object = take(pool);
   if (!object) return;
   object->name = name_of(pool, object);
-  REQUIRE(object->name >> 32 & 1);
+  REQUIRE(object->name >> 63);
   for (size_t i = 0; i < ENDED && i < one->ends; i++) REQUIRE(one->ended[i] != object->name);
   REQUIRE(named(pool, object->name) == USES);
   one->object[one->in_use++] = object;
@@ -129,7 +129,7 @@ static void begin_use(int pool) {
 /* As if the place of a use had been used so often that this one is its last, or nearly. */
 static void grow_old(int pool, size_t use, uint32_t before_the_last) {
   thing *object = known[pool].object[use];
-  uint32_t generation = UINT32_MAX - 2 * before_the_last;
+  uint32_t generation = UINT32_MAX - before_the_last;
   if (object->name >> 32 >= generation) return;
   *objpool__generation_of(object, pool == 3) = generation;
   known[pool].ended[known[pool].ends++ % ENDED] = object->name;

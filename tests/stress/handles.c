@@ -55,7 +55,7 @@ static thing_pool_handle handle_by(uint64_t name) {
 /* A new use: its handle came never before, and finds it. */
 static uint64_t begin_use(int which, thing *object) {
   thing_pool_handle handle = thing_pool_handle_of(&pools[which], object);
-  REQUIRE(handle.generation % 2 == 1 && handle.index < INDICES);
+  REQUIRE(objpool__use_lasts(handle.generation) && handle.index < INDICES);
   if (which > 0) REQUIRE(handle.index < 2 * (which == 3 ? FEW : CAP) + 64);
   uint32_t before = __atomic_exchange_n(&latest[which][handle.index], handle.generation, __ATOMIC_RELAXED);
   REQUIRE(before < handle.generation);
