@@ -326,6 +326,7 @@
 #define OBJPOOL__CXX_ENDS }
 #define OBJPOOL__STATIC_ASSERT static_assert
 #define OBJPOOL__NULL nullptr
+#define OBJPOOL__STRICT
 #define OBJPOOL__CAST(type, value) static_cast<type>(value)
 #define OBJPOOL__ZERO \
   {}
@@ -337,6 +338,7 @@
 #define OBJPOOL__CXX_ENDS
 #define OBJPOOL__STATIC_ASSERT _Static_assert
 #define OBJPOOL__NULL NULL
+#define OBJPOOL__STRICT OBJPOOL__PRAGMA(GCC diagnostic error "-Wincompatible-pointer-types")
 #define OBJPOOL__CAST(type, value) ((type)(value))
 #define OBJPOOL__ZERO \
   { 0 }
@@ -1136,13 +1138,19 @@ OBJPOOL__C_ENDS
 #define OBJPOOL__LOAD(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
 #define OBJPOOL__STORE(word, value) __atomic_store_n(&(word), (value), __ATOMIC_RELAXED)
 
-/* Where the call stands that returns there. */
+/* Where the call stands that returns there. WebAssembly knows no such address, and emscripten's runtime aborts when it is asked. */
+#ifdef __EMSCRIPTEN__
+#define OBJPOOL__RETURN_ADDRESS OBJPOOL__NULL
+OBJPOOL__INLINE const void *objpool__call_before(void *return_address) { return return_address; }
+#else
+#define OBJPOOL__RETURN_ADDRESS __builtin_return_address(0)
 OBJPOOL__INLINE const void *objpool__call_before(void *return_address) {
   return (const char *)__builtin_extract_return_addr(return_address) - 1;
 }
+#endif
 
 /* The same of the function that this stands in, which is not inlined. */
-#define OBJPOOL__CALLER objpool__call_before(__builtin_return_address(0))
+#define OBJPOOL__CALLER objpool__call_before(OBJPOOL__RETURN_ADDRESS)
 
 /* Where a pool's function was called: in tracked pools, as in others nobody asks. Optimised, it is part of its caller; else it
    is called from there, and so are the members that C++ has in between always part of it.
@@ -1167,7 +1175,7 @@ OBJPOOL__INLINE const void *objpool__call_before(void *return_address) {
 #define OBJPOOL__SITE(name) OBJPOOL__CALLER
 #define OBJPOOL__ACQUIRED(name, from, how, timeout_ns)                                                     \
   OBJPOOL__VALUE(name, objpool__acquire_typed(&(from)->base, name##_objpool_describe, (how), (timeout_ns), \
-                                              __builtin_return_address(0)))
+                                              OBJPOOL__RETURN_ADDRESS))
 #define OBJPOOL__RELEASED(name, to, what) objpool__release_typed(&(to)->base, name##_objpool_describe, (what))
 #define OBJPOOL__FILL(name, description) name##_objpool_describe(description)
 #define OBJPOOL__DESCRIBED(name)
@@ -1792,11 +1800,6 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
 
 /* A user's own variable may be called opt, or as a parameter of what is generated (pool, object, timeout_ns: editors show these);
    a hook of the wrong type is an error in C, as it is in C++. */
-#ifdef __cplusplus
-#define OBJPOOL__STRICT
-#else
-#define OBJPOOL__STRICT OBJPOOL__PRAGMA(GCC diagnostic error "-Wincompatible-pointer-types")
-#endif
 #define OBJPOOL__OPTIONS_BEGIN OBJPOOL__PRAGMA(GCC diagnostic push) OBJPOOL__WITHOUT("-Wshadow") OBJPOOL__STRICT
 #define OBJPOOL__OPTIONS_END OBJPOOL__PRAGMA(GCC diagnostic pop)
 
@@ -6538,7 +6541,7 @@ static uint64_t objpool__thread_here(void) {
 
 OBJPOOL_API const void *objpool__here(void) {
   __asm__ volatile(""); /* or compilers would call it once for two acquires */
-  return objpool__call_before(__builtin_return_address(0));
+  return OBJPOOL__CALLER;
 }
 
 /* Nobody has had the object that is there next. */
