@@ -162,8 +162,10 @@ static inline void *made(void) {
 
 /* objpool_acquire, _try_acquire and _release without the type, as the typed ones: the fast path first. */
 static inline void *acquire(objpool__how how) {
-  void *object = objpool__take(&pool, false, 0);
-  return object ? object : objpool__acquire_slow(&pool, NULL, how, 0);
+  void *object = objpool__take(&pool, false);
+  if (!object) return objpool__acquire_slow(&pool, NULL, how, 0);
+  objpool__flip(objpool__tag(object, 0));
+  return object;
 }
 
 static inline void release(void *object) {
