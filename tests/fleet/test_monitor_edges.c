@@ -287,6 +287,70 @@ static void so_it_may_in_its_first_poll(void **state) {
   thing_pool_destroy(&pool);
 }
 
+static void destroy_itself(const objpool_alert *alert, void *user) {
+  (void)alert;
+  objpool_monitor_destroy((objpool_monitor *)user);
+}
+static void poll_with_a_handler_that_destroys(void *pool) {
+  objpool_monitor monitor;
+  objpool_thresholds thresholds;
+  memset(&thresholds, 0, sizeof thresholds);
+  thresholds.max_objects = 2;
+  (void)pool;
+  CHECK(objpool_monitor_init(&monitor, &thresholds, destroy_itself, &monitor));
+  (void)objpool_monitor_poll(&monitor);
+}
+
+static void an_alert_handler_may_not_destroy_its_monitor(void **state) {
+  static thing_pool pool;
+  char output[500];
+  objpool_config config;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.name = "alarming";
+  config.warmup = 3;
+  assert_true(thing_pool_init(&pool, &config));
+  int status = in_child(poll_with_a_handler_that_destroys, &pool, output, sizeof output);
+  assert_false(EXITED_WELL(status));
+  if (!strstr(output, "a monitor is destroyed by an alert handler")) fail_msg("it says: %s", output);
+  thing_pool_destroy(&pool);
+}
+
+/* Its create waits, for a while, for the destruction that must wait for it. */
+static long creating, is_gone, was_gone;
+static bool create_slowly(thing *object, void *context) {
+  (void)object, (void)context;
+  count_set(&creating, 1);
+  for (int tries = 0; tries < 200 && !count_read(&is_gone); tries++) sleep_ms(1);
+  if (count_read(&is_gone)) count_set(&was_gone, 1);
+  return true;
+}
+OBJPOOL_DEFINE(slow_pool, thing, opt.create = create_slowly);
+
+static void *destroy_amid_create(void *pool) {
+  WAIT_UNTIL(count_read(&creating));
+  slow_pool_destroy((slow_pool *)pool);
+  count_set(&is_gone, 1);
+  return NULL;
+}
+
+static void a_pool_is_not_destroyed_while_the_monitors_thread_maintains_it(void **state) {
+  static slow_pool pool;
+  objpool_monitor monitor;
+  objpool_config config;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.name = "slow to create";
+  config.min_idle = 1;
+  assert_true(slow_pool_init(&pool, &config));
+  assert_true(objpool_monitor_init(&monitor, NULL, NULL, NULL));
+  pthread_t destroyer = start_thread(destroy_amid_create, &pool);
+  assert_true(objpool_monitor_start(&monitor, 1000000));
+  join_thread(destroyer);
+  objpool_monitor_destroy(&monitor);
+  assert_int_equal(count_read(&was_gone), 0);
+}
+
 static void the_monitors_thread_leaves_local_pools_alone(void **state) {
   static local_pool local;
   static thing_pool shared;
@@ -401,6 +465,8 @@ int main(void) {
       cmocka_unit_test(a_monitor_sleeps_for_its_interval),
       cmocka_unit_test(an_alert_handler_may_stop_its_own_monitor),
       cmocka_unit_test(so_it_may_in_its_first_poll),
+      cmocka_unit_test(an_alert_handler_may_not_destroy_its_monitor),
+      cmocka_unit_test(a_pool_is_not_destroyed_while_the_monitors_thread_maintains_it),
       cmocka_unit_test(the_monitors_thread_leaves_local_pools_alone),
       cmocka_unit_test(a_second_maintenance_meanwhile_returns_at_once),
       cmocka_unit_test(a_child_maintains_pools_that_a_thread_of_the_parent_was_maintaining),

@@ -238,6 +238,81 @@ static void hooks_run_for_each_that_is_released(void **state) {
   reset_pool_destroy(&pool);
 }
 
+static void take_as_one_is_released(thing *object, void *pool);
+OBJPOOL_DEFINE(taking_pool, thing, opt.reset = take_as_one_is_released);
+static thing *taken_meanwhile;
+
+/* Beside the second, the first is idle already. */
+static void take_as_one_is_released(thing *object, void *pool) {
+  if (object->owner == 2) taken_meanwhile = taking_pool_acquire((taking_pool *)pool);
+}
+
+static void release_all_comes_by_each_place_once(void **state) {
+  (void)state;
+  static taking_pool pool;
+  objpool_config config = defaults();
+  config.context = &pool;
+  assert_true(taking_pool_init(&pool, &config));
+  thing *held[3];
+  assert_int_equal(taking_pool_acquire_many(&pool, held, COUNT_OF(held)), COUNT_OF(held));
+  for (size_t i = 0; i < COUNT_OF(held); i++) held[i]->owner = (long)i + 1;
+  assert_int_equal(taking_pool_release_all(&pool), COUNT_OF(held));
+  assert_ptr_equal(taken_meanwhile, held[0]);
+  assert_int_equal(taking_pool_stats(&pool).in_use, 1);
+  taken_meanwhile->owner = 0;
+  taking_pool_release(&pool, taken_meanwhile);
+  taking_pool_destroy(&pool);
+}
+
+/* Two of four have had as many uses as a handle can tell apart. */
+static void release_all_retires_what_is_used_up(void **state) {
+  (void)state;
+  static handles_pool pool;
+  thing *held[4], *again[2];
+  assert_int_equal(handles_pool_acquire_many(&pool, held, COUNT_OF(held)), COUNT_OF(held));
+  for (size_t i = 0; i < 2; i++) *objpool__generation_of(held[i], false) = UINT32_MAX;
+  assert_int_equal(handles_pool_release_all(&pool), COUNT_OF(held));
+  assert_int_equal(handles_pool_stats(&pool).retired, 2);
+  assert_int_equal(handles_pool_stats(&pool).idle, 2);
+  assert_int_equal(handles_pool_acquire_many(&pool, again, 2), 2);
+  for (size_t i = 0; i < 2; i++) assert_true(again[i] == held[2] || again[i] == held[3]);
+  assert_ptr_not_equal(again[0], again[1]);
+  handles_pool_release_many(&pool, again, 2);
+  handles_pool_destroy(&pool);
+}
+
+/* Memory behind which lies what would be read as a range of its own. */
+static void *allocate_before_dirt(size_t size, size_t alignment, void *context) {
+  char *memory = (char *)allocate_dirty(size + 64, alignment, context);
+  return memory;
+}
+
+static void loop_ends_with_the_table_where_its_last_ranges_have_no_cells(void **state) {
+  (void)state;
+  static handles_pool pool;
+  static thing *held[10000];
+  objpool_config config = defaults();
+  config.growth_factor = 1.0;
+  config.allocator.allocate = allocate_before_dirt;
+  config.allocator.deallocate = deallocate;
+  assert_true(handles_pool_init(&pool, &config));
+  size_t count = 0, seen = 0;
+  do {
+    assert_true(count < COUNT_OF(held));
+    assert_non_null(held[count++] = handles_pool_acquire(&pool));
+  } while (pool.base.state->placing.given < pool.base.state->placing.capacity);
+  for (size_t i = 1; i < count; i++) handles_pool_release(&pool, held[i]);
+  handles_pool_clear(&pool);
+  assert_int_equal(pool.base.state->blocks.count, 1);
+  OBJPOOL_EACH(handles_pool, object, &pool) {
+    assert_ptr_equal(object, held[0]);
+    seen++;
+  }
+  assert_int_equal(seen, 1);
+  handles_pool_release(&pool, held[0]);
+  handles_pool_destroy(&pool);
+}
+
 static shared_pool crowded;
 
 static void *wait_for_one(void *got) {
@@ -417,6 +492,9 @@ int main(void) {
       cmocka_unit_test(stale_pool_finds_nothing_where_nothing_was_built),
       cmocka_unit_test(stale_line_pool_finds_nothing_where_nothing_was_built),
       cmocka_unit_test(hooks_run_for_each_that_is_released),
+      cmocka_unit_test(release_all_comes_by_each_place_once),
+      cmocka_unit_test(release_all_retires_what_is_used_up),
+      cmocka_unit_test(loop_ends_with_the_table_where_its_last_ranges_have_no_cells),
       cmocka_unit_test(release_all_with_waiters_panics),
 #ifdef __cplusplus
       cmocka_unit_test(range_is_the_same_loop),

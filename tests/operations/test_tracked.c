@@ -706,6 +706,28 @@ static void object_that_is_kept_raises_one_alert(void **state) {
   cached_pool_destroy(&pool);
 }
 
+/* Where a tracked pool keeps since when an object is held, its objects lie; and they look as if it had been for an age. */
+static void pool_that_is_not_tracked_raises_no_such_alert(void **state) {
+  static thing_pool pool;
+  objpool_config config = named("bare");
+  objpool_thresholds thresholds;
+  objpool_monitor monitor;
+  thing *held[8];
+  (void)state;
+  memset((void *)&thresholds, 0, sizeof thresholds);
+  memset((void *)&alerts, 0, sizeof alerts);
+  thresholds.max_held_ns = 1;
+  assert_true(objpool_monitor_init(&monitor, &thresholds, keep_alert, NULL));
+  assert_true(thing_pool_init(&pool, &config));
+  assert_int_equal(thing_pool_acquire_many(&pool, held, COUNT_OF(held)), COUNT_OF(held));
+  for (size_t i = 0; i < COUNT_OF(held); i++) memset((void *)held[i], 0, sizeof *held[i]);
+  objpool_monitor_poll(&monitor);
+  assert_int_equal(alerts.count, 0);
+  objpool_monitor_destroy(&monitor);
+  thing_pool_release_many(&pool, held, COUNT_OF(held));
+  thing_pool_destroy(&pool);
+}
+
 /* Of each place one object, of the first three. */
 static void leak_from(void *places) {
   static cached_pool pool;
@@ -755,6 +777,7 @@ int main(void) {
       cmocka_unit_test(times_of_all_threads_are_added_up),
       cmocka_unit_test(formats_show_uses_and_the_longest),
       cmocka_unit_test(object_that_is_kept_raises_one_alert),
+      cmocka_unit_test(pool_that_is_not_tracked_raises_no_such_alert),
       cmocka_unit_test(leaks_are_told_by_place_the_largest_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

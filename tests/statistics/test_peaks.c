@@ -355,6 +355,17 @@ static void peak_of_idle_is_remembered_long_after_another_thread_was_busy(void *
   thing_pool_destroy(&shared_pool);
 }
 
+static void peak_of_idle_is_remembered_when_all_came_back_at_once(void **state) {
+  static thing_pool pool;
+  (void)state;
+  for (int i = 0; i < FEW; i++) assert_non_null(thing_pool_acquire(&pool));
+  assert_int_equal(thing_pool_release_all(&pool), FEW);
+  for (int i = 0; i < FEW; i++) assert_non_null(thing_pool_acquire(&pool));
+  assert_int_equal(thing_pool_stats(&pool).peak_idle, FEW);
+  assert_int_equal(thing_pool_release_all(&pool), FEW);
+  thing_pool_destroy(&pool);
+}
+
 static bool restart_and_refuse_one(thing *object, void *pool);
 
 OBJPOOL_DEFINE(restarted_pool, thing, opt.local = true, opt.validate = restart_and_refuse_one,
@@ -388,6 +399,7 @@ static void reset_amid_maintenance_counts_what_is_set_aside_as_idle(void **state
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(peak_of_idle_is_remembered_long_after_another_thread_was_busy),
+      cmocka_unit_test(peak_of_idle_is_remembered_when_all_came_back_at_once),
       cmocka_unit_test(reset_amid_maintenance_counts_what_is_set_aside_as_idle),
       cmocka_unit_test(what_is_being_built_is_not_in_use),
       cmocka_unit_test(as_many_as_were_seen_idle_are_a_peak),
