@@ -2746,11 +2746,11 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_grow(name *set, objpool_buffer buffer,        \
                                                                               size_t size) {                           \
     objpool_buffer objpool__w = buffer;                                                                                \
-    if (buffer.bytes && size <= buffer.capacity) return objpool__w;                                                    \
     if (OBJPOOL__UNLIKELY(buffer.bytes && !name##_objpool_holds(set, buffer))) { /* it panics: nothing was acquired */ \
       name##_release(set, buffer);                                                                                     \
       return objpool__no_buffer();                                                                                     \
     }                                                                                                                  \
+    if (buffer.bytes && size <= buffer.capacity) return objpool__w;                                                    \
     objpool__w = name##_acquire(set, size);                                                                            \
     if (objpool__w.bytes && buffer.bytes) {                                                                            \
       __builtin_memcpy(objpool__w.bytes, buffer.bytes, buffer.capacity);                                               \

@@ -348,6 +348,8 @@ static void grow_into_most(void *from, void *buffer) {
   (void)!buffers_grow((buffers *)from, *(objpool_buffer *)buffer, 80000).bytes;
 }
 
+static void grow_within(void *from, void *buffer) { (void)!buffers_grow((buffers *)from, *(objpool_buffer *)buffer, 65).bytes; }
+
 static void grow_of_a_changed_buffer_panics_before_it_takes_another(void **state) {
   (void)state;
   static buffers used;
@@ -358,9 +360,11 @@ static void grow_of_a_changed_buffer_panics_before_it_takes_another(void **state
     changed = of_a_class;
     changed.capacity = wrong[i];
     assert_true(panics(grow_into_more, &used, &changed));
+    assert_true(panics(grow_within, &used, &changed)); /* it holds less than it says */
     changed = large;
     changed.capacity = wrong[i];
     assert_true(panics(grow_into_more, &used, &changed));
+    assert_true(panics(grow_within, &used, &changed));
   }
   changed.capacity = 70001;
   assert_true(panics(grow_into_most, &used, &changed));
