@@ -209,6 +209,28 @@ static void caches_fill_again_after_what_is_idle_was_validated(void **state) {
   checked_pool_destroy(&pool);
 }
 
+static void *maintain_often(void *pool) {
+  for (int tick = 0; tick < 200; tick++) {
+    objpool_maintain((objpool *)pool);
+    sched_yield();
+  }
+  return NULL;
+}
+
+/* Each goes on with what the other has learned; who comes while it is at it goes away again. */
+static void threads_may_maintain_a_pool_by_turns(void **state) {
+  static thing_pool pool;
+  objpool_config config = named(NULL);
+  pthread_t threads[2];
+  (void)state;
+  config.min_idle = 4;
+  assert_true(thing_pool_init(&pool, &config));
+  for (size_t i = 0; i < COUNT_OF(threads); i++) threads[i] = start_thread(maintain_often, &pool);
+  for (size_t i = 0; i < COUNT_OF(threads); i++) join_thread(threads[i]);
+  assert_int_equal(thing_pool_stats(&pool).idle, 4);
+  thing_pool_destroy(&pool);
+}
+
 static bool out_of_memory;
 static void *take_if_there_is_some(size_t size, size_t alignment, void *context) {
   void *memory = NULL;
@@ -293,6 +315,7 @@ int main(void) {
       TOLD(maintenance_validates_idle_objects_if_asked_to),
       TOLD(caches_fill_again_after_what_is_idle_was_validated),
       TOLD(without_memory_to_learn_in_each_tick_is_the_first),
+      TOLD(threads_may_maintain_a_pool_by_turns),
       TOLD(a_create_that_fails_ends_the_creating_ahead),
       TOLD(a_local_pool_is_maintained_by_its_own_thread),
       TOLD(an_untouched_pool_is_maintained_harmlessly),

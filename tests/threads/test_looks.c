@@ -88,34 +88,59 @@ static void pool_may_be_looked_at_while_it_is_first_used(void **state) {
   for (int i = 0; i < ROUNDS; i++) thing_pool_destroy(&pools[i]);
 }
 
-/* ---- the operations without the type, on a pool that another thread has just made */
+/* ---- what another thread has just made, and nothing but the pool itself says so */
 
-static thing_pool made;
+typedef struct line {
+  __attribute__((__aligned__(64))) char bytes[64]; /* tags apart */
+} line;
+OBJPOOL_DEFINE(line_pool, line);
+OBJPOOL_DEFINE(held_pool, thing, opt.tracked = true);
+
+static thing_pool thing_made;
+static line_pool line_made;
+static held_pool held_made;
 static int is_made;
 
-static void *use_it_untyped(void *unused) {
-  (void)unused;
-  while (!__atomic_load_n(&is_made, __ATOMIC_RELAXED)) sched_yield(); /* which orders nothing */
-  void *object = objpool_acquire(&made.base);
+static void use_untyped(void) {
+  void *object = objpool_acquire(&thing_made.base);
   CHECK(object);
-  objpool_release(&made.base, object);
+  objpool_release(&thing_made.base, object);
+}
+static void use_typed(void) { thing_pool_release(&thing_made, thing_pool_acquire(&thing_made)); }
+static void attach(void) { CHECK(thing_pool_attach(&thing_made)); }
+static void trim(void) { CHECK(objpool_trim(&thing_made.base, 0) == 0); }
+static void use_lines_untyped(void) { objpool_release(&line_made.base, objpool_acquire(&line_made.base)); }
+static void look_at_holders(void) { CHECK(objpool_each_held(&held_made.base, 0, NULL, NULL) == 0); }
+
+static void *use_once_made(void *use) {
+  while (!__atomic_load_n(&is_made, __ATOMIC_RELAXED)) sched_yield(); /* which orders nothing */
+  (*(void (*const *)(void))use)();
   return NULL;
 }
 
-static void pool_may_be_used_without_its_type_by_who_saw_it_made(void **state) {
+static void pool_may_be_used_by_who_saw_it_made(void **state) {
+  static void (*const uses[])(void) = {use_untyped, use_typed, attach, trim, use_lines_untyped, look_at_holders};
   (void)state;
-  pthread_t user = start_thread(use_it_untyped, NULL);
-  assert_true(thing_pool_init(&made, NULL));
-  __atomic_store_n(&is_made, 1, __ATOMIC_RELAXED);
-  join_thread(user);
-  thing_pool_destroy(&made);
+  for (size_t i = 0; i < COUNT_OF(uses); i++) {
+    void (*use)(void) = uses[i];
+    is_made = 0;
+    pthread_t user = start_thread(use_once_made, (void *)&use);
+    assert_true(thing_pool_init(&thing_made, NULL));
+    assert_true(line_pool_init(&line_made, NULL));
+    assert_true(held_pool_init(&held_made, NULL));
+    __atomic_store_n(&is_made, 1, __ATOMIC_RELAXED);
+    join_thread(user);
+    thing_pool_destroy(&thing_made);
+    line_pool_destroy(&line_made);
+    held_pool_destroy(&held_made);
+  }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(local_pool_that_grows_shows_no_more_than_it_has),
       cmocka_unit_test(pool_may_be_looked_at_while_it_is_first_used),
-      cmocka_unit_test(pool_may_be_used_without_its_type_by_who_saw_it_made),
+      cmocka_unit_test(pool_may_be_used_by_who_saw_it_made),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
