@@ -1805,26 +1805,27 @@ OBJPOOL__INLINE void objpool__discard_as(objpool *pool, void *object, objpool__d
 
 #ifdef __cplusplus
 /* a tag of its own: the pool may be called guard, or as one of its members */
-#define OBJPOOL__POOL(name)                                                                                    \
-  struct name##_guard;                                                                                         \
-  struct name##_objpool_pool {                                                                                 \
-    objpool base;                                                                                              \
-    name##_objpool_pool() = default;                                                                           \
-    name##_objpool_pool(const name##_objpool_pool &) = delete;                                                 \
-    name##_objpool_pool &operator=(const name##_objpool_pool &) = default; /* or g++ would warn of a memset */ \
-    typedef name##_objpool_value value_type;                                                                   \
-    typedef name##_guard guard;                                                                                \
-    static value_type *acquire(name##_objpool_pool *objpool__p);                                               \
-    static void release(name##_objpool_pool *objpool__p, value_type *objpool__o);                              \
-    template <class... objpool__A>                                                                             \
-    static value_type *make(name##_objpool_pool *objpool__p, objpool__A &&...objpool__a);                      \
-    static void *objpool__make(name##_objpool_pool *objpool__p, const objpool__construction *objpool__n,       \
-                               const void *objpool__s);                                                        \
-    static guard objpool__acquire(name##_objpool_pool *objpool__p);                                            \
-    static void objpool__release(guard *objpool__g);                                                           \
-    static objpool__walk objpool__each(name##_objpool_pool *objpool__p);                                       \
-    static value_type *objpool__next(objpool__walk *objpool__w, objpool__stretch *objpool__s);                 \
-  };                                                                                                           \
+#define OBJPOOL__POOL(name)                                                                               \
+  struct name##_guard;                                                                                    \
+  struct name##_objpool_pool {                                                                            \
+    objpool base;                                                                                         \
+    name##_objpool_pool() = default;                                                                      \
+    name##_objpool_pool(const name##_objpool_pool &) = delete;                                            \
+    name##_objpool_pool &operator=(const name##_objpool_pool &) = delete;                                 \
+    name##_objpool_pool &operator=(name##_objpool_pool &&) = default; /* or g++ would warn of a memset */ \
+    typedef name##_objpool_value value_type;                                                              \
+    typedef name##_guard guard;                                                                           \
+    static value_type *acquire(name##_objpool_pool *objpool__p);                                          \
+    static void release(name##_objpool_pool *objpool__p, value_type *objpool__o);                         \
+    template <class... objpool__A>                                                                        \
+    static value_type *make(name##_objpool_pool *objpool__p, objpool__A &&...objpool__a);                 \
+    static void *objpool__make(name##_objpool_pool *objpool__p, const objpool__construction *objpool__n,  \
+                               const void *objpool__s);                                                   \
+    static guard objpool__acquire(name##_objpool_pool *objpool__p);                                       \
+    static void objpool__release(guard *objpool__g);                                                      \
+    static objpool__walk objpool__each(name##_objpool_pool *objpool__p);                                  \
+    static value_type *objpool__next(objpool__walk *objpool__w, objpool__stretch *objpool__s);            \
+  };                                                                                                      \
   typedef name##_objpool_pool name;
 /* Of two files that mean different pools by one name the linker would keep one file's members, if any were left to it. */
 #define OBJPOOL__MEMBER inline __attribute__((__always_inline__))
