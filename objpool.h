@@ -5070,6 +5070,15 @@ static void objpool__blocks_shrink(objpool__state *state) {
   objpool__unlock(&memory->lock);
 }
 
+/* All objects at once, those that somebody still has as well. */
+static void objpool__blocks_wipe(objpool__blocks *blocks) {
+  for (size_t i = 0; i < blocks->count; i++) {
+    objpool__block *block = blocks->sorted[i];
+    OBJPOOL__SHOW(block->first, block->bytes - blocks->offset);
+    objpool__wipe(block->first, block->bytes - blocks->offset);
+  }
+}
+
 static void objpool__blocks_free(objpool__blocks *blocks, objpool_allocator allocator) {
   for (size_t i = 0; i < blocks->count; i++) {
     objpool__block *block = blocks->sorted[i];
@@ -10666,6 +10675,7 @@ OBJPOOL_API void objpool_destroy(objpool *pool) {
   for (void *object; (object = objpool__pop_idle(state)) != NULL;)
     objpool__take_down(state, object, OBJPOOL__DESTROYED);
   objpool__report_leak(state, state->limits.alive);
+  if (state->limits.alive && state->as.type.wipe) objpool__blocks_wipe(&state->blocks);
   objpool__unpublish(state);
   objpool__set_error(saved);
 }

@@ -229,6 +229,39 @@ static void a_local_pool_wipes_and_builds_anew(void **state) {
   assert_int_equal(destroyed, 2);
 }
 
+static size_t secrets_given_back;
+static void *take_memory(size_t size, size_t alignment, void *context) {
+  (void)context;
+  void *memory = NULL; /* uninitialised to a sanitizer, were it not cleared */
+  return posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) ? NULL : memset(memory, 0, size);
+}
+static void look_through(void *memory, size_t size, size_t alignment, void *context) {
+  (void)alignment, (void)context;
+  for (size_t i = 0; i + 17 <= size; i++) secrets_given_back += memcmp((char *)memory + i, "the code is 4711", 17) == 0;
+  free(memory);
+}
+
+static void what_is_in_use_at_destroy_goes_without_its_secret(void **state) {
+  (void)state;
+  const size_t caps[] = {0, 4, 100};
+  for (size_t i = 0; i < 2 * COUNT_OF(caps); i++) {
+    objpool_config config;
+    memset(&config, 0, sizeof config);
+    config.allocator.allocate = take_memory, config.allocator.deallocate = look_through;
+    config.on_leak = OBJPOOL_LEAK_IGNORE;
+    config.max_objects = caps[i / 2];
+    config.reserve = i % 2 ? 10 : 0;
+    plain_pool shared;
+    local_pool alone;
+    memset(&shared, 0, sizeof shared), memset(&alone, 0, sizeof alone);
+    assert_true(plain_pool_init(&shared, &config) && local_pool_init(&alone, &config));
+    memcpy(plain_pool_acquire(&shared)->text, "the code is 4711", 17);
+    memcpy(local_pool_acquire(&alone)->text, "the code is 4711", 17);
+    plain_pool_destroy(&shared), local_pool_destroy(&alone);
+    assert_int_equal(secrets_given_back, 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(without_hooks_the_object_is_only_cleared, begin),
@@ -240,6 +273,7 @@ int main(void) {
       cmocka_unit_test_setup(what_cannot_be_built_anew_leaves_the_pool, begin),
       cmocka_unit_test_setup(what_create_wrote_before_it_failed_is_cleared, begin),
       cmocka_unit_test_setup(a_local_pool_wipes_and_builds_anew, begin),
+      cmocka_unit_test_setup(what_is_in_use_at_destroy_goes_without_its_secret, begin),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
