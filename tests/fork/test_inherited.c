@@ -139,6 +139,24 @@ static void *note_own_index(void *index) {
   return NULL;
 }
 
+static void take_none_that_is_this_threads(void *unused) {
+  unsigned other = 0;
+  (void)unused;
+  in_another_thread(note_own_index, &other);
+  CHECK(other >= OBJPOOL__FIRST_INDEX && other != objpool__thread_index());
+}
+
+static void the_thread_that_forked_keeps_its_index_in_the_child(void **state) {
+  (void)state;
+#if THREAD_SANITIZED
+  skip(); /* a child that starts threads */
+#endif
+  thing_pool_release(&pool, thing_pool_acquire(&pool));
+  assert_int_equal(objpool__thread_index(), OBJPOOL__FIRST_INDEX);
+  fork_beside(NULL, take_none_that_is_this_threads, NULL);
+  thing_pool_destroy(&pool);
+}
+
 static void threads_that_come_and_go_each_get_an_index(void **state) {
   (void)state;
   for (int i = 0; i < 3 * OBJPOOL_MAX_THREADS; i++) {
@@ -380,6 +398,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(what_lay_in_the_caches_of_other_threads_is_in_the_childs_commons, open_gates,
                                       close_gates),
       cmocka_unit_test_setup_teardown(indices_of_the_parents_threads_are_free_in_the_child, open_gates, close_gates),
+      cmocka_unit_test_setup_teardown(the_thread_that_forked_keeps_its_index_in_the_child, open_gates, close_gates),
       cmocka_unit_test(threads_that_come_and_go_each_get_an_index),
       cmocka_unit_test(a_thread_that_ends_keeps_no_index_for_its_last_destructors),
       cmocka_unit_test_setup_teardown(a_child_grows_though_a_thread_of_the_parent_was_asking_the_allocator, open_gates,
