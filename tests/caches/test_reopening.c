@@ -77,6 +77,22 @@ static void cache_opens_again_after_a_trim(void **state) {
   thing_pool_destroy(&pool);
 }
 
+static void trim_some_destroys_the_one_that_is_too_many_wherever_it_lies(void **state) {
+  objpool_config config = limited_to(0);
+  thing *held[3];
+  (void)state;
+  for (size_t in_cache = 1; in_cache <= 3; in_cache += 2) {
+    assert_true(thing_pool_init(&pool, &config));
+    for (size_t i = 0; i < in_cache; i++) assert_non_null(held[i] = thing_pool_acquire(&pool));
+    assert_int_equal(thing_pool_warmup(&pool, 3 - in_cache), 3 - in_cache); /* these lie outside */
+    for (size_t i = 0; i < in_cache; i++) thing_pool_release(&pool, held[i]);
+    assert_int_equal(thing_pool_stats(&pool).idle, 3);
+    assert_int_equal(thing_pool_trim_some(&pool, 2, in_cache == 1 ? 1 : 10), 1);
+    assert_int_equal(thing_pool_stats(&pool).idle, 2);
+    thing_pool_destroy(&pool);
+  }
+}
+
 static void cache_stays_closed_for_a_while_after_a_refusal_and_opens_again(void **state) {
   objpool_config config = limited_to(2);
   thing *held[2];
@@ -340,6 +356,7 @@ static void fork_waits_for_whoever_works_on_a_slot(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(cache_opens_again_after_a_trim),
+      cmocka_unit_test(trim_some_destroys_the_one_that_is_too_many_wherever_it_lies),
       cmocka_unit_test(cache_stays_closed_for_a_while_after_a_refusal_and_opens_again),
       cmocka_unit_test(cache_opens_again_after_waiters_were_served_or_gave_up),
       cmocka_unit_test(cache_opens_again_once_the_surplus_of_a_resize_is_gone),
