@@ -137,6 +137,22 @@ static void hits_and_misses_make_up_the_acquires(void **state) {
   assert_int_equal(stats.misses, 2);
 }
 
+OBJPOOL_DEFINE(bare_pool, thing);
+
+/* Without hooks and limits they come by the shortest way. */
+static void each_first_object_of_a_bare_pool_is_a_miss(void **state) {
+  static bare_pool bare;
+  thing *held[20];
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(held); i++) assert_non_null(held[i] = bare_pool_acquire(&bare));
+  stats = bare_pool_stats(&bare);
+  assert_int_equal(stats.acquires, COUNT_OF(held));
+  assert_int_equal(stats.misses, COUNT_OF(held));
+  assert_int_equal(stats.created, COUNT_OF(held));
+  for (size_t i = 0; i < COUNT_OF(held); i++) bare_pool_release(&bare, held[i]);
+  bare_pool_destroy(&bare);
+}
+
 static void object_from_warmup_is_a_hit(void **state) {
   (void)state;
   assert_int_equal(thing_pool_warmup(&pool, 2), 2);
@@ -598,6 +614,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(fresh_pool_has_counted_nothing, begin, end),
       cmocka_unit_test_setup_teardown(hits_and_misses_make_up_the_acquires, begin, end),
+      cmocka_unit_test(each_first_object_of_a_bare_pool_is_a_miss),
       cmocka_unit_test_setup_teardown(object_from_warmup_is_a_hit, begin, end),
       cmocka_unit_test_setup_teardown(many_at_once_count_each, begin, end),
       cmocka_unit_test_setup_teardown(overflowed_counts_what_max_idle_destroyed, begin, end),
