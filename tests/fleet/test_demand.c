@@ -209,6 +209,20 @@ static void caches_fill_again_after_what_is_idle_was_validated(void **state) {
   checked_pool_destroy(&pool);
 }
 
+static void a_tick_creates_no_more_than_it_is_told(void **state) {
+  static thing_pool pool;
+  objpool_config config = named(NULL);
+  (void)state;
+  config.min_idle = 10;
+  assert_true(thing_pool_init(&pool, &config));
+  for (size_t idle = 0; idle < 9; idle += 3) {
+    assert_int_equal(objpool_maintain_some(&pool.base, 3), 3);
+    assert_int_equal(thing_pool_stats(&pool).idle, idle + 3);
+  }
+  assert_int_equal(objpool_maintain_some(&pool.base, 3), 1);
+  thing_pool_destroy(&pool);
+}
+
 static void *maintain_often(void *pool) {
   for (int tick = 0; tick < 200; tick++) {
     objpool_maintain((objpool *)pool);
@@ -315,6 +329,7 @@ int main(void) {
       TOLD(maintenance_validates_idle_objects_if_asked_to),
       TOLD(caches_fill_again_after_what_is_idle_was_validated),
       TOLD(without_memory_to_learn_in_each_tick_is_the_first),
+      TOLD(a_tick_creates_no_more_than_it_is_told),
       TOLD(threads_may_maintain_a_pool_by_turns),
       TOLD(a_create_that_fails_ends_the_creating_ahead),
       TOLD(a_local_pool_is_maintained_by_its_own_thread),

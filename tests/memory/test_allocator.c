@@ -340,6 +340,22 @@ static void release_allocates_nothing(void **state) {
   }
 }
 
+static void attach_says_where_there_is_no_memory_for_a_slot(void **state) {
+  objpool_config config = from_the_book();
+  (void)state;
+  config.cache_size = 4;
+  assert_true(thing_pool_init(&pool, &config));
+  book.fail_from = book.calls + 1;
+  book.fail_for = 100000;
+  errno = 0;
+  assert_false(thing_pool_attach(&pool));
+  assert_int_equal(errno, ENOMEM);
+  book.fail_from = 0;
+  assert_true(thing_pool_attach(&pool));
+  thing_pool_destroy(&pool);
+  assert_int_equal(book.count, 0);
+}
+
 static void *attach_and_use_without_allocating(void *unused) {
   thing *object;
   (void)unused;
@@ -402,6 +418,7 @@ int main(void) {
       cmocka_unit_test(allocation_may_fail_at_any_point),
       cmocka_unit_test(growth_may_fail_at_any_point),
       cmocka_unit_test(release_allocates_nothing),
+      cmocka_unit_test(attach_says_where_there_is_no_memory_for_a_slot),
       cmocka_unit_test(attached_thread_needs_no_allocation_for_what_is_idle),
       cmocka_unit_test(local_pool_uses_the_allocator_too),
   };
