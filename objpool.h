@@ -841,7 +841,8 @@ typedef struct objpool__sizes {
 } objpool__sizes;
 
 /* NULL, or a sentence that says what is wrong, as "warmup (8) is above max_objects (4)": all for which an init fails with
-   EINVAL, but for an objpool_type. The sentence lasts until eight more were asked for. */
+   EINVAL, but for what it cannot see: an objpool_type, and times for a pool that is not timed. The sentence lasts until eight
+   more were asked for. */
 OBJPOOL_API const char *objpool_config_error(const objpool_config *config);
 
 OBJPOOL_API double objpool_hit_rate(const objpool_stats *stats); /* 0…1; 0 when nothing was acquired */
