@@ -178,6 +178,21 @@ static void by_each_of_a_bounded_pool(void **state) {
   }
 }
 
+OBJPOOL_SIZES(buffers, 16, sizeof(thing));
+static void buffers_are_hidden_too(void **state) {
+  static buffers set;
+  (void)state;
+  for (int i = 0; i < 40; i++) {
+    objpool_buffer buffer = buffers_acquire(&set, 20);
+    thing *bytes = (thing *)buffer.bytes;
+    assert_int_equal(buffer.capacity, sizeof *bytes);
+    assert_true(shown(bytes));
+    buffers_release(&set, buffer);
+    assert_true(hidden(bytes));
+  }
+  buffers_destroy(&set);
+}
+
 OBJPOOL_DEFINE(handles_pool, thing, opt.handles = true);
 static void what_retires_is_hidden(void **state) {
   static handles_pool pool;
@@ -277,6 +292,7 @@ int main(void) {
       cmocka_unit_test(idle_objects_are_hidden),    cmocka_unit_test(with_hooks_too),
       cmocka_unit_test(in_pools_of_one_thread_too), cmocka_unit_test(by_each_release_and_acquire),
       cmocka_unit_test(by_each_of_a_bounded_pool),
+      cmocka_unit_test(buffers_are_hidden_too),
       cmocka_unit_test(what_retires_is_hidden),     cmocka_unit_test(memory_is_shown_before_it_goes_back),
       cmocka_unit_test(mistakes_change_neither),
   };
