@@ -3913,6 +3913,7 @@ struct objpool__state {
   bool plain_tags;      /* they stand before the objects, hold no place, and are all that tells a use */
   bool looks;           /* an acquire looks at what it found idle: at its age, or by validate */
   bool restores;        /* a release runs reset, or validate */
+  bool plain_acquire;   /* of what is idle: no look, no event, no generation */
   bool plain;           /* neither of these, no event, nothing to wipe, neither generation nor time to note */
   size_t bytes;         /* of this */
   objpool__settings config;
@@ -5250,9 +5251,15 @@ static size_t objpool__min_idle(const objpool__settings *config) {
    Each thread counts in its own slot, a thread without one in the pool's, by atomic add. Without statistics they are
    constants: OBJPOOL__COUNTED is 0. */
 
-/* The calling thread's slot, or NULL. Found anew each time: a hook may have come back on another thread (fibers). */
+/* Where the calling thread counts; objpool__no_slot: it has no slot. Found anew each time: a hook may have come back on another
+   thread (fibers). */
+OBJPOOL__INLINE objpool__slot *objpool__counting_slot(const objpool__slots *slots) {
+  return *(objpool__slot **)((uintptr_t)slots->table + OBJPOOL__ROW);
+}
+
+/* The calling thread's slot, or NULL. */
 static objpool__cache *objpool__mine(const objpool__slots *slots) {
-  objpool__slot *slot = slots->table[objpool__thread_index()];
+  objpool__slot *slot = objpool__counting_slot(slots);
   return slot == &objpool__no_slot ? NULL : (objpool__cache *)(void *)slot;
 }
 
@@ -6861,11 +6868,11 @@ OBJPOOL__INLINE void objpool__uncached_peak(objpool__state *state, uint64_t dept
     objpool__raise(peak, (size_t)objpool__in_use_now(state));
 }
 
-/* The commonest acquire in one go, as objpool__uncached_quick_give is the commonest release: 293 instructions a pair in place of
+/* The commonest acquire in one go, as objpool__uncached_quick_give is the commonest release: 252 instructions a pair in place of
    588 (gcc -O2, callgrind). */
 static void *objpool__uncached_quick(objpool__state *state) {
-  objpool__cache *cache = objpool__mine(&state->slots);
-  if (!cache || state->looks || state->as.type.handles || state->as.on_event || OBJPOOL__LOAD(state->gate.ended) ||
+  objpool__slot *slot = objpool__counting_slot(&state->slots);
+  if (slot == &objpool__no_slot || !state->plain_acquire || OBJPOOL__LOAD(state->gate.ended) ||
       OBJPOOL__LOAD(state->queue.due))
     return NULL;
   objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
@@ -6875,7 +6882,7 @@ static void *objpool__uncached_quick(objpool__state *state) {
   OBJPOOL__STORE(*objpool__tag(object, state->blocks.apart),
                  objpool__tag_of(state->key, object)); /* as objpool__tag_in_use */
   OBJPOOL__SHOW(object, state->as.type.size);
-  objpool__count(&cache->slot.acquires);
+  objpool__count(&slot->acquires);
   objpool__uncached_peak(state, OBJPOOL__LOAD(node->depth) - 1); /* its own still: it is written by a push */
   return object;
 }
@@ -6989,12 +6996,13 @@ static void objpool__uncached_taken(objpool__state *state, bool from_own_slot) {
 /* The commonest release in one go: as objpool__uncached_put, where nobody has waited too long and nothing has a limit. */
 static bool objpool__uncached_quick_give(objpool__state *state, void *object) {
   objpool__depot *depot = &state->depot;
-  objpool__cache *cache = objpool__mine(&state->slots);
+  objpool__slot *slot = objpool__counting_slot(&state->slots);
   const objpool__limits *limits = &state->limits;
   size_t resizes = __atomic_load_n(&limits->resizes, __ATOMIC_SEQ_CST); /* acquire: the limits, seen below */
-  if (!cache || OBJPOOL__LOAD(limits->surplus) || OBJPOOL__LOAD(limits->max_idle) || OBJPOOL__LOAD(state->queue.due))
+  if (slot == &objpool__no_slot || OBJPOOL__LOAD(limits->surplus) || OBJPOOL__LOAD(limits->max_idle) ||
+      OBJPOOL__LOAD(state->queue.due))
     return false;
-  objpool__count(&cache->slot.releases);
+  objpool__count(&slot->releases);
   uint64_t depth = objpool__depot_push(depot, &depot->full, *objpool__node_of(&state->blocks, object), 0);
   if (OBJPOOL__COUNTED)
     objpool__raise(&state->counts.peak_idle, (size_t)depth + OBJPOOL__LOAD(state->commons.aside_count));
@@ -7432,11 +7440,6 @@ OBJPOOL__INLINE objpool__state *objpool__known(objpool *pool, objpool__describe 
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   bool known = state && state->home == &objpool__process && (describe == state->describe || !describe);
   return OBJPOOL__LIKELY(known) ? state : OBJPOOL__NULL;
-}
-
-/* Where the calling thread counts; objpool__no_slot: it has no slot. */
-OBJPOOL__INLINE objpool__slot *objpool__counting_slot(const objpool__slots *slots) {
-  return *(objpool__slot **)((uintptr_t)slots->table + OBJPOOL__ROW);
 }
 
 /* What an acquire does to an object with a place. relaxed: see objpool__flip. */
@@ -8545,6 +8548,7 @@ static void objpool__learn(objpool__state *state, bool bounded) {
   state->looks = type->timed || (type->validate && (type->validate_on & OBJPOOL_ON_ACQUIRE));
   state->restores = state->describe ? state->as.restore != NULL
                                     : type->reset || (type->validate && (type->validate_on & OBJPOOL_ON_RELEASE));
+  state->plain_acquire = !(state->looks || state->as.on_event || type->handles);
   state->plain_tags = !bounded && !type->handles && !state->blocks.apart;
   state->plain = !(state->looks || state->restores || state->as.on_event || type->wipe || type->handles);
 }
@@ -9094,12 +9098,6 @@ static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, 
     if (cache && objpool__only_fresh(state) && how != OBJPOOL__TRY && how != OBJPOOL__MAKE) {
       void *object = objpool__cached_fresh(state, cache);
       if (object) return object;
-    } else if (!cache && state->engine->quick) {
-      void *object = state->engine->quick(state);
-      if (object) {
-        objpool__catch_up(state);
-        return object;
-      }
     }
     return objpool__acquire_from(state, cache != NULL, how, timeout_ns);
   }
@@ -9191,6 +9189,18 @@ static __attribute__((__noinline__)) void *objpool__acquire_apart(objpool__state
   return objpool__acquire_bounded(state, pool, how, timeout_ns, state->blocks.apart);
 }
 
+/* In a pool whose engine has such a way. */
+static __attribute__((__noinline__)) void *objpool__acquire_quickly(objpool__state *state, objpool *pool,
+                                                                    objpool__how how, int64_t timeout_ns) {
+  void *object = state->engine->quick(state);
+  if (OBJPOOL__UNLIKELY(!object))
+    return objpool__number(OBJPOOL__LOAD(state->depot.full)) /* a hint */
+               ? objpool__acquire_rest(pool, state->describe, how, timeout_ns)
+               : objpool__acquire_none(pool, state->describe, how, timeout_ns);
+  if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.late))) objpool__catch_up_quietly(state);
+  return object;
+}
+
 OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
                                         int64_t timeout_ns) {
   objpool__state *state = objpool__known(pool, describe);
@@ -9198,6 +9208,7 @@ OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *descri
   if (state->word)
     return OBJPOOL__LIKELY(!state->blocks.apart) ? objpool__acquire_bounded(state, pool, how, timeout_ns, 0)
                                                  : objpool__acquire_apart(state, pool, how, timeout_ns);
+  if (state->engine->quick) return objpool__acquire_quickly(state, pool, how, timeout_ns);
   bool empty = state->slots.open_at_all ? OBJPOOL__LOAD(state->limits.dry) & 1
                                         : !objpool__number(OBJPOOL__LOAD(state->depot.full)); /* hints */
   return empty ? objpool__acquire_none(pool, describe, how, timeout_ns)
@@ -9429,15 +9440,6 @@ OBJPOOL_API void objpool__release_retiring(objpool *pool, objpool__describe *des
   objpool__set_error(saved);
 }
 
-/* A release of a plain object that is marked idle already. */
-OBJPOOL__INLINE void objpool__give_claimed(objpool__state *state, objpool__describe *describe, void *object) {
-  OBJPOOL__HIDE(object, state->as.type.size);
-  if (OBJPOOL__UNLIKELY(!state->engine->quick_give(state, object)))
-    objpool__give_slow(state->pool, describe, object, OBJPOOL__NOT_STORED);
-  else if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.late)))
-    objpool__catch_up_quietly(state);
-}
-
 /* A release that the inline check did not let pass: a mistake, or a pool whose engine has each decided by one atomic
    instruction. */
 static __attribute__((__noinline__)) void objpool__release_claiming(objpool *pool, objpool__describe *describe,
@@ -9445,11 +9447,6 @@ static __attribute__((__noinline__)) void objpool__release_claiming(objpool *poo
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   if (!state || state->home != &objpool__process || !state->engine->key_difference) {
     objpool__reject(pool, describe, object);
-    return;
-  }
-  if (OBJPOOL__LIKELY(state->engine->quick_give && state->plain && (!describe || describe == state->describe) &&
-                      objpool__claim_tag(state, object))) {
-    objpool__give_claimed(state, describe, object);
     return;
   }
   int saved = errno;
@@ -9539,14 +9536,31 @@ static __attribute__((__noinline__)) void objpool__release_apart(objpool__state 
   objpool__release_bounded(state, pool, object, state->blocks.apart);
 }
 
+/* A plain release in a pool whose engine has a way for it, as objpool__acquire_quickly. */
+static __attribute__((__noinline__)) void objpool__release_quickly(objpool__state *state, objpool *pool, void *object) {
+  if (OBJPOOL__UNLIKELY(!objpool__claim_tag(state, object))) {
+    objpool__release_claiming(pool, state->describe, object);
+    return;
+  }
+  OBJPOOL__HIDE(object, state->as.type.size);
+  if (OBJPOOL__UNLIKELY(!state->engine->quick_give(state, object)))
+    objpool__give_slow(pool, state->describe, object, OBJPOOL__NOT_STORED);
+  else if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->gate.late)))
+    objpool__catch_up_quietly(state);
+}
+
 OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object) {
   objpool__state *state = objpool__known(pool, describe);
-  if (OBJPOOL__UNLIKELY(!state || !state->word))
+  if (OBJPOOL__UNLIKELY(!state))
     objpool__release_claiming(pool, describe, object);
-  else if (OBJPOOL__LIKELY(!state->blocks.apart))
+  else if (state->word && OBJPOOL__LIKELY(!state->blocks.apart))
     objpool__release_bounded(state, pool, object, 0);
-  else
+  else if (state->word)
     objpool__release_apart(state, pool, object);
+  else if (state->plain && state->engine->quick_give)
+    objpool__release_quickly(state, pool, object);
+  else
+    objpool__release_claiming(pool, describe, object);
 }
 
 /* ---- room: async >>async
