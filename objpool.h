@@ -1465,9 +1465,8 @@ OBJPOOL__INLINE bool objpool__end_own_use(uint32_t *generation) {
 }
 
 /* The end of a use in a pool with handles: as objpool__take_back, but the generation decides, so that of a release and a
-   release by handle in two threads one wins. *used_up: the generation is. */
+   release by handle in two threads one wins. *used_up: set where the generation is. */
 OBJPOOL__INLINE bool objpool__use_ends(uintptr_t key, void *object, bool alone, bool *used_up) {
-  *used_up = false;
   if (OBJPOOL__CHECKED && OBJPOOL__UNLIKELY(objpool__differs(objpool__tag_of(key, object), objpool__tag(object, 0))))
     return false;
   uint32_t *generation = objpool__generation_of(object, alone);
@@ -2925,7 +2924,8 @@ extern int clock_gettime(int clock, struct timespec *now); /* where time_t has o
 #define OBJPOOL__MONOTONIC_COARSE OBJPOOL__MONOTONIC
 #endif
 
-/* coarse: as it was at the last tick, some milliseconds ago, which is read in a few ns, if the system keeps it. */
+/* coarse: as it was at the last tick, some milliseconds ago, which is read in a few ns, if the system keeps it. 0: it cannot be read
+   (a filter of system calls, say). Sleeps are timed by the system itself, so that they end then, too. */
 OBJPOOL__INLINE uint64_t objpool__clock_ns(bool coarse) {
 #if defined(_WIN32)
   LARGE_INTEGER count, frequency;
@@ -2935,12 +2935,12 @@ OBJPOOL__INLINE uint64_t objpool__clock_ns(bool coarse) {
   return (uint64_t)(count.QuadPart / frequency.QuadPart) * 1000000000u +
          (uint64_t)(count.QuadPart % frequency.QuadPart) * 1000000000u / (uint64_t)frequency.QuadPart;
 #elif defined(OBJPOOL__MONOTONIC)
-  struct timespec now;
+  struct timespec now = OBJPOOL__ZERO;                     /* it stays where this fails */
   clock_gettime(coarse ? OBJPOOL__MONOTONIC_COARSE : OBJPOOL__MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 #else
   const long monotonic = coarse ? OBJPOOL__MONOTONIC_COARSE : 1;
-  objpool__kernel_time now;
+  objpool__kernel_time now = OBJPOOL__ZERO;
   syscall(OBJPOOL__CLOCK_GETTIME, monotonic, &now);
   return (uint64_t)now.seconds * 1000000000u + (uint64_t)now.nanoseconds;
 #endif
@@ -2948,6 +2948,9 @@ OBJPOOL__INLINE uint64_t objpool__clock_ns(bool coarse) {
 
 static uint64_t objpool__now_ns(void) { return objpool__clock_ns(false); }
 static uint64_t objpool__coarse_now_ns(void) { return objpool__clock_ns(true); }
+
+/* How long that took, by one clock or another; 0 where it could not be read at one of the two times. */
+static uint64_t objpool__elapsed(uint64_t began, uint64_t now) { return began && now > began ? now - began : 0; }
 
 /* Linux 4.14: every running thread of this process passes a full barrier. False: not here. */
 static bool objpool__membarrier(bool registering) {
@@ -3091,13 +3094,14 @@ static bool objpool__signal_wait(objpool__signal *signal, uint64_t deadline) {
 
 /* Sleeps on a word until it is woken, the monotonic time has come (UINT64_MAX: never), or for no reason; not at all if the
    word is no longer `expected`. */
-static void objpool__sleep(uint32_t *word, uint32_t expected, uint64_t deadline) {
+static bool objpool__sleep(uint32_t *word, uint32_t expected, uint64_t deadline) {
   enum { OBJPOOL__WAIT_BITSET_PRIVATE = 137 }; /* an absolute time on the monotonic clock */
   uint64_t seconds = deadline / 1000000000u;
   objpool__kernel_time until = {(objpool__kernel_word)seconds, (objpool__kernel_word)(deadline % 1000000000u)};
   bool endless = seconds >> (8 * sizeof(objpool__kernel_word) - 2) != 0 || deadline == UINT64_MAX;
-  syscall(OBJPOOL__FUTEX, word, (long)OBJPOOL__WAIT_BITSET_PRIVATE, (long)expected, endless ? NULL : &until, NULL,
-          0xffffffffL);
+  return syscall(OBJPOOL__FUTEX, word, (long)OBJPOOL__WAIT_BITSET_PRIVATE, (long)expected, endless ? NULL : &until,
+                 NULL, 0xffffffffL) == 0 ||
+         errno != ETIMEDOUT;
 }
 
 /* Wakes who sleeps on it. If the word is a stack's that was used again since, someone wakes for no reason, at worst. */
@@ -3132,7 +3136,7 @@ static bool objpool__signal_wait(objpool__signal *signal, uint64_t deadline) {
     return true; /* else it waits once more */
   while (!objpool__signal_is_set(signal)) {
     if (deadline != UINT64_MAX && objpool__now_ns() >= deadline) return false;
-    objpool__sleep(word, OBJPOOL__ASLEEP, deadline);
+    if (!objpool__sleep(word, OBJPOOL__ASLEEP, deadline)) return objpool__signal_is_set(signal);
   }
   return true;
 }
@@ -3186,8 +3190,9 @@ static bool objpool__signal_wait(objpool__signal *signal, uint64_t deadline) {
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     int before = objpool__cancel_off();
-    pthread_cond_timedwait(&signal->bell->wake, &signal->bell->lock, &until);
+    bool slept = pthread_cond_timedwait(&signal->bell->wake, &signal->bell->lock, &until) != 0;
     objpool__cancel_restore(before);
+    if (slept && !now) break; /* the clock cannot be read: no longer than one step */
   }
   bool set = objpool__signal_is_set(signal);
   pthread_mutex_unlock(&signal->bell->lock);
@@ -3297,7 +3302,7 @@ static uint64_t objpool__ticks_at(uint64_t *now_ns) {
 }
 
 static void objpool__ticker_start(void) {
-  enum { OBJPOOL__LEARNING_NS = 100000 };
+  enum { OBJPOOL__LEARNING_NS = 100000, OBJPOOL__LEARNING_TURNS = 10000 };
   struct objpool__ticker *ticker = &objpool__ticker;
   if (ticker->started) return;
   ticker->started = true;
@@ -3305,9 +3310,10 @@ static void objpool__ticker_start(void) {
   if (!objpool__has_ticks()) return;
   uint64_t now_ns = 0, ticks;
   ticker->origin = objpool__ticks_at(&ticker->origin_ns);
+  int turns = 0;
   do ticks = objpool__ticks_at(&now_ns);
-  while (now_ns - ticker->origin_ns < OBJPOOL__LEARNING_NS);
-  if (ticks <= ticker->origin) return;
+  while (now_ns < ticker->origin_ns + OBJPOOL__LEARNING_NS && ++turns < OBJPOOL__LEARNING_TURNS);
+  if (ticks <= ticker->origin || !objpool__elapsed(ticker->origin_ns, now_ns)) return; /* one of them stands still */
   ticker->tick_ns = (double)(now_ns - ticker->origin_ns) / (double)(ticks - ticker->origin);
   ticker->by_processor = true;
 }
@@ -5801,8 +5807,9 @@ static void objpool__unqueue(objpool__state *state, objpool__turn *turn) {
   *(turn->previous ? &turn->previous->next : &queue->first) = turn->next;
   *(turn->next ? &turn->next->previous : &queue->last) = turn->previous;
   queue->refused -= turn->refused;
-  objpool__add(state, OBJPOOL__WAIT_NS, now - turn->since_ns); /* as objpool__wait_ns looks: one or the other */
-  turn->waited_ns += now - turn->since_ns;
+  uint64_t waited_ns = objpool__elapsed(turn->since_ns, now);
+  objpool__add(state, OBJPOOL__WAIT_NS, waited_ns); /* as objpool__wait_ns looks: one or the other */
+  turn->waited_ns += waited_ns;
   if (!state->config.retry_create_ns || turn->closed) objpool__took(state, OBJPOOL_TIME_WAIT, turn->waited_ns);
   OBJPOOL__STORE(queue->waiting, queue->waiting - 1); /* as above, but before began_ns */
   __atomic_store_n(&queue->began_ns, queue->began_ns - turn->since_ns, __ATOMIC_RELEASE);
@@ -6067,7 +6074,7 @@ static void objpool__revoke_all(objpool__state *state) {
     uint64_t began = objpool__now_ns();
     /* where the system refuses, the other owners close their slots themselves when they next come by */
     bool all_stopped = objpool__barrier() || gate->destroying;
-    objpool__calm(gate, objpool__now_ns() - began);
+    objpool__calm(gate, objpool__elapsed(began, objpool__now_ns()));
     for (objpool__cache *cache = all; cache; cache = cache->next) {
       objpool__spin_lock(cache);
       if (cache->openness == OBJPOOL__CLOSING && (all_stopped || cache == objpool__mine(&state->slots)))
@@ -6601,7 +6608,7 @@ OBJPOOL__INLINE void objpool__use_over(objpool__state *state, const void *object
   if (!OBJPOOL__COUNTED) return;
   objpool__cache *cache = objpool__mine(&state->slots);
   objpool__count_time(cache ? objpool__times_of(cache) : objpool__times_for(state, OBJPOOL_TIME_USE),
-                      cache || state->alone, objpool__ticks_ns(now > began ? now - began : 0));
+                      cache || state->alone, objpool__ticks_ns(objpool__elapsed(began, now)));
 }
 
 OBJPOOL_API void objpool__hold_ends(objpool *pool, const void *object) {
@@ -7879,7 +7886,7 @@ static void objpool__let_go(objpool__state *state, void *object) {
 static bool objpool__run_create(objpool__state *state, void *object) {
   uint64_t began_ns = OBJPOOL__COUNTED ? objpool__now_ns() : 0;
   bool built = state->as.type.create(object, state->config.context);
-  if (OBJPOOL__COUNTED) objpool__took(state, OBJPOOL_TIME_CREATE, objpool__now_ns() - began_ns);
+  if (OBJPOOL__COUNTED) objpool__took(state, OBJPOOL_TIME_CREATE, objpool__elapsed(began_ns, objpool__now_ns()));
   return built;
 }
 
@@ -9386,7 +9393,7 @@ OBJPOOL_API void objpool__release_wiping(objpool *pool, objpool__describe *descr
 OBJPOOL__INLINE bool objpool__claim_tag(objpool__state *state, void *object) {
   if (OBJPOOL__LIKELY(state->plain_tags && !state->alone))
     return objpool__take_back_once(state->key, object, objpool__tag(object, 0));
-  bool used_up; /* whoever goes on sees it by the generation */
+  bool used_up = false; /* whoever goes on sees it by the generation */
   if (state->as.type.handles) return objpool__use_ends(state->key, object, state->alone, &used_up);
   uintptr_t *tag = objpool__tag(object, state->blocks.apart);
   if (OBJPOOL__CHECKED && state->word)
@@ -10061,7 +10068,8 @@ static void objpool__held_find(objpool__state *state, objpool__walk walk, objpoo
       objpool__held one;
       one.turn = objpool__use_read(&state->as.type, at, &hold, &one.began);
       one.object = at;
-      if (one.turn && one.began <= now && (double)(now - one.began) >= longer) objpool__held_add(first, one);
+      bool was_there = one.turn && (one.began <= now || !now); /* 0: the clock cannot be read */
+      if (was_there && (double)objpool__elapsed(one.began, now) >= longer) objpool__held_add(first, one);
     }
   for (size_t left = first->count; left-- > 1;) {
     objpool__held last = first->held[left];
@@ -10091,7 +10099,7 @@ static size_t objpool__held_visit(objpool__state *state, uint64_t longer_ns,
       objpool_hold hold;
       uint64_t began;
       if (objpool__use_read(&state->as.type, first.held[i].object, &hold, &began) != first.held[i].turn) continue;
-      hold.held_ns = (uint64_t)((double)(now - began) * tick_ns);
+      hold.held_ns = (uint64_t)((double)objpool__elapsed(began, now) * tick_ns);
       if (visit) visit(&hold, user);
       visited++;
     }
@@ -10125,7 +10133,7 @@ static bool objpool__held_longest(objpool__state *state, objpool_hold *hold) {
   objpool__walk walk = objpool__walk_cells(state);
   objpool__held_find(state, walk, &first, now, 0);
   bool found = first.count && objpool__use_read(&state->as.type, longest.object, hold, &began) == longest.turn;
-  if (found) hold->held_ns = (uint64_t)((double)(now - began) * objpool__tick_ns());
+  if (found) hold->held_ns = (uint64_t)((double)objpool__elapsed(began, now) * objpool__tick_ns());
   objpool__walk_end(&walk);
   return found;
 }
@@ -10826,9 +10834,11 @@ OBJPOOL_API bool objpool_drain(objpool *pool, int64_t timeout_ns) {
     drained = objpool__is_drained(state);
     if (drained || state->alone || (timeout_ns >= 0 && now - began >= (uint64_t)timeout_ns)) break;
     uint64_t left = timeout_ns < 0 ? nap : (uint64_t)timeout_ns - (now - began);
-    (void)objpool__signal_wait(&nobody, now + (nap < left ? nap : left));
+    uint64_t until = now + (nap < left ? nap : left);
+    (void)objpool__signal_wait(&nobody, until);
     if (nap < OBJPOOL__LONGEST_NAP_NS) nap *= 2;
     now = objpool__now_ns();
+    if (now < until) now = until; /* the clock cannot be read */
   }
   objpool__signal_unmake(&nobody);
   objpool__set_error(drained ? saved : state->alone ? EDEADLK : ETIMEDOUT);
@@ -11071,7 +11081,7 @@ static uint64_t objpool__wait_ns(objpool__state *state, uint64_t *waiting) {
     again = OBJPOOL__LOAD(state->queue.waiting);
   } while (again != *waiting);
   uint64_t running = *waiting ? *waiting * objpool__now_ns() - began_ns : 0;
-  if (running > INT64_MAX) running = 0; /* one more has just joined */
+  if (running > INT64_MAX) running = 0; /* one more has just joined, or the clock cannot be read */
   uint64_t sum = objpool__sum(state, OBJPOOL__WAIT_NS) + running;
   objpool__unlock(&state->commons.lock);
   return sum;

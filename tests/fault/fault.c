@@ -1,6 +1,7 @@
 /* fault.c: a script that uses everything, run again and again, each time with another thing failing: the n-th allocation, the n-th
- * `create`, the n-th system call or thread function, for n = 1, 2, … until a run needs no more than n - 1 of them; once, and from
- * the n-th on. Whatever fails: no crash, no leak, no lost reservation, counters that agree, and afterwards the same pools work.
+ * `create`, the n-th system call or thread function, the n-th look at the clock, for n = 1, 2, … until a run needs no more than
+ * n - 1 of them (of the many looks at the clock each seventh); once, and from the n-th on. Whatever fails: no crash, no leak, no
+ * lost reservation, counters that agree, and afterwards the same pools work.
  *
  * Each run is a process of its own, forked before anything of the library was used, as some of what can fail is done once for a
  * process. The linker sends the calls of the library through the functions below (-Wl,--wrap=…; tests/memory/test_faults.sh).
@@ -20,8 +21,8 @@
 
 /* >>faults: which kind of call fails, and when */
 
-enum kind { ALLOCATION, CREATE, SYSTEM, KINDS };
-static const char *const kind_name[KINDS] = {"allocation", "create", "system call or thread function"};
+enum kind { ALLOCATION, CREATE, SYSTEM, CLOCK, KINDS };
+static const char *const kind_name[KINDS] = {"allocation", "create", "system call or thread function", "look at the clock"};
 
 static struct {
   enum kind kind;
@@ -67,6 +68,7 @@ int __real_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t
 int __real_pthread_condattr_init(pthread_condattr_t *attributes);
 int __real_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
 int __real_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
 long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 void *__wrap_malloc(size_t size);
@@ -83,6 +85,7 @@ int __wrap_pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t
 int __wrap_pthread_condattr_init(pthread_condattr_t *attributes);
 int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
 int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 void *__wrap_malloc(size_t size) { return fails(ALLOCATION) ? refused() : counted(__real_malloc(size)); }
@@ -142,6 +145,13 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t c
 
 int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
   return fails(SYSTEM) ? ENOMEM : __real_pthread_mutex_init(mutex, attributes);
+}
+
+/* As where a filter of system calls forbids it, and the system has no other way. */
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now) {
+  if (!fails(CLOCK)) return __real_clock_gettime(clock, now);
+  errno = EPERM;
+  return -1;
 }
 
 /* membarrier, futex: as on a kernel that does not have them, or whose filter forbids them */
@@ -252,6 +262,7 @@ static void counters_agree(const objpool *pool, uint64_t in_use) {
   REQUIRE(stats.hits + stats.misses == stats.acquires);
   REQUIRE(stats.in_use == in_use);
   REQUIRE(stats.waiting == 0);
+  REQUIRE(stats.wait_ns < (uint64_t)OBJPOOL_SECONDS(60));
   if (stats.max_objects) REQUIRE(stats.in_use + stats.idle <= stats.max_objects);
   if (stats.max_idle) REQUIRE(stats.idle <= stats.max_idle);
 }
@@ -736,11 +747,12 @@ int main(int argument_count, char **argument) {
   int bad = 0;
   for (int kind = 0; kind < KINDS; kind++) {
     for (int from_then_on = 0; from_then_on < 2; from_then_on++) {
-      long turn = 0, runs = 0;
+      const long stride = kind == CLOCK ? 7 : 1;
+      long turn = 1 - stride, runs = 0;
       struct result result = {0, 0};
       do {
         int ends[2], status = 0;
-        turn++;
+        turn += stride;
         fault.kind = (enum kind)kind;
         fault.from_then_on = from_then_on != 0;
         fault.turn = turn;

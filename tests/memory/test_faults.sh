@@ -1,6 +1,6 @@
 #!/bin/bash
 # Fault injection: tests/fault/fault.c runs a script that uses everything with the n-th allocation, `create`, system call or thread
-# function failing, for every n. Prints each N.
+# function, or look at the clock failing, for every n. Prints each N.
 # test-all: takes long
 set -eu
 cd "$(dirname "$0")/../.."
@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 wrap=
 for function in malloc calloc realloc aligned_alloc posix_memalign free pthread_key_create pthread_setspecific pthread_atfork pthread_create \
-  pthread_cond_init pthread_condattr_init pthread_condattr_setclock pthread_mutex_init syscall; do
+  pthread_cond_init pthread_condattr_init pthread_condattr_setclock pthread_mutex_init clock_gettime syscall; do
   wrap="$wrap -Wl,--wrap=$function"
 done
 for flags in "" "-U__linux__" "-fsanitize=address,undefined -fno-sanitize-recover=all"; do
