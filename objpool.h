@@ -1197,7 +1197,11 @@ OBJPOOL__INLINE uint32_t objpool__apart(const objpool_type *type) {
   return (uint32_t)(segment << 16 | size);
 }
 
-OBJPOOL__INLINE uint32_t objpool__apart_bytes(uint32_t apart) { return apart & 0xffff; }
+OBJPOOL__INLINE uint32_t objpool__apart_bytes(uint32_t apart) {
+  const uint32_t bytes = apart & 0xffff;
+  if (!bytes) __builtin_unreachable(); /* `apart` is not 0: analyzers see divisions by this */
+  return bytes;
+}
 OBJPOOL__INLINE uint32_t objpool__segment_bytes(uint32_t apart) { return apart >> 16; }
 
 /* Where in its segment an address is. */
