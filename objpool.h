@@ -2537,7 +2537,8 @@ OBJPOOL__INLINE void objpool__buffer_give(objpool *classes, size_t place, objpoo
 }
 
 OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
-  return __BIGGEST_ALIGNMENT__ < 16 ? __BIGGEST_ALIGNMENT__ : 16;
+  const size_t largest = __BIGGEST_ALIGNMENT__;
+  return largest < 16 ? largest : 16;
 }
 
 #define OBJPOOL__NO_SIZES 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -3591,7 +3592,8 @@ typedef struct objpool__engine {
   bool (*has_places)(const objpool__state *state, size_t cells);
   bool (*make_places)(objpool__state *state, size_t cells);
   /* for engines whose objects have a node each: how many bytes a cell has for its address, behind the object; unbind: a cell
-     is free again. quick: an idle object, in use and counted, if there is nothing else to be done; NULL: nothing was done */
+     is free again. quick: where an acquire is plain, an idle object, in use and counted, if there is nothing else to be done; NULL:
+     nothing was done */
   size_t node_bytes;
   void (*unbind)(objpool__state *state, void *cell);
   void *(*quick)(objpool__state *state);
@@ -5405,11 +5407,13 @@ static void objpool__times_restart(objpool__state *state) {
 OBJPOOL_API double objpool_quantile(const objpool_histogram *histogram, double q) {
   double rank = (q > 0 ? q < 1 ? q : 1 : 0) * (double)histogram->count, below = 0, low = 0;
   double high = OBJPOOL__FIRST_BUCKET_NS;
-  for (int i = 0; i < OBJPOOL__BUCKETS; i++, low = high, high *= 4) {
+  for (int i = 0; i < OBJPOOL__BUCKETS; i++) {
     double here = (double)histogram->buckets[i];
     if (i == OBJPOOL__BUCKETS - 1 && histogram->count) return low; /* how long they took nobody knows */
     if (here > 0 && below + here >= rank) return low + (high - low) * (rank - below) / here;
     below += here;
+    low = high;
+    high *= 4;
   }
   return 0;
 }
@@ -6883,9 +6887,7 @@ OBJPOOL__INLINE void objpool__uncached_peak(objpool__state *state, uint64_t dept
    588 (gcc -O2, callgrind). */
 static void *objpool__uncached_quick(objpool__state *state) {
   objpool__slot *slot = objpool__counting_slot(&state->slots);
-  if (slot == &objpool__no_slot || !state->plain_acquire || OBJPOOL__LOAD(state->gate.ended) ||
-      OBJPOOL__LOAD(state->queue.due))
-    return NULL;
+  if (slot == &objpool__no_slot || OBJPOOL__LOAD(state->gate.ended) || OBJPOOL__LOAD(state->queue.due)) return NULL;
   objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
   if (!node) return NULL;
   void *object = node->objects[0];
@@ -7788,9 +7790,10 @@ static uint64_t objpool__due_at_first(const objpool__settings *config, uint64_t 
 /* A new object. `epoch`: from before its building. */
 static void objpool__stamp(objpool__state *state, void *object, uintptr_t epoch) {
   objpool__stamps *stamps = objpool__stamps_of(&state->as.type, object);
-  uint64_t lifetime_ns = state->config.max_lifetime_ns, now_ns = objpool__pool_now_ns(&state->lifetimes);
+  uint64_t lifetime_ns = state->config.max_lifetime_ns, most_ns = lifetime_ns / OBJPOOL__SPREAD,
+           now_ns = objpool__pool_now_ns(&state->lifetimes);
   uint32_t share = (uint32_t)objpool__step(&state->lifetimes.builds, state->alone) * 0x9e3779b9u; /* of 2^32 */
-  uint64_t spread_ns = (uint64_t)((double)(lifetime_ns / OBJPOOL__SPREAD) * ((double)share / 4294967296.0));
+  uint64_t spread_ns = (uint64_t)((double)most_ns * ((double)share / 4294967296.0));
   stamps->epoch = epoch;
   stamps->idle_since_ns = now_ns;
   stamps->ends_ns = objpool__limit_after(now_ns, lifetime_ns - spread_ns);
@@ -8519,7 +8522,6 @@ static bool objpool__plan(const objpool_type *type, objpool_config *config, objp
     errno = EINVAL;
     return false;
   }
-  if (alignment < least) alignment = least;
   if (!objpool__round_up(type->size, least, &blocks->object_bytes) ||
       blocks->object_bytes > PTRDIFF_MAX - (size_t)2 * OBJPOOL__LARGEST_ALIGNMENT) {
     errno = ENOMEM;
@@ -9217,7 +9219,7 @@ OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *descri
   if (state->word)
     return OBJPOOL__LIKELY(!state->blocks.apart) ? objpool__acquire_bounded(state, pool, how, timeout_ns, 0)
                                                  : objpool__acquire_apart(state, pool, how, timeout_ns);
-  if (state->engine->quick) return objpool__acquire_quickly(state, pool, how, timeout_ns);
+  if (state->plain_acquire && state->engine->quick) return objpool__acquire_quickly(state, pool, how, timeout_ns);
   bool empty = state->slots.open_at_all ? OBJPOOL__LOAD(state->limits.dry) & 1
                                         : !objpool__number(OBJPOOL__LOAD(state->depot.full)); /* hints */
   return empty ? objpool__acquire_none(pool, describe, how, timeout_ns)
@@ -9560,13 +9562,11 @@ static __attribute__((__noinline__)) void objpool__release_quickly(objpool__stat
 
 OBJPOOL_API void objpool__release_checked(objpool *pool, objpool__describe *describe, void *object) {
   objpool__state *state = objpool__known(pool, describe);
-  if (OBJPOOL__UNLIKELY(!state))
-    objpool__release_claiming(pool, describe, object);
-  else if (state->word && OBJPOOL__LIKELY(!state->blocks.apart))
+  if (state && state->word && OBJPOOL__LIKELY(!state->blocks.apart))
     objpool__release_bounded(state, pool, object, 0);
-  else if (state->word)
+  else if (state && state->word)
     objpool__release_apart(state, pool, object);
-  else if (state->plain && state->engine->quick_give)
+  else if (state && state->plain && state->engine->quick_give)
     objpool__release_quickly(state, pool, object);
   else
     objpool__release_claiming(pool, describe, object);
@@ -9766,7 +9766,7 @@ static bool objpool__loop_forgets(objpool__looping *loop, objpool__state *state,
   objpool__mutex_lock(&loop->lock);
   *stage = OBJPOOL__LOAD(waiter->stage);
   bool waits = *stage == OBJPOOL__IN_LINE || *stage == OBJPOOL__DUE;
-  bool right = !waits || !waiter->state || waiter->state == state;
+  bool gone = *stage == OBJPOOL__DUE && !waiter->state, right = !waits || gone || (state && waiter->state == state);
   if (waits && right) {
     if (*stage == OBJPOOL__IN_LINE)
       objpool__leave_line(loop, waiter);
@@ -9796,12 +9796,12 @@ OBJPOOL_API bool objpool__cancel(objpool *pool, objpool__async *waiter) {
     objpool__serve(state); /* the next may be called */
     state->engine->settle(state);
   }
-  if (stage == OBJPOOL__DUE && waiter->state) objpool__hand_on(state, waiter->turn.object);
   bool cancelled = stage == OBJPOOL__IN_LINE || stage == OBJPOOL__DUE;
-  if (cancelled && waiter->state && state->config.retry_create_ns) /* as objpool__waited */
+  bool counted = cancelled && state && waiter->state == state; /* else its pool is gone */
+  if (stage == OBJPOOL__DUE && counted) objpool__hand_on(state, waiter->turn.object);
+  if (counted && state->config.retry_create_ns) /* as objpool__waited */
     objpool__took(state, OBJPOOL_TIME_WAIT, waiter->turn.waited_ns);
-  if (cancelled && waiter->state)
-    __atomic_fetch_sub(&state->queue.untold, 1, __ATOMIC_RELEASE); /* as when it is told */
+  if (counted) __atomic_fetch_sub(&state->queue.untold, 1, __ATOMIC_RELEASE); /* as when it is told */
   if (cancelled) waiter->state = NULL;
   objpool__set_error(saved);
   return cancelled;
