@@ -121,7 +121,8 @@ static int use_loops(void) {
   static conn_pool_waiter waiter, other;
   static objpool_waiter third;
   static objpool_loop loop;
-  int told = -1, wakes = 0;
+  static int told, wakes; /* longer than the waiters */
+  told = -1;
   struct conn *conn = conn_pool_acquire(&pool);
   if (!conn || !conn_pool_resize(&pool, OBJPOOL_UNCHANGED, 1)) return 70;
   if (!objpool_loop_init(&loop, loop_wakes, &wakes) || objpool_loop_fd(&loop) != -1) return 71;
