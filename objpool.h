@@ -1253,10 +1253,11 @@ OBJPOOL__INLINE size_t objpool__cell_bytes(const objpool_type *type, size_t more
    objpool__count      one more. The owner of the slot alone writes, any thread may read. Not a locked instruction.
    objpool__begin_use  the same for a generation that says now that there is a use: a handle is handed on by whoever has it, which
                        orders what it reads.
-   objpool__end_use    it says that there is none, and counts one more. Who has the object alone writes. False: there was none, or
-                       all are used up, as if there were one; objpool__was_last tells.
+   objpool__end_use    in a pool of one thread: it says that there is none, and counts one more. False: there was none, or all are
+                       used up, as if there were one; objpool__was_last tells.
    objpool__end_once   it says that there is none; decided by one atomic instruction, as objpool__mark_once. False: there was none.
-   objpool__next_use   it counts one more, after that. True: all are used up.
+   objpool__is_last_use, after that: whether it can count no more, since one more would look like a use.
+   objpool__count_use  it counts one more.
    objpool__below …    a value against a word that others may write.
    objpool__mix        exclusive or of a value and such a word; whether anything remains.
    objpool__step_up    a slot's top one object higher, and
@@ -1300,11 +1301,12 @@ OBJPOOL__INLINE bool objpool__end_once(uint32_t *generation) {
   __asm__("lock btrl $31, %1" : "=@ccc"(was_in_use), "+m"(*generation));
   return was_in_use;
 }
-OBJPOOL__INLINE bool objpool__next_use(uint32_t *generation) {
-  bool used_up;
-  __asm__("incl %0" : "+m"(*generation), "=@ccs"(used_up));
-  return used_up;
+OBJPOOL__INLINE bool objpool__is_last_use(const uint32_t *generation) {
+  bool holds;
+  __asm__("cmpl %2, %1" : "=@cce"(holds) : "m"(*generation), "i"((int32_t)(OBJPOOL__IN_USE - 1)));
+  return holds;
 }
+OBJPOOL__INLINE void objpool__count_use(uint32_t *generation) { __asm__("incl %0" : "+m"(*generation)); }
 #define OBJPOOL__COMPARE(name, operator, flag)                                                        \
   OBJPOOL__INLINE bool name(uintptr_t value, const uintptr_t *word) {                                 \
     bool holds;                                                                                       \
@@ -1342,10 +1344,11 @@ OBJPOOL__INLINE bool objpool__end_use(uint32_t *generation) {
 OBJPOOL__INLINE bool objpool__end_once(uint32_t *generation) {
   return __atomic_fetch_and(generation, ~OBJPOOL__IN_USE, __ATOMIC_RELAXED) & OBJPOOL__IN_USE;
 }
-OBJPOOL__INLINE bool objpool__next_use(uint32_t *generation) {
-  uint32_t next = OBJPOOL__LOAD(*generation) + 1;
-  OBJPOOL__STORE(*generation, next);
-  return next == OBJPOOL__IN_USE;
+OBJPOOL__INLINE bool objpool__is_last_use(const uint32_t *generation) {
+  return OBJPOOL__LOAD(*generation) == OBJPOOL__IN_USE - 1;
+}
+OBJPOOL__INLINE void objpool__count_use(uint32_t *generation) {
+  OBJPOOL__STORE(*generation, OBJPOOL__LOAD(*generation) + 1);
 }
 OBJPOOL__INLINE void objpool__increment(objpool__uint64 *counter) {
   if (sizeof(uintptr_t) == sizeof *counter) {
@@ -1463,9 +1466,18 @@ OBJPOOL__INLINE bool objpool__was_last(uint32_t *generation) {
   return last;
 }
 
-/* The end of a use that lasts, by whoever has the object alone; whether it was the last. */
-OBJPOOL__INLINE bool objpool__end_own_use(uint32_t *generation) {
-  return OBJPOOL__UNLIKELY(!objpool__end_use(generation)) && objpool__was_last(generation);
+/* What a generation is after the use that it names; 0: that was the last. */
+OBJPOOL__INLINE uint32_t objpool__after_use(uint32_t generation) {
+  return generation == UINT32_MAX ? 0 : generation + OBJPOOL__IN_USE + 1;
+}
+
+/* The end of a use that lasts, by whoever has the object alone; whether it was the last. Where threads share the pool others may
+   be looking by a handle: there is one store for them to see. */
+OBJPOOL__INLINE bool objpool__end_own_use(uint32_t *generation, bool alone) {
+  if (alone) return OBJPOOL__UNLIKELY(!objpool__end_use(generation)) && objpool__was_last(generation);
+  uint32_t next = objpool__after_use(OBJPOOL__LOAD(*generation));
+  OBJPOOL__STORE(*generation, next);
+  return !next;
 }
 
 /* The end of a use in a pool with handles: as objpool__take_back, but the generation decides, so that of a release and a
@@ -1480,9 +1492,11 @@ OBJPOOL__INLINE bool objpool__use_ends(uintptr_t key, void *object, bool alone, 
     return *used_up;
   }
   if (OBJPOOL__UNLIKELY(!objpool__end_once(generation))) return false;
-  if (OBJPOOL__UNLIKELY(objpool__next_use(generation))) {
+  if (OBJPOOL__UNLIKELY(objpool__is_last_use(generation))) {
     OBJPOOL__STORE(*generation, 0);
     *used_up = true;
+  } else {
+    objpool__count_use(generation);
   }
   return true;
 }
@@ -1732,11 +1746,10 @@ OBJPOOL__INLINE bool objpool__release_handle_as(objpool *pool, const void *handl
   if (objpool__is_alone(&as.type)) {
     object = objpool__get(pool, handle, as.type);
     if (!object) return false;
-    used_up = objpool__end_own_use(objpool__generation_of(object, true));
+    used_up = objpool__end_own_use(objpool__generation_of(object, true), true);
   } else {
     if (!objpool__use_lasts(generation) || !objpool__has_place(pool, index)) return false;
-    uint32_t *word = objpool__look_up(pool, index, &as.type, &object),
-             next = generation == UINT32_MAX ? 0 : generation + OBJPOOL__IN_USE + 1;
+    uint32_t *word = objpool__look_up(pool, index, &as.type, &object), next = objpool__after_use(generation);
     used_up = !next;
     if (!__atomic_compare_exchange_n(word, &generation, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
       return false; /* it decides, and publishes nothing */
@@ -3592,8 +3605,8 @@ typedef struct objpool__engine {
   bool (*has_places)(const objpool__state *state, size_t cells);
   bool (*make_places)(objpool__state *state, size_t cells);
   /* for engines whose objects have a node each: how many bytes a cell has for its address, behind the object; unbind: a cell
-     is free again. quick: where an acquire is plain, an idle object, in use and counted, if there is nothing else to be done; NULL:
-     nothing was done */
+     is free again. quick: where an acquire is plain, an idle object, in use and counted, if there is nothing else to be
+     done; NULL: nothing was done */
   size_t node_bytes;
   void (*unbind)(objpool__state *state, void *cell);
   void *(*quick)(objpool__state *state);
@@ -4022,7 +4035,7 @@ static void objpool__mark_use(const objpool_type *type, void *object, bool in_us
   if (in_use)
     objpool__begin_use(generation);
   else
-    (void)objpool__end_own_use(generation);
+    (void)objpool__end_own_use(generation, objpool__is_alone(type));
 }
 
 /* A beginning or an end of a use did not happen, and nobody was told of it. */
@@ -9942,7 +9955,7 @@ OBJPOOL__INLINE void *objpool__release_plain(objpool__state *state, objpool__wal
         OBJPOOL__STORE(*objpool__tag(object, apart), objpool__tag_of(key, object) - 1); /* as objpool__tag_idle */
       OBJPOOL__HIDE(object, state->as.type.size);
       objects[idle] = object;
-      if (handles && objpool__end_own_use(objpool__generation_of(object, alone))) {
+      if (handles && objpool__end_own_use(objpool__generation_of(object, alone), alone)) {
         OBJPOOL__STORE(*objpool__link(object, apart), excess);
         excess = object;
       } else {
