@@ -1472,7 +1472,7 @@ OBJPOOL__INLINE uint32_t objpool__after_use(uint32_t generation) {
 }
 
 /* The end of a use that lasts, by whoever has the object alone; whether it was the last. Where threads share the pool others may
-   be looking by a handle: there is one store for them to see. */
+   be looking by a handle: there is one store for them to see; relaxed: it publishes nothing. */
 OBJPOOL__INLINE bool objpool__end_own_use(uint32_t *generation, bool alone) {
   if (alone) return OBJPOOL__UNLIKELY(!objpool__end_use(generation)) && objpool__was_last(generation);
   uint32_t next = objpool__after_use(OBJPOOL__LOAD(*generation));
@@ -9219,10 +9219,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_apart(objpool__state
 static __attribute__((__noinline__)) void *objpool__acquire_quickly(objpool__state *state, objpool *pool,
                                                                     objpool__how how, int64_t timeout_ns) {
   void *object = state->engine->quick(state); /* what is late a release has said, and sees to at its own end */
-  if (OBJPOOL__LIKELY(object)) return object;
-  return objpool__number(OBJPOOL__LOAD(state->depot.full)) /* a hint */
-             ? objpool__acquire_rest(pool, state->describe, how, timeout_ns)
-             : objpool__acquire_none(pool, state->describe, how, timeout_ns);
+  return OBJPOOL__LIKELY(object) ? object : objpool__acquire_none(pool, state->describe, how, timeout_ns);
 }
 
 OBJPOOL_API void *objpool__acquire_slow(objpool *pool, objpool__describe *describe, objpool__how how,
