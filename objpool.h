@@ -8280,7 +8280,7 @@ static size_t objpool__state_plan(const objpool_type *type, bool alone, bool bou
 static size_t objpool__reserve_bytes(const objpool__blocks *blocks, const objpool_type *type, size_t rounds,
                                      size_t objects, size_t threads) {
   objects = objpool__reserve_cells(blocks, type->handles, objects);
-  size_t bytes = 0, cells, array = objects + 2; /* as objpool__reserve_fill makes it */
+  size_t bytes = 0, cells = 0, array = objects + 2; /* array: as objpool__reserve_fill makes it; 0: gcc 11 warns */
   size_t word, times;
   objpool__need(&bytes, sizeof(objpool__reserved), OBJPOOL__NATURAL);
   objpool__need(&bytes, objpool__state_plan(type, !rounds, rounds == 1 && objects <= OBJPOOL__WORD_BITS, &word, &times),
