@@ -487,24 +487,17 @@ static void waiter_in_another_thread_gets_what_a_handler_released(void **state) 
     }
 }
 
-/* ---- forks in handlers, where the child goes on with the fork around them */
-
-static pid_t of_the_handler;
-static void fork_in_the_handler(void) {
-  jobs[EARLY][PREPARE] = jobs[LATE][PREPARE] = NULL;
-  of_the_handler = fork();
-  CHECK(of_the_handler >= 0);
-  if (of_the_handler == 0) alarm(HANGS_AFTER);
-}
-
-static void fork_in_a_handler(void *when) {
+/* One more fork, which leaves nothing held. */
+static void fork_once_more(void) {
   int status;
-  jobs[(intptr_t)when][PREPARE] = fork_in_the_handler;
-  use_everything();
-  fork_and(everything_is_whole);
-  if (of_the_handler == 0) _exit(0);
-  while (waitpid(of_the_handler, &status, 0) < 0) CHECK(errno == EINTR);
+  objpool_monitor monitor;
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) _exit(0);
+  while (waitpid(child, &status, 0) < 0) CHECK(errno == EINTR);
   CHECK(EXITED_WELL(status));
+  CHECK(objpool_monitor_init(&monitor, NULL, NULL, NULL));
+  objpool_monitor_destroy(&monitor); /* which panics amid a fork */
 }
 
 /* ---- event loops */
@@ -591,6 +584,8 @@ static void wake_in_a_handler(void *when) {
   child = fork();
   CHECK(child >= 0);
   if (child == 0) {
+    jobs[(intptr_t)when][PREPARE] = NULL;
+    fork_once_more(); /* which pays what is owed */
     CHECK(objpool_loop_run(&loop, 10) == 0 && wakes == (when ? 1 : 0));
     objpool_loop_destroy(&loop);
     _exit(0);
@@ -637,6 +632,69 @@ static void give_back_own_in_a_handler(void *when) {
   fork_and(own_object_is_idle_in_the_child);
 }
 
+/* A thread's first use of a pool that threads share pays what it owes, but not amid a fork. */
+static void give_back_own_and_use_another(void) {
+  give_back_own();
+  thing_pool_release(&fresh, thing_pool_acquire(&fresh));
+  CHECK(wakes == 0);
+}
+
+static void wakes_are_paid(void) {
+  CHECK(wakes == (own_pool_stats(&own).waiting || objpool_loop_next_ns(&loop) < 0 ? 0 : 1));
+  CHECK(objpool_loop_run(&loop, 10) == (size_t)wakes && told == wakes);
+}
+
+static void *fork_in_a_thread_that_shares_no_pool(void *unused) {
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.max_objects = 1;
+  make_the_loop();
+  CHECK(own_pool_init(&own, &config) && (own_held = own_pool_acquire(&own)) != NULL);
+  CHECK(!own_pool_acquire_async(&own, &own_waiter, &loop, -1, own_ready) && errno == EINPROGRESS);
+  jobs[EARLY][PREPARE] = give_back_own_and_use_another;
+  fork_and(wakes_are_paid);
+  CHECK(wakes == 1);
+  return unused;
+}
+
+static void fork_in_another_thread(void *unused) {
+  in_another_thread(fork_in_a_thread_that_shares_no_pool, unused);
+}
+
+/* ---- forks in handlers, where the child goes on with the fork around them */
+
+static pid_t of_the_handler, with_the_loop;
+static void fork_in_the_handler(void) {
+  jobs[EARLY][PREPARE] = jobs[LATE][PREPARE] = NULL;
+  of_the_handler = fork();
+  CHECK(of_the_handler >= 0);
+  if (of_the_handler == 0) alarm(HANGS_AFTER);
+}
+
+static void everything_is_whole_and_the_loop_its_makers(void) {
+  CHECK((objpool_loop_next_ns(&loop) >= 0) == (getpid() == with_the_loop)); /* each child is one more fork away */
+  fork_once_more();
+  everything_is_whole();
+}
+
+static own_pool waited_for;
+static void fork_in_a_handler(void *when) {
+  int status;
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.max_objects = 1;
+  make_the_loop();
+  CHECK(own_pool_init(&waited_for, &config) && own_pool_acquire(&waited_for));
+  CHECK(!own_pool_acquire_async(&waited_for, &own_waiter, &loop, INT64_C(3600000000000), own_ready) && errno == EINPROGRESS);
+  with_the_loop = getpid();
+  jobs[(intptr_t)when][PREPARE] = fork_in_the_handler;
+  use_everything();
+  fork_and(everything_is_whole_and_the_loop_its_makers);
+  if (of_the_handler == 0) _exit(0);
+  while (waitpid(of_the_handler, &status, 0) < 0) CHECK(errno == EINTR);
+  CHECK(EXITED_WELL(status));
+}
+
 static void with_each_kind(void (*body)(void *)) {
   for (size_t k = 0; k < COUNT_OF(kinds); k++)
     for (intptr_t when = 0; when < TIMES; when++) {
@@ -671,6 +729,42 @@ static void event_loop_that_a_handler_ends_is_not_woken_afterwards(void **state)
 static void local_pool_serves_no_event_loop_of_the_parent(void **state) {
   (void)state;
   with_each_kind(give_back_own_in_a_handler);
+}
+
+static void event_loop_is_not_woken_by_a_handlers_first_use_of_a_pool(void **state) {
+  (void)state;
+  used = &kinds[0];
+  holds_in_a_child("first use", fork_in_another_thread, NULL);
+}
+
+/* ---- the first that a child does with the library, in a handler that comes before ours */
+
+static objpool_monitor monitor;
+
+static void end_a_monitor(void) { objpool_monitor_destroy(&monitor); }
+static void stop_a_monitor(void) { objpool_monitor_stop(&monitor); }
+static void destroy_a_pool(void) { own_pool_destroy(&waited_for); }
+
+static void first_call_in_a_child(void *call) {
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.max_objects = 1;
+  config.on_leak = OBJPOOL_LEAK_IGNORE;
+  make_the_loop();
+  CHECK(own_pool_init(&waited_for, &config) && own_pool_acquire(&waited_for));
+  CHECK(!own_pool_acquire_async(&waited_for, &own_waiter, &loop, -1, own_ready) && errno == EINPROGRESS);
+  CHECK(objpool_monitor_init(&monitor, NULL, NULL, NULL));
+  CHECK(objpool_monitor_start(&monitor, UINT64_C(3600000000000)));
+  jobs[EARLY][CHILD] = *(void (*const *)(void))call;
+  fork_and(fork_once_more);
+}
+
+static void first_call_in_a_child_finds_the_fork_over(void **state) {
+  static void (*const calls[])(void) = {end_a_monitor, stop_a_monitor, destroy_a_pool};
+  (void)state;
+  used = &kinds[0];
+  for (size_t i = 0; i < COUNT_OF(calls); i++)
+    holds_in_a_child("first call", first_call_in_a_child, (void *)(uintptr_t)&calls[i]);
 }
 
 /* ---- while other threads are busy */
@@ -769,6 +863,8 @@ int main(void) {
       cmocka_unit_test(event_loop_is_woken_when_the_fork_holds_no_lock),
       cmocka_unit_test(event_loop_that_a_handler_ends_is_not_woken_afterwards),
       cmocka_unit_test(local_pool_serves_no_event_loop_of_the_parent),
+      cmocka_unit_test(event_loop_is_not_woken_by_a_handlers_first_use_of_a_pool),
+      cmocka_unit_test(first_call_in_a_child_finds_the_fork_over),
       cmocka_unit_test(handlers_may_use_pools_that_other_threads_are_using),
   };
   CHECK(pthread_atfork(late_prepare, late_parent, late_child) == 0); /* the implementation's constructor has run */

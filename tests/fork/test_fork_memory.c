@@ -1,20 +1,27 @@
 /* Memory that a fork's handler asks for, while another thread is about to take some and is stopped there, or of an allocator that
-   forks. No lock is unlocked that nobody holds. */
+   forks. No lock is unlocked that nobody holds, and none ends that somebody holds. */
 #include "support.h"
 
 static void before_an_exchange(const volatile void *word);
 static int seen_unlock(pthread_mutex_t *lock);
+static int seen_destroy(pthread_mutex_t *lock);
 #define __atomic_compare_exchange_n(word, ...) \
   (before_an_exchange(word), __atomic_compare_exchange_n(word, __VA_ARGS__))
 #define pthread_mutex_unlock(lock) seen_unlock(lock)
+#define pthread_mutex_destroy(lock) seen_destroy(lock)
 #define OBJPOOL_IMPLEMENTATION
 #include "pools.h"
 #undef __atomic_compare_exchange_n
 #undef pthread_mutex_unlock
+#undef pthread_mutex_destroy
 
 static int seen_unlock(pthread_mutex_t *lock) {
   CHECK(pthread_mutex_trylock(lock) == EBUSY);
   return pthread_mutex_unlock(lock);
+}
+static int seen_destroy(pthread_mutex_t *lock) {
+  CHECK(pthread_mutex_trylock(lock) == 0 && pthread_mutex_unlock(lock) == 0);
+  return pthread_mutex_destroy(lock);
 }
 
 typedef struct thing {
@@ -22,6 +29,7 @@ typedef struct thing {
 } thing;
 
 OBJPOOL_DEFINE(thing_pool, thing);
+OBJPOOL_DEFINE(handle_pool, thing, opt.handles = true);
 
 static thing_pool pool;
 static __thread bool stops, forks;
@@ -35,12 +43,14 @@ static void before_an_exchange(const volatile void *word) {
 }
 
 static bool allocator_forks;
+static long asked, forks_at = -1, pieces; /* it forks at this one of so many; so many are there */
 static pid_t child_of_the_allocator;
 
 static void *allocate(size_t size, size_t alignment, void *context) {
   void *memory = NULL;
   (void)context;
-  if (allocator_forks) {
+  count_add(&pieces, 1);
+  if (allocator_forks || (forks_at >= 0 && asked++ == forks_at)) {
     allocator_forks = false;
     child_of_the_allocator = fork();
     CHECK(child_of_the_allocator >= 0);
@@ -50,6 +60,7 @@ static void *allocate(size_t size, size_t alignment, void *context) {
 }
 static void deallocate(void *memory, size_t size, size_t alignment, void *context) {
   (void)size, (void)alignment, (void)context;
+  count_add(&pieces, -1);
   free(memory);
 }
 
@@ -78,8 +89,23 @@ static void grow_the_pool(void) {
   _exit(0);
 }
 
+/* A handler that uses the pool, for which memory is being asked, and others from their beginning. */
+static objpool *in_the_handler;
+enum { TAKEN = 40 };
+static void *taken[TAKEN];
+static void use_pools(void) {
+  thing_pool brief, *fresh = (thing_pool *)calloc(1, sizeof *fresh); /* which stays */
+  memset(&brief, 0, sizeof brief);
+  for (int i = 0; i < TAKEN; i++) CHECK((taken[i] = objpool_acquire(in_the_handler)) != NULL);
+  in_the_handler = NULL;
+  thing_pool_release(&brief, thing_pool_acquire(&brief));
+  thing_pool_destroy(&brief);
+  thing_pool_release(fresh, thing_pool_acquire(fresh));
+}
+
 static void use_the_pool(void) {
   if (grows) grow_the_pool();
+  if (in_the_handler) use_pools();
   if (!forks) return;
   CHECK((first = thing_pool_acquire(&pool)) != NULL);
   thing_pool_release(&pool, first);
@@ -147,9 +173,61 @@ static void allocator_may_fork_in_a_forks_handler(void **state) {
   alarm(0);
 }
 
+/* Takes so many that memory is asked for, which forks; what it and the handler took is the pool's, each once. */
+static void take_some(objpool *used, bool (*is_there)(const thing *object)) {
+  thing *objects[2 * TAKEN];
+  size_t count = TAKEN;
+  in_the_handler = used;
+  for (size_t i = 0; i < TAKEN; i++) CHECK((objects[i] = (thing *)objpool_acquire(used)) != NULL);
+  if (!in_the_handler) memcpy(objects + TAKEN, taken, sizeof taken), count += TAKEN;
+  for (size_t i = 0; i < count; i++) objects[i]->number = (long)i;
+  for (size_t i = 0; i < count; i++) CHECK(objects[i]->number == (long)i && is_there(objects[i]));
+  for (size_t i = 0; i < count; i++) objpool_release(used, objects[i]);
+  CHECK(objpool_clear(used) == count);
+  in_the_handler = NULL;
+}
+
+static handle_pool named_pool;
+static bool has_a_handle(const thing *object) {
+  return handle_pool_get(&named_pool, handle_pool_handle_of(&named_pool, object)) == object;
+}
+static bool is_any(const thing *object) { return object != NULL; }
+
+/* Once for each time that memory is asked for. A thread of its own: the allocator is asked for its slot, too. */
+static void *take_some_and_fork(void *handles) {
+  objpool_config config;
+  int status;
+  memset(&config, 0, sizeof config);
+  config.allocator.allocate = allocate;
+  config.allocator.deallocate = deallocate;
+  for (long at = 0, more = 1; more; at++) {
+    alarm(HANGS_AFTER);
+    child_of_the_allocator = -1;
+    pieces = asked = 0;
+    CHECK(handles ? handle_pool_init(&named_pool, &config) : thing_pool_init(&pool, &config));
+    forks_at = at;
+    take_some(handles ? &named_pool.base : &pool.base, handles ? has_a_handle : is_any);
+    more = asked > forks_at;
+    forks_at = -1;
+    objpool_destroy(handles ? &named_pool.base : &pool.base);
+    CHECK(pieces == 0);
+    if (child_of_the_allocator == 0) _exit(0);
+    if (more) CHECK(waitpid(child_of_the_allocator, &status, 0) == child_of_the_allocator && EXITED_WELL(status));
+  }
+  alarm(0);
+  return NULL;
+}
+
+static void allocator_may_fork_and_a_handler_use_the_pool(void **state) {
+  (void)state;
+  in_another_thread(take_some_and_fork, NULL);
+  in_another_thread(take_some_and_fork, &named_pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(allocator_may_fork_in_a_forks_handler),
+      cmocka_unit_test(allocator_may_fork_and_a_handler_use_the_pool),
       cmocka_unit_test(reserve_hands_nothing_out_twice_in_a_forks_handler),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -390,14 +390,16 @@ static void site_lies_in_the_function_that_acquires(void **state) {
   cached_pool_destroy(&pool);
 }
 
-/* Who uses one of them reads its clock at any time. */
+/* Who uses one of them reads its clock at any time. (Also where that is the system's, which is not learned.) */
 static void clock_is_started_once(void **state) {
   static cached_pool first, second;
   (void)state;
   assert_true(cached_pool_init(&first, NULL));
   struct objpool__ticker before = objpool__ticker;
+  objpool__ticker.tick_ns = 2 * before.tick_ns;
   assert_true(cached_pool_init(&second, NULL));
-  assert_true(before.started && before.origin == objpool__ticker.origin && before.tick_ns == objpool__ticker.tick_ns);
+  assert_true(before.started && before.origin == objpool__ticker.origin && 2 * before.tick_ns == objpool__ticker.tick_ns);
+  objpool__ticker.tick_ns = before.tick_ns;
   cached_pool_destroy(&first);
   cached_pool_destroy(&second);
 }
@@ -571,6 +573,26 @@ static void use_that_two_end_is_counted_once(void **state) {
   handle_pool_destroy(&rivals.pool);
 }
 
+/* As where a handle came first, or after a release that was a mistake. */
+static void use_that_has_ended_does_not_end_again(void **state) {
+  static handle_pool pool;
+  static local_handle_pool lone;
+  objpool *const both[] = {&pool.base, &lone.base};
+  (void)state;
+  assert_true(handle_pool_init(&pool, NULL) && local_handle_pool_init(&lone, NULL));
+  for (size_t i = 0; i < COUNT_OF(both); i++) {
+    void *object = objpool_acquire(both[i]);
+    for (int times = 0; times < 2; times++) {
+      objpool__hold_ends(both[i], object);
+      assert_int_equal(objpool_each_held(both[i], 0, NULL, NULL), 0);
+    }
+    objpool_release(both[i], object);
+    assert_int_equal(objpool_times(both[i], OBJPOOL_TIME_USE).count, 1);
+  }
+  handle_pool_destroy(&pool);
+  local_handle_pool_destroy(&lone);
+}
+
 /* ---- times */
 
 static void each_use_lies_in_its_bucket(void **state) {
@@ -706,13 +728,14 @@ static void object_that_is_kept_raises_one_alert(void **state) {
   cached_pool_destroy(&pool);
 }
 
-/* Where a tracked pool keeps since when an object is held, its objects lie; and they look as if it had been for an age. */
+/* Where a tracked pool keeps since when an object is held, its objects lie; and they look as if it had been since the first tick. */
 static void pool_that_is_not_tracked_raises_no_such_alert(void **state) {
   static thing_pool pool;
   objpool_config config = named("bare");
   objpool_thresholds thresholds;
   objpool_monitor monitor;
   thing *held[8];
+  uint64_t ones[sizeof(thing) / sizeof(uint64_t)];
   (void)state;
   memset((void *)&thresholds, 0, sizeof thresholds);
   memset((void *)&alerts, 0, sizeof alerts);
@@ -720,7 +743,8 @@ static void pool_that_is_not_tracked_raises_no_such_alert(void **state) {
   assert_true(objpool_monitor_init(&monitor, &thresholds, keep_alert, NULL));
   assert_true(thing_pool_init(&pool, &config));
   assert_int_equal(thing_pool_acquire_many(&pool, held, COUNT_OF(held)), COUNT_OF(held));
-  for (size_t i = 0; i < COUNT_OF(held); i++) memset((void *)held[i], 0, sizeof *held[i]);
+  for (size_t i = 0; i < COUNT_OF(ones); i++) ones[i] = 1;
+  for (size_t i = 0; i < COUNT_OF(held); i++) memcpy((void *)held[i], ones, sizeof ones);
   objpool_monitor_poll(&monitor);
   assert_int_equal(alerts.count, 0);
   objpool_monitor_destroy(&monitor);
@@ -773,6 +797,7 @@ int main(void) {
       cmocka_unit_test(thread_is_the_one_that_acquired),
       cmocka_unit_test(words_of_two_uses_are_never_mixed),
       cmocka_unit_test(use_that_two_end_is_counted_once),
+      cmocka_unit_test(use_that_has_ended_does_not_end_again),
       cmocka_unit_test(each_use_lies_in_its_bucket),
       cmocka_unit_test(times_of_all_threads_are_added_up),
       cmocka_unit_test(formats_show_uses_and_the_longest),

@@ -1,10 +1,11 @@
-/* Deadlines between validations: an acquire_for whose time is up does not go on to validate one dead object after another. The
-   pool's clock is the machine's and what the hooks add to it, so that no test depends on how busy the machine is. */
+/* Deadlines between validations: an acquire_for whose time is up does not go on to validate one dead object after another, nor waits for
+   ever where the clock cannot be read. The pool's clock is the machine's and what the hooks add to it, so that no test depends on how busy the machine is. */
 #include "support.h"
 
-static long clock_asked, added_s;
+static long clock_asked, added_s, clock_refuses;
 
 static int clock_with_hooks(clockid_t clock, struct timespec *now) {
+  if (count_read(&clock_refuses)) return -1;
   int result = clock_gettime(clock, now);
   count_add(&clock_asked, 1);
   now->tv_sec += count_read(&added_s);
@@ -261,6 +262,24 @@ static void what_a_waiter_was_handed_and_has_no_time_for_goes_to_the_next(void *
   }
 }
 
+static void wait_ends_where_the_clock_cannot_be_read(void **state) {
+  struct kind kind = {"capped", false, 8, 1};
+  (void)state;
+  begin(&kind, 0);
+  count_set(&server_down, 0);
+  conn *held = conn_pool_acquire(&pool);
+  assert_non_null(held);
+  count_set(&clock_refuses, 1);
+  errno = 0;
+  conn *got = conn_pool_acquire_for(&pool, second / 100);
+  int error = errno;
+  count_set(&clock_refuses, 0);
+  assert_null(got);
+  assert_int_equal(error, ETIMEDOUT);
+  conn_pool_release(&pool, held);
+  end(&pool.base);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(time_is_up_between_two_validations),
@@ -271,6 +290,7 @@ int main(void) {
       cmocka_unit_test(without_a_deadline_all_are_validated),
       cmocka_unit_test(typed_calls_and_guards_end_with_it_too),
       cmocka_unit_test(what_a_waiter_was_handed_and_has_no_time_for_goes_to_the_next),
+      cmocka_unit_test(wait_ends_where_the_clock_cannot_be_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
