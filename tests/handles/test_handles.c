@@ -23,6 +23,7 @@ static bool validate(thing *object, void *context) {
 static void reset(thing *object, void *context) {
   (void)context;
   object->owner = 0;
+  errno = EDOM;
 }
 OBJPOOL_DEFINE(hooked_pool, thing, opt.handles = true, opt.validate = validate, opt.reset = reset);
 OBJPOOL_DEFINE(hooked_local_pool, thing, opt.handles = true, opt.local = true, opt.validate = validate, opt.reset = reset);
@@ -142,7 +143,9 @@ enum { VARIANTS = 4 };
     assert_ptr_equal(P##_acquire(&pool), object); /* the last use */                                \
     P##_handle last = P##_handle_of(&pool, object);                                                 \
     assert_int_equal(last.index, first.index);                                                      \
+    errno = E2BIG;                                                                                  \
     assert_true(P##_release_handle(&pool, last));                                                   \
+    assert_int_equal(errno, E2BIG); /* whatever its hooks make of it */                             \
     assert_int_equal(P##_stats(&pool).retired, 1);                                                  \
     thing *gone = object; /* with its index: neither comes again */                                 \
     assert_int_equal(P##_stats(&pool).destroyed, 1);                                                \
@@ -449,11 +452,16 @@ static void what_is_not_in_use_here_is_told(void **state) {
     is_valid = false;                                                                                               \
     assert_true(panics(P##_is_acquired_as_another, &pool, &got)); /* it is found invalid, the pool to be another's */ \
     is_valid = true;                                                                                                \
-    panic_returns = false;                                                                                          \
     assert_null(got);                                                                                               \
     assert_ptr_equal(P##_acquire(&pool), object);                                                                   \
     assert_int_equal(P##_handle_of(&pool, object).generation, handle.generation + 1); /* one use more */            \
+    *generation_of(&pool.base, object) = UINT32_MAX; /* the last one */                                             \
+    handle = P##_handle_of(&pool, object);                                                                          \
+    assert_true(panics(P##_is_released_as_another, &pool, object));                                                 \
+    panic_returns = false;                                                                                          \
+    assert_ptr_equal(P##_get(&pool, handle), object);                                                               \
     P##_release(&pool, object);                                                                                     \
+    assert_int_equal(P##_stats(&pool).retired, 1);                                                                  \
     P##_destroy(&pool);                                                                                             \
   }
 MISTAKE_TESTS(shared_pool, hooked_pool)

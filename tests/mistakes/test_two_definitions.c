@@ -53,6 +53,7 @@ OBJPOOL_DEFINE(heard_pool, thing, opt.on_event = hear);
 OBJPOOL_DEFINE(checked_pool, thing, opt.validate = agree);
 OBJPOOL_DEFINE(late_checked_pool, thing, opt.validate = agree, opt.validate_on = OBJPOOL_ON_RELEASE);
 OBJPOOL_DEFINE(refusing_pool, thing, opt.validate = refuse);
+OBJPOOL_DEFINE(late_refusing_pool, thing, opt.validate = refuse, opt.validate_on = OBJPOOL_ON_RELEASE);
 
 /* Panics inside this return. */
 static jmp_buf unused;
@@ -230,10 +231,31 @@ static void acquire_that_panicked_later_put_back_what_it_had_taken(void **state)
   thing_pool_destroy(&pool);
 }
 
+/* The fast path has asked for an idle object, and was sent to ask: a peak of in_use may begin with it. */
+static void acquire_that_panicked_lost_no_idle_object(void **state) {
+  objpool_config config = named(0);
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  thing *one = thing_pool_acquire(&pool), *other = thing_pool_acquire(&pool);
+  thing_pool_release(&pool, other);
+  thing_pool_release(&pool, one);
+  thing_pool_reset_stats(&pool);
+  begin_misuse();
+  thing *object = resetting_pool_acquire((resetting_pool *)(void *)&pool);
+  panicked_once();
+  assert_null(object);
+  assert_ptr_equal(thing_pool_acquire(&pool), one);
+  assert_ptr_equal(thing_pool_acquire(&pool), other);
+  thing_pool_release(&pool, one);
+  thing_pool_release(&pool, other);
+  thing_pool_destroy(&pool);
+}
+
 typedef void give_back(thing *object);
 static void give_resetting(thing *object) { resetting_pool_release((resetting_pool *)(void *)&pool, object); }
 static void give_wiping(thing *object) { wiping_pool_release((wiping_pool *)(void *)&pool, object); }
 static void give_refusing(thing *object) { refusing_pool_release((refusing_pool *)(void *)&pool, object); }
+static void give_late_refusing(thing *object) { late_refusing_pool_release((late_refusing_pool *)(void *)&pool, object); }
 static void discard_resetting(thing *object) { resetting_pool_discard((resetting_pool *)(void *)&pool, object); }
 static void extract_resetting(thing *object) {
   thing value = resetting_pool_extract((resetting_pool *)(void *)&pool, object);
@@ -242,12 +264,10 @@ static void extract_resetting(thing *object) {
 
 /* Whatever gives an object back by the wrong definition: the object is still the caller's, who may give it back by
    the right one. */
-static void giving_back_that_panicked_gave_nothing(void **state) {
-  give_back *const ways[] = {give_resetting, give_wiping, give_refusing, discard_resetting, extract_resetting};
-  objpool_config config = named(OBJPOOL_NO_CACHE); /* where every release is a slow one, and looks */
-  (void)state;
+static void gave_nothing(give_back *const *ways, size_t count, size_t cache_size) {
+  objpool_config config = named(cache_size);
   assert_true(thing_pool_init(&pool, &config));
-  for (size_t i = 0; i < COUNT_OF(ways); i++) {
+  for (size_t i = 0; i < count; i++) {
     thing *object = thing_pool_acquire(&pool);
     assert_non_null(object);
     objpool_stats before = thing_pool_stats(&pool), after;
@@ -266,6 +286,14 @@ static void giving_back_that_panicked_gave_nothing(void **state) {
   thing_pool_destroy(&pool);
 }
 
+static void giving_back_that_panicked_gave_nothing(void **state) {
+  give_back *const ways[] = {give_wiping,       give_late_refusing, discard_resetting,
+                             extract_resetting, give_resetting,     give_refusing};
+  (void)state;
+  gave_nothing(ways, COUNT_OF(ways), OBJPOOL_NO_CACHE); /* where every release is a slow one, and looks */
+  gave_nothing(ways, 4, 0);                             /* the others leave it in the thread's own cache, and do not look */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_option_that_differs_is_noticed),
@@ -274,6 +302,7 @@ int main(void) {
       cmocka_unit_test(typed_calls_may_use_a_pool_that_was_made_without_type),
       cmocka_unit_test(acquire_that_panicked_took_nothing),
       cmocka_unit_test(acquire_that_panicked_later_put_back_what_it_had_taken),
+      cmocka_unit_test(acquire_that_panicked_lost_no_idle_object),
       cmocka_unit_test(giving_back_that_panicked_gave_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
