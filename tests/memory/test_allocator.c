@@ -23,6 +23,7 @@ typedef struct ledger {
   entry out[4000];
   size_t count, bytes, largest;
   long calls, fail_from, fail_for; /* calls number fail_from up to fail_from + fail_for fail; 0: none */
+  size_t most;                     /* bytes that it has in one piece; 0: no limit */
   bool forbidden;
 } ledger;
 
@@ -37,6 +38,7 @@ static void *book_allocate(size_t size, size_t alignment, void *context) {
   pthread_mutex_lock(&kept->lock);
   kept->calls++;
   if (!(kept->fail_from && kept->calls >= kept->fail_from && kept->calls < kept->fail_from + kept->fail_for) &&
+      (!kept->most || size <= kept->most) &&
       posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) == 0) {
     memset(memory, 0xdb, size); /* memory comes with old contents, not zeroed */
     CHECK(kept->count < COUNT_OF(kept->out));
@@ -310,6 +312,41 @@ static void growth_may_fail_at_any_point(void **state) {
   }
 }
 
+/* A refusal is remembered, so that larger pieces are not asked for in vain each time; but not for ever. */
+static void takes_many_in_few_pieces(void) {
+  long before = book.calls;
+  assert_int_equal(thing_pool_acquire_many(&pool, objects, MANY), MANY);
+  assert_true(book.calls - before < MANY / 5);
+  thing_pool_release_many(&pool, objects, MANY);
+  thing_pool_destroy(&pool);
+  assert_int_equal(book.count, 0);
+}
+
+static void blocks_grow_again_once_there_is_memory(void **state) {
+  objpool_config config = from_the_book();
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  thing_pool_release(&pool, thing_pool_acquire(&pool));
+  book.fail_from = book.calls + 1;
+  book.fail_for = 100000;
+  assert_true(thing_pool_acquire_many(&pool, objects, MANY) < MANY); /* not even one object more */
+  book.fail_from = 0;
+  assert_int_equal(thing_pool_release_all(&pool), thing_pool_stats(&pool).created);
+  takes_many_in_few_pieces();
+}
+
+static void blocks_grow_again_after_some_went_back(void **state) {
+  objpool_config config = from_the_book();
+  (void)state;
+  assert_true(thing_pool_init(&pool, &config));
+  book.most = 2 * sizeof(thing); /* one object at a time */
+  assert_int_equal(thing_pool_acquire_many(&pool, objects, 20), 20);
+  thing_pool_release_many(&pool, objects, 20);
+  assert_int_equal(thing_pool_clear(&pool), 20);
+  book.most = 0;
+  takes_many_in_few_pieces();
+}
+
 static void *release_all(void *unused) {
   (void)unused;
   for (int i = 0; i < MANY; i++) thing_pool_release(&pool, objects[i]);
@@ -417,6 +454,8 @@ int main(void) {
       cmocka_unit_test(blocks_grow_by_the_factor),
       cmocka_unit_test(allocation_may_fail_at_any_point),
       cmocka_unit_test(growth_may_fail_at_any_point),
+      cmocka_unit_test(blocks_grow_again_once_there_is_memory),
+      cmocka_unit_test(blocks_grow_again_after_some_went_back),
       cmocka_unit_test(release_allocates_nothing),
       cmocka_unit_test(attach_says_where_there_is_no_memory_for_a_slot),
       cmocka_unit_test(attached_thread_needs_no_allocation_for_what_is_idle),
