@@ -347,6 +347,47 @@ static void blocks_grow_again_after_some_went_back(void **state) {
   takes_many_in_few_pieces();
 }
 
+/* Two threads need a block at once: one has the allocator, the other waits for what it gets, also if the first had grown the pool
+   before. */
+static long under_way, most_under_way, is_ready, lingers;
+static void *linger_and_allocate(size_t size, size_t alignment, void *context) {
+  if (count_add(&under_way, 1) > 1) count_set(&most_under_way, 2);
+  if (count_read(&lingers) == 1) {
+    count_set(&lingers, 2);
+    for (int i = 0; i < 200 && count_read(&under_way) < 2; i++) usleep(1000); /* for one that would not wait */
+  }
+  void *memory = book_allocate(size, alignment, context);
+  count_add(&under_way, -1);
+  return memory;
+}
+
+static void *take_one_meanwhile(void *unused) {
+  (void)unused;
+  CHECK(thing_pool_acquire(&pool)); /* it has all it needs but objects */
+  count_set(&is_ready, 1);
+  WAIT_UNTIL(count_read(&lingers) == 2);
+  CHECK(thing_pool_acquire(&pool));
+  return NULL;
+}
+
+static void one_thread_at_a_time_grows_a_pool(void **state) {
+  objpool_config config = from_the_book();
+  (void)state;
+  config.allocator.allocate = linger_and_allocate;
+  config.max_objects = 10000; /* so nobody sets cells aside */
+  assert_true(thing_pool_init(&pool, &config));
+  pthread_t other = start_thread(take_one_meanwhile, NULL);
+  WAIT_UNTIL(count_read(&is_ready));
+  for (long calls = book.calls; book.calls == calls;) assert_non_null(thing_pool_acquire(&pool));
+  count_set(&lingers, 1);
+  while (count_read(&lingers) == 1) assert_non_null(thing_pool_acquire(&pool));
+  join_thread(other);
+  assert_int_equal(count_read(&most_under_way), 0);
+  (void)thing_pool_release_all(&pool);
+  thing_pool_destroy(&pool);
+  assert_int_equal(book.count, 0);
+}
+
 static void *release_all(void *unused) {
   (void)unused;
   for (int i = 0; i < MANY; i++) thing_pool_release(&pool, objects[i]);
@@ -456,6 +497,7 @@ int main(void) {
       cmocka_unit_test(growth_may_fail_at_any_point),
       cmocka_unit_test(blocks_grow_again_once_there_is_memory),
       cmocka_unit_test(blocks_grow_again_after_some_went_back),
+      cmocka_unit_test(one_thread_at_a_time_grows_a_pool),
       cmocka_unit_test(release_allocates_nothing),
       cmocka_unit_test(attach_says_where_there_is_no_memory_for_a_slot),
       cmocka_unit_test(attached_thread_needs_no_allocation_for_what_is_idle),
