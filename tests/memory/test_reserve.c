@@ -164,6 +164,17 @@ static void more_than_the_reserve_comes_from_the_allocator_and_goes_back(void **
   }
 }
 
+static void the_next_block_is_larger_than_the_reserve(void **state) {
+  (void)state;
+  arena book = {NULL, 0, 0, 0, 0, 0};
+  objpool_config config = config_of(&book, 1000);
+  assert_true(init_middling_pool(&pool, &config));
+  size_t reserved = book.held;
+  take_and_give(1001);
+  assert_true(book.held - reserved > 1000 * sizeof(middling));
+  objpool_destroy(&pool);
+}
+
 /* A thread that holds one object, and might keep others for itself. */
 typedef struct holder {
   gate holds, ends;
@@ -301,6 +312,7 @@ static void an_arena_of_that_size_never_runs_out(void **state) {
             fail_msg("%s of %zu, cache_size %zu, %zu threads: %s", kinds[k].name, count, config.cache_size, crowd,
                      strerror(errno));
           take_and_give(count);
+          objpool_maintain(&pool);
           if (crowd > 1) {
             pthread_t others[16];
             pthread_barrier_t all;
@@ -334,16 +346,23 @@ static void a_cap_costs_little_more_than_its_objects(void **state) {
   assert_int_equal(local_pool_memory_for(10000, 2), local_pool_memory_for(10000, 1));
 }
 
+static void a_thread_costs_little_more_than_its_slot(void **state) {
+  (void)state;
+  assert_true(middling_pool_memory_for(1000, 128) < middling_pool_memory_for(1000, 1) + 127 * 4096);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(init_asks_once_and_nothing_asks_again),
       cmocka_unit_test(more_than_the_reserve_comes_from_the_allocator_and_goes_back),
+      cmocka_unit_test(the_next_block_is_larger_than_the_reserve),
       cmocka_unit_test(no_thread_keeps_cells_of_the_reserve_for_itself),
       cmocka_unit_test(the_reserve_of_the_c_library_is_zeroed_memory),
       cmocka_unit_test(what_cannot_be_had_is_refused),
       cmocka_unit_test(a_name_that_is_taken_gives_the_reserve_back),
       cmocka_unit_test(an_arena_of_that_size_never_runs_out),
       cmocka_unit_test(a_cap_costs_little_more_than_its_objects),
+      cmocka_unit_test(a_thread_costs_little_more_than_its_slot),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
