@@ -199,6 +199,32 @@ static void released_object_serves_whoever_was_refused(void **unused) {
   }
 }
 
+/* Its cell may have lain ready for it alone: it goes back once, and is another object's then. */
+static void no_two_objects_get_the_cell_of_one_that_was_refused(void **unused) {
+  (void)unused;
+  for (int kind = 0; kind < KINDS; kind++) {
+    objpool *from = begin(kind);
+    request waits;
+    void *objects[20];
+    size_t count = config.max_objects ? 1 : COUNT_OF(objects);
+    void *out = objpool_acquire(from);
+    loop_begins();
+    count_set(&refusals, 1);
+    stand_in_line(from, &waits, 1000 * second);
+    for (size_t i = 0; i < count; i++) {
+      assert_non_null(objects[i] = objpool_acquire(from));
+      assert_ptr_not_equal(objects[i], out);
+      for (size_t j = 0; j < i; j++) assert_ptr_not_equal(objects[i], objects[j]);
+    }
+    objpool_release(from, out);
+    assert_int_equal(run(), 1);
+    assert_ptr_equal(waits.object, out);
+    for (size_t i = 0; i < count; i++) objpool_release(from, objects[i]);
+    objpool_release(from, out);
+    end(from);
+  }
+}
+
 static void last_refusal_is_the_error_when_time_is_up(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
@@ -604,6 +630,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(create_is_tried_again_after_the_pause_which_doubles, setup),
       cmocka_unit_test_setup(released_object_serves_whoever_was_refused, setup),
+      cmocka_unit_test_setup(no_two_objects_get_the_cell_of_one_that_was_refused, setup),
       cmocka_unit_test_setup(last_refusal_is_the_error_when_time_is_up, setup),
       cmocka_unit_test_setup(place_that_one_was_refused_is_for_the_next_and_nobody_loses_its_place_in_line, setup),
       cmocka_unit_test_setup(place_that_comes_free_is_for_the_first_that_was_not_refused, setup),
