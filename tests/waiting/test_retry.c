@@ -199,6 +199,30 @@ static void released_object_serves_whoever_was_refused(void **unused) {
   }
 }
 
+/* The pool has no object, but who was refused still uses it: a drain waits for that call, too. */
+static int drained = -1;
+static void close_it(const objpool_event *event, void *context);
+OBJPOOL_DEFINE(heard_pool, thing, opt.create = is_created, opt.on_event = close_it);
+static heard_pool heard;
+static void close_it(const objpool_event *event, void *context) {
+  (void)context;
+  if (event->kind != OBJPOOL_EVENT_WAIT) return;
+  heard_pool_close(&heard);
+  drained = heard_pool_drain(&heard, 0);
+}
+
+static void drain_waits_for_who_was_refused(void **unused) {
+  (void)unused;
+  count_set(&refusals, 1);
+  config.max_objects = 2;
+  assert_true(heard_pool_init(&heard, &config));
+  assert_null(heard_pool_acquire_for(&heard, -1));
+  assert_int_equal(errno, OBJPOOL_ECLOSED);
+  assert_int_equal(drained, false);
+  assert_true(heard_pool_drain(&heard, 0));
+  heard_pool_destroy(&heard);
+}
+
 /* Its cell may have lain ready for it alone: it goes back once, and is another object's then. */
 static void no_two_objects_get_the_cell_of_one_that_was_refused(void **unused) {
   (void)unused;
@@ -630,6 +654,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(create_is_tried_again_after_the_pause_which_doubles, setup),
       cmocka_unit_test_setup(released_object_serves_whoever_was_refused, setup),
+      cmocka_unit_test_setup(drain_waits_for_who_was_refused, setup),
       cmocka_unit_test_setup(no_two_objects_get_the_cell_of_one_that_was_refused, setup),
       cmocka_unit_test_setup(last_refusal_is_the_error_when_time_is_up, setup),
       cmocka_unit_test_setup(place_that_one_was_refused_is_for_the_next_and_nobody_loses_its_place_in_line, setup),
