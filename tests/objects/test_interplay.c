@@ -278,6 +278,31 @@ static void objects_that_no_longer_fit_go_though_they_are_valid(void **state) {
   }
 }
 
+/* Found by the fast paths and by others. */
+#define GOOD_AS_BEFORE(P, config)                                                                     \
+  do {                                                                                                \
+    static P pool;                                                                                    \
+    thing *objects[40];                                                                               \
+    assert_true(P##_init(&pool, (config)));                                                           \
+    for (int turn = 0; turn < 3; turn++) {                                                            \
+      for (size_t i = 0; i < COUNT_OF(objects); i++) assert_non_null(objects[i] = P##_acquire(&pool)); \
+      for (size_t i = 0; i < COUNT_OF(objects); i++) P##_release(&pool, objects[i]);                  \
+      objpool_maintain(&pool.base);                                                                   \
+      balanced(&pool.base, 0, P##_stats(&pool).idle); /* a few may go */                              \
+    }                                                                                                 \
+    P##_destroy(&pool);                                                                               \
+  } while (0)
+
+static void objects_that_were_validated_are_as_good_as_before(void **state) {
+  static const size_t caches[] = {0, OBJPOOL_NO_CACHE, 8};
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(caches); i++) {
+    objpool_config config = with_cache(caches[i]);
+    GOOD_AS_BEFORE(maintained_pool, &config);
+  }
+  GOOD_AS_BEFORE(local_maintained_pool, NULL);
+}
+
 static void use_one(void *pool) {
   void *object = objpool_acquire((objpool *)pool);
   assert_non_null(object);
@@ -662,6 +687,7 @@ int main(void) {
       cmocka_unit_test_setup(a_peak_is_seen_while_a_trim_destroys_what_maintenance_set_aside, begin),
       cmocka_unit_test_setup(a_peak_is_seen_by_a_cache_that_only_a_hook_could_get, begin),
       cmocka_unit_test_setup(objects_that_no_longer_fit_go_though_they_are_valid, begin),
+      cmocka_unit_test_setup(objects_that_were_validated_are_as_good_as_before, begin),
       cmocka_unit_test_setup(a_child_that_is_forked_by_a_hook_of_maintenance_goes_on, begin),
       cmocka_unit_test_setup(a_child_forked_by_the_monitors_thread_goes_on_in_it, begin),
       cmocka_unit_test_setup(a_lower_cap_and_local_pools_survive_a_fork_by_any_thread, begin),
