@@ -25,8 +25,12 @@ typedef struct thing {
 } thing;
 
 static bool look_at_it(thing *object, void *context);
+static void take_down(thing *object, void *context) {
+  (void)object, (void)context;
+  errno = EDOM; /* which no release shows */
+}
 
-OBJPOOL_DEFINE(thing_pool, thing, opt.validate = look_at_it, opt.validate_on = OBJPOOL_ON_MAINTAIN);
+OBJPOOL_DEFINE(thing_pool, thing, opt.validate = look_at_it, opt.validate_on = OBJPOOL_ON_MAINTAIN, opt.destroy = take_down);
 
 #ifndef SPACING /* -DSPACING=1000000: after each instruction of the slow paths, too: it takes long */
 #define SPACING SCALED(12, 1, 1)
@@ -34,6 +38,8 @@ OBJPOOL_DEFINE(thing_pool, thing, opt.validate = look_at_it, opt.validate_on = O
 
 /* DENSE: as many instructions as a fast path has, with what tests/tools/mutate adds to it */
 enum { DENSE = SCALED(100, 4, 1), MOST = 128, TRAP_FLAG = 0x100, TURNS = 5000 };
+
+enum { ALONE = 8 }; /* so few that there are no caches, but a slot for a thread that is alone */
 
 /* ---- one thread stopped by another */
 
@@ -150,7 +156,9 @@ static thing *hold(thing *object) {
 
 static void give(thing *object) {
   CHECK(__atomic_exchange_n(&object->held, 0, __ATOMIC_SEQ_CST));
+  errno = E2BIG;
   thing_pool_release(&pool, object);
+  CHECK(errno == E2BIG);
 }
 
 static bool take_another(void) {
@@ -293,6 +301,7 @@ static void *play_the_stopped(void *unused) {
   (void)unused;
   name_status(stopped_status);
   leave_idle(now_playing.mine + needs_an_object(&now_playing));
+  if (now_playing.max_objects == ALONE) leave_idle(now_playing.mine); /* in its slot, which is open from here on */
   if (needs_an_object(&now_playing)) mine = hold(thing_pool_acquire(&pool));
   go_to(READY);
   wait_for_phase(GOING);
@@ -364,6 +373,8 @@ static bool play(const scene *playing, long instructions) {
   if (mine) releases();
   idle = idle_now();
   assert_int_equal(thing_pool_clear(&pool), idle);
+  thing_pool_close(&pool);
+  assert_true(thing_pool_drain(&pool, 0)); /* no call is said to be under way still */
   thing_pool_destroy(&pool);
   in_play = false;
   return stopped && !came_to_its_end;
@@ -372,7 +383,8 @@ static bool play(const scene *playing, long instructions) {
 /* Runs of the scene, each stopped a little later: after each instruction of the fast paths, then at growing distances. */
 static void play_whole(const scene *playing) {
   runs_of_scene = 0;
-  for (long at = 0; play(playing, at); at += at < DENSE ? 1 : 1 + at / SPACING) runs_of_scene++;
+  long dense = playing->max_objects == ALONE ? 2 * DENSE : DENSE; /* one way is longer */
+  for (long at = 0; play(playing, at); at += at < dense ? 1 : 1 + at / SPACING) runs_of_scene++;
   assert_true(runs_of_scene > 5);
 }
 
@@ -469,6 +481,20 @@ static void acquire_and_release_without_caches(void **state) {
   for (playing.mine = 0; playing.mine < 3; playing.mine++) play_with(playing, at_the_limit, COUNT_OF(at_the_limit));
 }
 
+/* In the slot of a thread that is alone until the other comes. */
+static void acquire_and_release_alone(void **state) {
+  static void (*const intrusions[])(void) = {takes, trims, lowers_the_limit, lowers_the_limit_of_idle};
+  scene playing = {ALONE, 0, 1, 0, ALONE - 1, acquires, NULL};
+  (void)state;
+  play_with(playing, intrusions, COUNT_OF(intrusions));
+  playing.held--;
+  playing.mine++;
+  play_with(playing, intrusions, COUNT_OF(intrusions));
+  playing.stopped_call = releases;
+  playing.mine--;
+  play_with(playing, intrusions, COUNT_OF(intrusions));
+}
+
 static void wait_that_another_ends(void **state) {
   static void (*const intrusions[])(void) = {gives, gives_and_opens_its_cache, gives_two_and_maintains};
   scene playing = {64, 0, 0, 0, 64, waits, NULL};
@@ -504,6 +530,7 @@ int main(void) {
       SCENE(discard_at_the_limit),
       SCENE(acquire_and_release_with_magazines),
       SCENE(acquire_and_release_without_caches),
+      SCENE(acquire_and_release_alone),
       SCENE(wait_that_another_ends),
       SCENE(release_while_another_begins_to_wait),
   };

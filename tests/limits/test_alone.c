@@ -121,6 +121,32 @@ static void peaks_are_exact_whenever_read(void **state) {
   end();
 }
 
+/* What another thread gives back adds to what lies in the slot. */
+static void *releases_its_object(void *object) {
+  CHECK(thing_pool_attach(&pool));
+  thing_pool_release(&pool, (thing *)object);
+  return NULL;
+}
+
+static void what_another_thread_gives_back_makes_a_peak_with_it(void **state) {
+  objpool_config config;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.max_objects = 3;
+  assert_true(thing_pool_init(&pool, &config));
+  thing *one = thing_pool_acquire(&pool), *two = thing_pool_acquire(&pool), *three = thing_pool_acquire(&pool);
+  thing_pool_release(&pool, one);
+  assert_ptr_equal(thing_pool_acquire(&pool), one); /* with it the slot is open */
+  assert_true(pool.base.state->word->lone);
+  thing_pool_release(&pool, one);
+  thing_pool_release(&pool, two);
+  in_another_thread(releases_its_object, three);
+  one = thing_pool_acquire(&pool);
+  assert_int_equal(objpool_snapshot(&pool.base).peak_idle, 3);
+  thing_pool_release(&pool, one);
+  end();
+}
+
 static void trim_resize_and_close_reach_what_lies_there(void **state) {
   (void)state;
   begin(20);
@@ -376,6 +402,7 @@ int main(void) {
       cmocka_unit_test(nobody_is_refused_what_lies_in_another_threads_slot),
       cmocka_unit_test(who_waits_gets_what_the_owner_gives_back),
       cmocka_unit_test(peaks_are_exact_whenever_read),
+      cmocka_unit_test(what_another_thread_gives_back_makes_a_peak_with_it),
       cmocka_unit_test(trim_resize_and_close_reach_what_lies_there),
       cmocka_unit_test(a_thread_that_ends_leaves_nothing_stranded),
       cmocka_unit_test(a_child_has_what_lies_in_the_slot_of_a_thread_that_is_not_there),

@@ -108,6 +108,22 @@ static void a_resize_may_go_beyond_64_and_back(void **state) {
     }
 }
 
+static void peak_of_idle_counts_those_beyond_64(void **state) {
+  enum { MANY = 70 };
+  (void)state;
+  for (int hooked = 0; hooked < 2; hooked++) {
+    void *objects[MANY];
+    objpool *pool = begin(hooked, 3, 0, NULL);
+    assert_true(objpool_resize(pool, 0, MANY));
+    for (int k = 0; k < MANY; k++) assert_non_null(objects[k] = objpool_acquire(pool));
+    for (int k = 0; k < MANY; k++) objpool_release(pool, objects[k]); /* the last of them have no bit */
+    assert_non_null(objects[0] = objpool_acquire(pool));
+    assert_int_equal(objpool_snapshot(pool).peak_idle, MANY); /* which looks itself, but at one less */
+    objpool_release(pool, objects[0]);
+    objpool_destroy(pool);
+  }
+}
+
 static void max_idle_is_exact(void **state) {
   (void)state;
   for (int hooked = 0; hooked < 2; hooked++) {
@@ -252,6 +268,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_cap_is_exact),
       cmocka_unit_test(a_resize_may_go_beyond_64_and_back),
+      cmocka_unit_test(peak_of_idle_counts_those_beyond_64),
       cmocka_unit_test(max_idle_is_exact),
       cmocka_unit_test(peaks_are_exact_when_nothing_is_built),
       cmocka_unit_test(what_is_idle_is_not_released_again),

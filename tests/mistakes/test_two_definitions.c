@@ -140,6 +140,24 @@ static void definitions_that_agree_share_a_pool(void **state) {
   thing_pool_destroy(&pool);
 }
 
+/* Also where it is one of few, in the slot of a thread that is alone. */
+static void peaks_count_what_comes_back_by_one_that_agrees(void **state) {
+  static thing_pool pool;
+  objpool_config config = named(0);
+  (void)state;
+  config.max_objects = 3;
+  assert_true(thing_pool_init(&pool, &config));
+  thing *one = thing_pool_acquire(&pool), *other = thing_pool_acquire(&pool);
+  thing_pool_release(&pool, one);
+  assert_ptr_equal(thing_pool_acquire(&pool), one);
+  twin_pool_release((twin_pool *)(void *)&pool, one);
+  twin_pool_release((twin_pool *)(void *)&pool, other);
+  one = thing_pool_acquire(&pool);
+  assert_int_equal(thing_pool_stats(&pool).peak_idle, 2);
+  thing_pool_release(&pool, one);
+  thing_pool_destroy(&pool);
+}
+
 static void typed_calls_may_use_a_pool_that_was_made_without_type(void **state) {
   static thing_pool pool;
   objpool_type type;
@@ -299,6 +317,7 @@ int main(void) {
       cmocka_unit_test(every_option_that_differs_is_noticed),
       cmocka_unit_test(a_release_by_another_definition_did_not_happen),
       cmocka_unit_test(definitions_that_agree_share_a_pool),
+      cmocka_unit_test(peaks_count_what_comes_back_by_one_that_agrees),
       cmocka_unit_test(typed_calls_may_use_a_pool_that_was_made_without_type),
       cmocka_unit_test(acquire_that_panicked_took_nothing),
       cmocka_unit_test(acquire_that_panicked_later_put_back_what_it_had_taken),

@@ -33,6 +33,7 @@ OBJPOOL_DEFINE(handle_pool, thing, opt.tracked = true, opt.handles = true);
 OBJPOOL_DEFINE(local_handle_pool, thing, opt.tracked = true, opt.handles = true, opt.local = true);
 OBJPOOL_DEFINE(timed_pool, thing, opt.tracked = true, opt.timed = true, opt.handles = true);
 OBJPOOL_DEFINE(wiped_pool, thing, opt.tracked = true, opt.wipe = true);
+OBJPOOL_DEFINE(renewed_pool, thing, opt.tracked = true, opt.wipe = true, opt.create = always_valid);
 OBJPOOL_DEFINE(hook_pool, thing, opt.tracked = true, opt.reset = begin_anew, opt.validate = always_valid);
 
 /* What a look finds, in its order. */
@@ -265,6 +266,20 @@ static void uses_are_those_of_the_object_not_of_its_place(void **state) {
   assert_int_equal(found.seen[0].uses, 1);
   cached_pool_release(&pool, next);
   cached_pool_destroy(&pool);
+}
+
+/* In a pool that wipes each is destroyed, and built anew, as it comes back. */
+static void what_is_built_anew_was_used_by_nobody(void **state) {
+  static renewed_pool pool;
+  holds found;
+  (void)state;
+  for (int i = 0; i < 5; i++) renewed_pool_release(&pool, renewed_pool_acquire(&pool));
+  thing *object = renewed_pool_acquire(&pool);
+  assert_int_equal(renewed_pool_stats(&pool).created, 6);
+  assert_int_equal(look(&pool.base, 0, &found), 1);
+  assert_int_equal(found.seen[0].uses, 1);
+  renewed_pool_release(&pool, object);
+  renewed_pool_destroy(&pool);
 }
 
 /* ---- a visit */
@@ -789,6 +804,7 @@ int main(void) {
       cmocka_unit_test(other_pools_have_nothing_to_tell),
       cmocka_unit_test(younger_ones_are_left_out),
       cmocka_unit_test(uses_are_those_of_the_object_not_of_its_place),
+      cmocka_unit_test(what_is_built_anew_was_used_by_nobody),
       cmocka_unit_test(visit_may_release_and_acquire),
       cmocka_unit_test(what_a_visit_releases_is_not_visited),
       cmocka_unit_test(site_lies_in_the_function_that_acquires),
