@@ -127,7 +127,7 @@ install: man ## install objpool.h, manual pages, and what pkg-config, CMake and 
 	install -m 644 examples/objpool-gdb.py '$(DESTDIR)$(PREFIX)/share/objpool/'
 	install -m 644 '$(BUILD)'/man/*.3 '$(DESTDIR)$(PREFIX)/share/man/man3/'
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: objpool' 'Description: typed, thread-safe object pools in one C header' \
-	  'Version: $(version)' 'Cflags: -I$${prefix}/include -pthread' 'Libs: -pthread' \
+	  'Version: $(version)' 'Cflags: "-I$${prefix}/include" -pthread' 'Libs: -pthread' \
 	  >'$(DESTDIR)$(PREFIX)/share/pkgconfig/objpool.pc'
 	printf '%s\n' 'include(CMakeFindDependencyMacro)' 'find_dependency(Threads)' \
 	  'if(NOT TARGET objpool::objpool)' '  add_library(objpool::objpool INTERFACE IMPORTED)' \

@@ -10,10 +10,12 @@ fail() { echo "FAILED: $*"; exit 1; }
 
 make --no-print-directory install PREFIX="$work/a prefix" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 cmp objpool.h "$work/a prefix/include/objpool.h" || fail "the installed header differs"
-echo "ok: the header is installed as it is, also below a path with a blank"
+cp examples/hello.c "$work"
+(cd "$work" && flags=$(PKG_CONFIG_PATH="$work/a prefix/share/pkgconfig" pkg-config --cflags --libs objpool) &&
+  eval "\"\$CC\" -std=c11 hello.c $flags -o hello" && ./hello >hello.out) || fail "hello.c by the flags of pkg-config below a path with a blank"
+echo "ok: the header is installed as it is and found, also below a path with a blank"
 
 make --no-print-directory install PREFIX="$work/usr" >"$work/log"
-cp examples/hello.c "$work"
 export PKG_CONFIG_PATH=$work/usr/share/pkgconfig
 # shellcheck disable=SC2046 # flags are words
 (cd "$work" && "$CC" -std=c11 hello.c $(pkg-config --cflags --libs objpool) -o hello && ./hello >hello.out) ||
