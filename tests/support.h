@@ -53,15 +53,15 @@ extern "C" {
 #else
 #define THREAD_SANITIZED 0
 #define ADDRESS_SANITIZED 0
-#ifndef HANGS_AFTER
-#define HANGS_AFTER 60 /* seconds until a test ends by alarm that would wait for ever */
-#endif
-
 #ifdef TESTS_BRIEF /* a variant of what runs in full elsewhere */
 #define SCALED(natively, address_sanitized, thread_sanitized) (address_sanitized)
 #else
 #define SCALED(natively, address_sanitized, thread_sanitized) (natively)
 #endif
+#endif
+
+#ifndef HANGS_AFTER
+#define HANGS_AFTER 60 /* seconds until a test ends by alarm that would wait for ever */
 #endif
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
