@@ -812,7 +812,10 @@ struct objpool {
   objpool__places *places;      /* of a pool with handles */
   uint32_t place_count; /* how many indices it has; beside the table, so that a look at it need not wait for that */
   uint32_t cell_count;  /* in a local pool whose cells lie in one block: so many have the indices from 0 on; else 0 */
-  char *cells;          /* the first of those */
+  union {
+    char *cells;     /* the first of those */
+    size_t capacity; /* of what a class of a set hands out */
+  };
 };
 
 /* What the typed layer tells the core of a pool, once. */
@@ -826,6 +829,8 @@ typedef struct objpool__description {
   const char *called; /* by OBJPOOL_DEFINE */
 } objpool__description;
 typedef void objpool__describe(objpool__description *zeroed); /* fills in what is not zero */
+/* From that of one class of a set to that of the next: so each lies as far from the first as its class. */
+enum { OBJPOOL__NEXT_DESCRIBE = sizeof(objpool) / sizeof(objpool__describe *) };
 
 /* What a set of buffers hands out (OBJPOOL_SIZES); empty when `bytes` is NULL. */
 typedef struct objpool_buffer {
@@ -1624,16 +1629,14 @@ OBJPOOL__INLINE void *objpool__take(objpool *pool, bool local) {
 }
 
 /* The heart of a release: leaves the object on top of the thread's cache, if there is room. After the store, never
-   before, it looks whether the cache was revoked: someone may wait for just this object. describes[place] is read only when it is
-   needed. */
-OBJPOOL__INLINE void objpool__give_by(objpool *pool, void *object, bool local, objpool__describe *const *describes,
-                                      size_t place) {
+   before, it looks whether the cache was revoked: someone may wait for just this object. *describe is read only when it is needed. */
+OBJPOOL__INLINE void objpool__give_by(objpool *pool, void *object, bool local, objpool__describe *const *describe) {
   objpool__slot *slot = &pool->own;
   if (OBJPOOL__THREADED && !local) /* bound: it handed the object out */
     slot = *(objpool__slot **)((uintptr_t)pool->table + OBJPOOL__ROW);
   uintptr_t top = OBJPOOL__LOAD(slot->top);
   if (OBJPOOL__UNLIKELY(!objpool__below(top, &slot->limit))) {
-    objpool__give_slow(pool, describes[place], object, OBJPOOL__NOT_STORED);
+    objpool__give_slow(pool, *describe, object, OBJPOOL__NOT_STORED);
     return;
   }
   objpool__count(&slot->releases); /* before the store: nobody counts an acquire of it first */
@@ -1642,12 +1645,12 @@ OBJPOOL__INLINE void objpool__give_by(objpool *pool, void *object, bool local, o
   if (OBJPOOL__THREADED && !local) {
     __asm__ volatile("" ::: "memory"); /* as in objpool__take_from */
     if (OBJPOOL__UNLIKELY(objpool__below(top, &slot->base)))
-      objpool__give_slow(pool, describes[place], object, OBJPOOL__STORED_REVOKED);
+      objpool__give_slow(pool, *describe, object, OBJPOOL__STORED_REVOKED);
   }
 }
 
 OBJPOOL__INLINE void objpool__give(objpool *pool, void *object, bool local, objpool__describe *describe) {
-  objpool__give_by(pool, object, local, &describe, 0);
+  objpool__give_by(pool, object, local, &describe);
 }
 
 /* The description is read where it lies: a copy of it takes longer than all else. */
@@ -2479,13 +2482,14 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
    with 16 classes, a look takes 5. Classes that are no multiples of a step have no such table (gcc -O2). */
 enum { OBJPOOL__STEP = 8, OBJPOOL__STEPS = 128, OBJPOOL__STEPPED = OBJPOOL__STEP * OBJPOOL__STEPS };
 
-/* The place of the first that holds so many bytes: as many as are smaller. */
-OBJPOOL__INLINE size_t objpool__class_of(const size_t *sizes, size_t count, const unsigned char *steps, size_t size) {
+/* How far from the first class the one for so many bytes lies: a pool for each class that is smaller. */
+OBJPOOL__INLINE size_t objpool__class_of(const size_t *sizes, size_t count, const unsigned short *steps, size_t size) {
   size_t place = 0, small = steps ? OBJPOOL__STEPPED : 0; /* each class up to there is smaller than what is compared */
   if (steps && OBJPOOL__LIKELY(size <= OBJPOOL__STEPPED)) {
-    place = steps[(size + OBJPOOL__STEP - 1) / OBJPOOL__STEP];
-    if (sizes[count - 1] >= OBJPOOL__STEPPED && place >= count) __builtin_unreachable(); /* none is above the largest */
-    return place;
+    size_t distance = steps[(size + OBJPOOL__STEP - 1) / OBJPOOL__STEP];
+    if (sizes[count - 1] >= OBJPOOL__STEPPED && distance >= count * sizeof(objpool))
+      __builtin_unreachable(); /* none is above the largest */
+    return distance;
   }
   if (count > 0) place += sizes[0] <= small || size > sizes[0];
   if (count > 1) place += sizes[1] <= small || size > sizes[1];
@@ -2503,7 +2507,7 @@ OBJPOOL__INLINE size_t objpool__class_of(const size_t *sizes, size_t count, cons
   if (count > 13) place += sizes[13] <= small || size > sizes[13];
   if (count > 14) place += sizes[14] <= small || size > sizes[14];
   if (count > 15) place += sizes[15] <= small || size > sizes[15];
-  return place;
+  return place * sizeof(objpool);
 }
 
 /* Whether a release of it would be right. Pools of up to 64 objects have tags that only their state knows. */
@@ -2517,36 +2521,37 @@ OBJPOOL__INLINE objpool_buffer objpool__no_buffer(void) {
   return none;
 }
 
-/* The class at that place. Its distance is read: to multiply takes four instructions. */
-OBJPOOL__INLINE objpool *objpool__class_at(objpool *classes, size_t place) {
-#define OBJPOOL__FAR(n) \
-  (n) * sizeof(objpool), ((n) + 1) * sizeof(objpool), ((n) + 2) * sizeof(objpool), ((n) + 3) * sizeof(objpool)
-  static const unsigned short distance[16] = {OBJPOOL__FAR(0), OBJPOOL__FAR(4), OBJPOOL__FAR(8), OBJPOOL__FAR(12)};
-#undef OBJPOOL__FAR
-  return (objpool *)(void *)((char *)classes + distance[place]);
+OBJPOOL__INLINE objpool *objpool__class_at(objpool *classes, size_t distance) {
+  return (objpool *)(void *)((char *)classes + distance);
+}
+
+OBJPOOL__INLINE objpool__describe *const *objpool__class_describe(objpool__describe *const *describes,
+                                                                  size_t distance) {
+  return (objpool__describe *const *)(const void *)((const char *)describes + distance);
 }
 
 /* A buffer of a class, and one given back to it. What describes the class is read when it is asked for. */
-OBJPOOL__INLINE char *objpool__buffer_take(objpool *classes, size_t place, size_t capacity,
-                                           objpool__describe *const *describes) {
-  objpool *pool = objpool__class_at(classes, place);
+OBJPOOL__INLINE char *objpool__buffer_take(objpool *classes, size_t distance, objpool__describe *const *describes) {
+  objpool *pool = objpool__class_at(classes, distance);
   void *bytes = objpool__take(pool, false);
-  if (OBJPOOL__UNLIKELY(!bytes)) return (char *)objpool__acquire_slow(pool, describes[place], OBJPOOL__ACQUIRE, 0);
+  if (OBJPOOL__UNLIKELY(!bytes))
+    return (char *)objpool__acquire_slow(pool, *objpool__class_describe(describes, distance), OBJPOOL__ACQUIRE, 0);
   objpool__flip(objpool__tag(bytes, 0));
-  OBJPOOL__SHOW(bytes, capacity);
+  OBJPOOL__SHOW(bytes, pool->capacity);
   return (char *)bytes;
 }
 
-OBJPOOL__INLINE void objpool__buffer_give(objpool *classes, size_t place, objpool_buffer buffer,
+OBJPOOL__INLINE void objpool__buffer_give(objpool *classes, size_t distance, objpool_buffer buffer,
                                           objpool__describe *const *describes) {
-  objpool *pool = objpool__class_at(classes, place);
+  objpool *pool = objpool__class_at(classes, distance);
+  objpool__describe *const *describe = objpool__class_describe(describes, distance);
   void *bytes = buffer.bytes;
   if (OBJPOOL__UNLIKELY(!objpool__take_back(pool->key, bytes, objpool__tag(bytes, 0)))) {
-    objpool__release_checked(pool, describes[place], bytes);
+    objpool__release_checked(pool, *describe, bytes);
     return;
   }
   OBJPOOL__HIDE(bytes, buffer.capacity);
-  objpool__give_by(pool, bytes, false, describes, place);
+  objpool__give_by(pool, bytes, false, describe);
 }
 
 OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
@@ -2558,12 +2563,13 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
 #define OBJPOOL__SIZES_COUNT(...) OBJPOOL__SIZES_COUNT_(__VA_ARGS__)
 #define OBJPOOL__SIZES_COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, count, ...) (count)
 #define OBJPOOL__BELOW(size, n) ((size) + 0 > 0 && (size) + 0 < OBJPOOL__STEP * (n))
-#define OBJPOOL__STEP_OF(n, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, ...)                                \
-  OBJPOOL__CAST(unsigned char,                                                                                  \
-                OBJPOOL__BELOW(a, n) + OBJPOOL__BELOW(b, n) + OBJPOOL__BELOW(c, n) + OBJPOOL__BELOW(d, n) +     \
-                    OBJPOOL__BELOW(e, n) + OBJPOOL__BELOW(f, n) + OBJPOOL__BELOW(g, n) + OBJPOOL__BELOW(h, n) + \
-                    OBJPOOL__BELOW(i, n) + OBJPOOL__BELOW(j, n) + OBJPOOL__BELOW(k, n) + OBJPOOL__BELOW(l, n) + \
-                    OBJPOOL__BELOW(m, n) + OBJPOOL__BELOW(o, n) + OBJPOOL__BELOW(p, n) + OBJPOOL__BELOW(q, n))
+#define OBJPOOL__STEP_OF(n, a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q, ...)                                 \
+  OBJPOOL__CAST(unsigned short,                                                                                  \
+                sizeof(objpool) *                                                                                \
+                    (OBJPOOL__BELOW(a, n) + OBJPOOL__BELOW(b, n) + OBJPOOL__BELOW(c, n) + OBJPOOL__BELOW(d, n) + \
+                     OBJPOOL__BELOW(e, n) + OBJPOOL__BELOW(f, n) + OBJPOOL__BELOW(g, n) + OBJPOOL__BELOW(h, n) + \
+                     OBJPOOL__BELOW(i, n) + OBJPOOL__BELOW(j, n) + OBJPOOL__BELOW(k, n) + OBJPOOL__BELOW(l, n) + \
+                     OBJPOOL__BELOW(m, n) + OBJPOOL__BELOW(o, n) + OBJPOOL__BELOW(p, n) + OBJPOOL__BELOW(q, n)))
 #define OBJPOOL__STEPS_8(n, ...)                                                      \
   OBJPOOL__STEP_OF((n) + 0, __VA_ARGS__), OBJPOOL__STEP_OF((n) + 1, __VA_ARGS__),     \
       OBJPOOL__STEP_OF((n) + 2, __VA_ARGS__), OBJPOOL__STEP_OF((n) + 3, __VA_ARGS__), \
@@ -2574,7 +2580,7 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
       OBJPOOL__STEPS_8((n) + 16, __VA_ARGS__), OBJPOOL__STEPS_8((n) + 24, __VA_ARGS__), \
       OBJPOOL__STEPS_8((n) + 32, __VA_ARGS__), OBJPOOL__STEPS_8((n) + 40, __VA_ARGS__), \
       OBJPOOL__STEPS_8((n) + 48, __VA_ARGS__), OBJPOOL__STEPS_8((n) + 56, __VA_ARGS__)
-/* How many classes are smaller than what ends with each step. */
+/* How far the class lies that holds what ends with each step. */
 #define OBJPOOL__STEPS_OF(...) \
   OBJPOOL__STEPS_64(0, __VA_ARGS__), OBJPOOL__STEPS_64(64, __VA_ARGS__), OBJPOOL__STEP_OF(128, __VA_ARGS__)
 #define OBJPOOL__WHOLE(size) ((size) + 0 > OBJPOOL__STEPPED || (size) + 0 == 0 || ((size) + 0) % OBJPOOL__STEP == 0)
@@ -2651,10 +2657,14 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED size_t name##_objpool_class_of(size_t objpool__n) {                                   \
     static const size_t objpool__c[name##_objpool_count] = {__VA_ARGS__};                                              \
-    static const unsigned char objpool__t[OBJPOOL__STEPS + 1] = {OBJPOOL__STEPS_OF(__VA_ARGS__, OBJPOOL__NO_SIZES)};   \
+    static const unsigned short objpool__t[OBJPOOL__STEPS + 1] = {OBJPOOL__STEPS_OF(__VA_ARGS__, OBJPOOL__NO_SIZES)};  \
     return objpool__class_of(objpool__c, name##_objpool_count,                                                         \
                              OBJPOOL__ARE_STEPPED(__VA_ARGS__, OBJPOOL__NO_SIZES) ? objpool__t : OBJPOOL__NULL,        \
                              objpool__n);                                                                              \
+  }                                                                                                                    \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_objpool_capacity(name##_objpool_set *set, size_t objpool__d) {          \
+    return __builtin_constant_p(objpool__d) ? name##_objpool_capacities()[objpool__d / sizeof(objpool)]                \
+                                            : objpool__class_at(set->classes, objpool__d)->capacity;                   \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(size_t objpool__i) {                           \
     objpool__description objpool__d = OBJPOOL__ZERO;                                                                   \
@@ -2714,15 +2724,14 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
     *objpool__d = name##_objpool_is(15 < name##_objpool_count ? 15 : 0);                                               \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED objpool__describe *const *name##_objpool_describes(void) {                            \
-    static objpool__describe *const objpool__f[16] = {name##_objpool_describe_0,  name##_objpool_describe_1,           \
-                                                      name##_objpool_describe_2,  name##_objpool_describe_3,           \
-                                                      name##_objpool_describe_4,  name##_objpool_describe_5,           \
-                                                      name##_objpool_describe_6,  name##_objpool_describe_7,           \
-                                                      name##_objpool_describe_8,  name##_objpool_describe_9,           \
-                                                      name##_objpool_describe_10, name##_objpool_describe_11,          \
-                                                      name##_objpool_describe_12, name##_objpool_describe_13,          \
-                                                      name##_objpool_describe_14, name##_objpool_describe_15};         \
-    return objpool__f;                                                                                                 \
+    static objpool__describe *const objpool__f[16][OBJPOOL__NEXT_DESCRIBE] = {                                         \
+        {name##_objpool_describe_0},  {name##_objpool_describe_1},  {name##_objpool_describe_2},                       \
+        {name##_objpool_describe_3},  {name##_objpool_describe_4},  {name##_objpool_describe_5},                       \
+        {name##_objpool_describe_6},  {name##_objpool_describe_7},  {name##_objpool_describe_8},                       \
+        {name##_objpool_describe_9},  {name##_objpool_describe_10}, {name##_objpool_describe_11},                      \
+        {name##_objpool_describe_12}, {name##_objpool_describe_13}, {name##_objpool_describe_14},                      \
+        {name##_objpool_describe_15}};                                                                                 \
+    return objpool__f[0];                                                                                              \
   }                                                                                                                    \
   OBJPOOL__OPTIONS_BEGIN                                                                                               \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE bool name##_init(name *set, const objpool_config *config) {         \
@@ -2733,12 +2742,11 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
     objpool__sizes_destroy(&set->sizes, set->classes, name##_objpool_count);                                           \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_acquire(name *set, size_t size) {             \
-    size_t objpool__i = name##_objpool_class_of(size);                                                                 \
+    size_t objpool__d = name##_objpool_class_of(size);                                                                 \
     objpool_buffer objpool__b = OBJPOOL__ZERO;                                                                         \
-    if (OBJPOOL__LIKELY(objpool__i < name##_objpool_count)) {                                                          \
-      objpool__b.bytes = objpool__buffer_take(set->classes, objpool__i, name##_objpool_capacities()[objpool__i],       \
-                                              name##_objpool_describes());                                             \
-      if (OBJPOOL__LIKELY(objpool__b.bytes)) objpool__b.capacity = name##_objpool_capacities()[objpool__i];            \
+    if (OBJPOOL__LIKELY(objpool__d < sizeof set->classes)) {                                                           \
+      objpool__b.bytes = objpool__buffer_take(set->classes, objpool__d, name##_objpool_describes());                   \
+      if (OBJPOOL__LIKELY(objpool__b.bytes)) objpool__b.capacity = name##_objpool_capacity(set, objpool__d);           \
       return objpool__b;                                                                                               \
     }                                                                                                                  \
     objpool__b.bytes =                                                                                                 \
@@ -2747,20 +2755,20 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
     return objpool__b;                                                                                                 \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED void name##_release(name *set, objpool_buffer buffer) {                               \
-    size_t objpool__i = name##_objpool_class_of(buffer.capacity);                                                      \
+    size_t objpool__d = name##_objpool_class_of(buffer.capacity);                                                      \
     if (!buffer.bytes) return;                                                                                         \
-    if (OBJPOOL__UNLIKELY(objpool__i >= name##_objpool_count))                                                         \
+    if (OBJPOOL__UNLIKELY(objpool__d >= sizeof set->classes))                                                          \
       objpool__large_release(&set->sizes, set->classes, name##_objpool_describes()[0], buffer);                        \
-    else if (OBJPOOL__UNLIKELY(name##_objpool_capacities()[objpool__i] != buffer.capacity))                            \
+    else if (OBJPOOL__UNLIKELY(name##_objpool_capacity(set, objpool__d) != buffer.capacity))                           \
       objpool__buffer_rejected(set->classes, name##_objpool_describes()[0], buffer);                                   \
     else                                                                                                               \
-      objpool__buffer_give(set->classes, objpool__i, buffer, name##_objpool_describes());                              \
+      objpool__buffer_give(set->classes, objpool__d, buffer, name##_objpool_describes());                              \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED bool name##_objpool_holds(name *set, objpool_buffer buffer) {                         \
-    size_t objpool__i = name##_objpool_class_of(buffer.capacity);                                                      \
-    if (objpool__i >= name##_objpool_count) return objpool__large_held(set->classes, buffer);                          \
-    return name##_objpool_capacities()[objpool__i] == buffer.capacity &&                                               \
-           objpool__holds(&set->classes[objpool__i], buffer.bytes);                                                    \
+    size_t objpool__d = name##_objpool_class_of(buffer.capacity);                                                      \
+    if (objpool__d >= sizeof set->classes) return objpool__large_held(set->classes, buffer);                           \
+    return name##_objpool_capacity(set, objpool__d) == buffer.capacity &&                                              \
+           objpool__holds(objpool__class_at(set->classes, objpool__d), buffer.bytes);                                  \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE objpool_buffer name##_grow(name *set, objpool_buffer buffer,        \
                                                                               size_t size) {                           \
@@ -2784,11 +2792,12 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
     return objpool__sizes_stats(&set->sizes, set->classes, name##_objpool_count);                                      \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED objpool *name##_class(name *set, size_t size) {                                       \
-    size_t objpool__i = name##_objpool_class_of(size);                                                                 \
-    if (objpool__i >= name##_objpool_count ||                                                                          \
-        !objpool__bind(&set->classes[objpool__i], name##_objpool_describes()[objpool__i]))                             \
+    size_t objpool__d = name##_objpool_class_of(size);                                                                 \
+    if (objpool__d >= sizeof set->classes ||                                                                           \
+        !objpool__bind(objpool__class_at(set->classes, objpool__d),                                                    \
+                       *objpool__class_describe(name##_objpool_describes(), objpool__d)))                              \
       return OBJPOOL__NULL;                                                                                            \
-    return &set->classes[objpool__i];                                                                                  \
+    return objpool__class_at(set->classes, objpool__d);                                                                \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED OBJPOOL__MUST_USE name##_guard name##_guard_acquire(name *set, size_t size) {         \
     name##_guard objpool__g = OBJPOOL__ZERO;                                                                           \
@@ -8683,6 +8692,7 @@ static void objpool__publish(objpool__state *state) {
   state->key = (uintptr_t)(mixed ^ mixed >> 29) | 1; /* odd: a tag is neither aligned pointer nor its neighbour's */
   pool->key = state->key ^ state->engine->key_difference;
   pool->context = state->config.context;
+  if (state->as.bytes) pool->capacity = state->as.type.size;
   state->next = objpool__process.states;
   state->link = &objpool__process.states;
   if (state->next) state->next->link = &state->next;
@@ -11406,7 +11416,7 @@ OBJPOOL_API bool objpool__sizes_init(objpool__sizes *sizes, objpool *classes, co
   for (; made && i < count; i += made) {
     if (name) objpool__name_class(name, size, config->name, capacities[i]);
     own.name = name;
-    made = objpool__init(&classes[i], describes[i], &own);
+    made = objpool__init(&classes[i], describes[i * OBJPOOL__NEXT_DESCRIBE], &own);
   }
   int error = errno;
   free(name);
