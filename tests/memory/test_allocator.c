@@ -288,28 +288,28 @@ static void allocation_may_fail_at_any_point(void **state) {
   }
 }
 
-/* With many small magazines, of which a list must grow, too. */
+/* With many small magazines, of which a list must grow, too; or with one to each object. */
 static void growth_may_fail_at_any_point(void **state) {
-  objpool_config config;
-  size_t got;
+  static const size_t cache_sizes[] = {2, OBJPOOL_NO_CACHE};
   (void)state;
-  for (long n = 0, calls = 0; n <= calls; n++) {
-    config = from_the_book();
-    config.cache_size = 2;
-    assert_true(thing_pool_init(&pool, &config));
-    book.fail_from = n ? book.calls + n : 0;
-    book.fail_for = 100000;
-    errno = 0;
-    got = thing_pool_acquire_many(&pool, objects, MANY);
-    if (got < MANY) assert_int_equal(errno, ENOMEM);
-    if (!n) calls = book.calls;
-    book.fail_from = 0;
-    assert_int_equal(thing_pool_acquire_many(&pool, objects + got, MANY - got), MANY - got);
-    thing_pool_release_many(&pool, objects, MANY);
-    assert_int_equal(thing_pool_stats(&pool).idle, MANY);
-    thing_pool_destroy(&pool);
-    assert_int_equal(book.count, 0);
-  }
+  for (size_t c = 0; c < COUNT_OF(cache_sizes); c++)
+    for (long n = 0, calls = 0; n <= calls; n++) {
+      objpool_config config = from_the_book();
+      config.cache_size = cache_sizes[c];
+      assert_true(thing_pool_init(&pool, &config));
+      book.fail_from = n ? book.calls + n : 0;
+      book.fail_for = 100000;
+      errno = 0;
+      size_t got = thing_pool_acquire_many(&pool, objects, MANY);
+      if (got < MANY) assert_int_equal(errno, ENOMEM);
+      if (!n) calls = book.calls;
+      book.fail_from = 0;
+      assert_int_equal(thing_pool_acquire_many(&pool, objects + got, MANY - got), MANY - got);
+      thing_pool_release_many(&pool, objects, MANY);
+      assert_int_equal(thing_pool_stats(&pool).idle, MANY);
+      thing_pool_destroy(&pool);
+      assert_int_equal(book.count, 0);
+    }
 }
 
 /* A refusal is remembered, so that larger pieces are not asked for in vain each time; but not for ever. */
