@@ -30,6 +30,7 @@ typedef struct thing {
 
 OBJPOOL_DEFINE(thing_pool, thing);
 OBJPOOL_DEFINE(handle_pool, thing, opt.handles = true);
+OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
 
 static thing_pool pool;
 static __thread bool stops, forks;
@@ -91,7 +92,7 @@ static void grow_the_pool(void) {
 
 /* A handler that uses the pool, for which memory is being asked, and others from their beginning. */
 static objpool *in_the_handler;
-enum { TAKEN = 40 };
+enum { TAKEN = 600 };
 static void *taken[TAKEN];
 static void use_pools(void) {
   thing_pool brief, *fresh = (thing_pool *)calloc(1, sizeof *fresh); /* which stays */
@@ -188,28 +189,39 @@ static void take_some(objpool *used, bool (*is_there)(const thing *object)) {
 }
 
 static handle_pool named_pool;
+static local_pool own_pool;
 static bool has_a_handle(const thing *object) {
   return handle_pool_get(&named_pool, handle_pool_handle_of(&named_pool, object)) == object;
 }
 static bool is_any(const thing *object) { return object != NULL; }
 
-/* Once for each time that memory is asked for. A thread of its own: the allocator is asked for its slot, too. */
-static void *take_some_and_fork(void *handles) {
+/* With many magazines, which need a longer list, too; with handles; with an array. */
+enum { CACHED, STACKED, NAMED, OWN, KINDS };
+static objpool *begin(int kind) {
   objpool_config config;
-  int status;
   memset(&config, 0, sizeof config);
   config.allocator.allocate = allocate;
   config.allocator.deallocate = deallocate;
+  if (kind == STACKED) config.cache_size = OBJPOOL_NO_CACHE;
+  CHECK(kind == NAMED ? handle_pool_init(&named_pool, &config)
+        : kind == OWN ? local_pool_init(&own_pool, &config)
+                      : thing_pool_init(&pool, &config));
+  return kind == NAMED ? &named_pool.base : kind == OWN ? &own_pool.base : &pool.base;
+}
+
+/* Once for each time that memory is asked for. A thread of its own: the allocator is asked for its slot, too. */
+static void *take_some_and_fork(void *as_kind) {
+  int status, kind = *(int *)as_kind;
   for (long at = 0, more = 1; more; at++) {
     alarm(HANGS_AFTER);
     child_of_the_allocator = -1;
     pieces = asked = 0;
-    CHECK(handles ? handle_pool_init(&named_pool, &config) : thing_pool_init(&pool, &config));
+    objpool *used = begin(kind);
     forks_at = at;
-    take_some(handles ? &named_pool.base : &pool.base, handles ? has_a_handle : is_any);
+    take_some(used, kind == NAMED ? has_a_handle : is_any);
     more = asked > forks_at;
     forks_at = -1;
-    objpool_destroy(handles ? &named_pool.base : &pool.base);
+    objpool_destroy(used);
     CHECK(pieces == 0);
     if (child_of_the_allocator == 0) _exit(0);
     if (more) CHECK(waitpid(child_of_the_allocator, &status, 0) == child_of_the_allocator && EXITED_WELL(status));
@@ -220,8 +232,7 @@ static void *take_some_and_fork(void *handles) {
 
 static void allocator_may_fork_and_a_handler_use_the_pool(void **state) {
   (void)state;
-  in_another_thread(take_some_and_fork, NULL);
-  in_another_thread(take_some_and_fork, &named_pool);
+  for (int kind = 0; kind < KINDS; kind++) in_another_thread(take_some_and_fork, &kind);
 }
 
 int main(void) {
