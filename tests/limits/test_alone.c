@@ -372,6 +372,52 @@ static void another_thread_may_trim_it_meanwhile(void **state) {
   end();
 }
 
+/* Each has it for itself at times, and sees what the last one wrote to an object, by whatever way that came. */
+static void *trims_and_closes_again_and_again(void *unused) {
+  for (int i = 0; i < SCALED(3000, 500, 8000); i++) {
+    (void)thing_pool_trim(&pool, 6);
+    CHECK(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, 6));
+  }
+  count_add(&trims_ended, 1);
+  return unused;
+}
+static void *writes_to_what_it_takes(void *written) {
+  thing *objects[2];
+  for (int round = 0; !count_read(&trims_ended); round++) {
+    if (round % 4 == 0) CHECK(thing_pool_acquire_many(&pool, objects, 2) == 2);
+    if (round % 4 != 0) CHECK((objects[0] = thing_pool_acquire(&pool)) && (objects[1] = thing_pool_acquire(&pool)));
+    objects[0]->number++;
+    objects[1]->number++;
+    thing_pool_release(&pool, objects[0]);
+    thing_pool_release(&pool, objects[1]);
+    *(long *)written += 2;
+  }
+  return NULL;
+}
+
+static void three_threads_may_use_it_while_another_trims(void **state) {
+  enum { CAP = 6 };
+  long written[3] = {0, 0, 0}, sum = 0;
+  thing *objects[CAP];
+  (void)state;
+  begin(CAP);
+  for (int i = 0; i < CAP; i++) objects[i] = thing_pool_acquire(&pool), objects[i]->number = 0;
+  thing_pool_release_many(&pool, objects, CAP);
+  count_set(&trims_ended, 0);
+  pthread_t trimmer = start_thread(trims_and_closes_again_and_again, NULL),
+            one = start_thread(writes_to_what_it_takes, &written[1]),
+            other = start_thread(writes_to_what_it_takes, &written[2]);
+  (void)writes_to_what_it_takes(&written[0]);
+  join_thread(one);
+  join_thread(other);
+  join_thread(trimmer);
+  assert_int_equal(thing_pool_acquire_many(&pool, objects, CAP), CAP);
+  for (int i = 0; i < CAP; i++) sum += objects[i]->number;
+  assert_int_equal(sum, written[0] + written[1] + written[2]);
+  thing_pool_release_many(&pool, objects, CAP);
+  end();
+}
+
 static void of_two_that_give_back_one_object_at_once_the_second_is_told(void **state) {
   (void)state;
   begin(3);
@@ -411,6 +457,7 @@ int main(void) {
       cmocka_unit_test(its_owner_is_refused_what_is_not_there_and_goes_on_alone),
       cmocka_unit_test(a_pool_that_threads_share_stays_shared_until_one_ends_or_it_is_trimmed),
       cmocka_unit_test(another_thread_may_trim_it_meanwhile),
+      cmocka_unit_test(three_threads_may_use_it_while_another_trims),
       cmocka_unit_test(of_two_that_give_back_one_object_at_once_the_second_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
