@@ -80,7 +80,10 @@ static void what_a_thread_leaves_that_ends_is_within_the_limits_then(pthread_t s
 static thing_pool limited;
 static thing *fill_slot_but_for_one(void) {
   thing *objects[IDLE + 1];
-  CHECK(thing_pool_init(&limited, NULL));
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.max_idle = 1000; /* the slot is granted some of it */
+  CHECK(thing_pool_init(&limited, &config));
   for (int round = 0; round < 2000; round++) {
     if (round > 0) thing_pool_release(&limited, objects[IDLE]);
     for (int k = 0; k <= IDLE; k++) CHECK((objects[k] = thing_pool_acquire(&limited)) != NULL);
@@ -98,6 +101,10 @@ static void what_a_release_finds_in_its_slot_is_within_the_limits_then(thing *la
   in_another_thread(lower_the_limit, NULL);
   assert_int_equal(thing_pool_stats(&limited).idle, IDLE);
   thing_pool_release(&limited, last);
+  assert_int_equal(thing_pool_stats(&limited).idle, MOST);
+  thing *objects[CAP];
+  assert_int_equal(thing_pool_acquire_many(&limited, objects, CAP), CAP);
+  thing_pool_release_many(&limited, objects, CAP);
   assert_int_equal(thing_pool_stats(&limited).idle, MOST);
   thing_pool_destroy(&limited);
 }

@@ -743,6 +743,9 @@ static objpool_monitor monitor;
 
 static void end_a_monitor(void) { objpool_monitor_destroy(&monitor); }
 static void stop_a_monitor(void) { objpool_monitor_stop(&monitor); }
+#if !THREAD_SANITIZED
+static void start_a_monitor(void) { CHECK(objpool_monitor_start(&monitor, UINT64_C(3600000000000))); }
+#endif
 static void destroy_a_pool(void) { own_pool_destroy(&waited_for); }
 
 static void first_call_in_a_child(void *call) {
@@ -760,7 +763,14 @@ static void first_call_in_a_child(void *call) {
 }
 
 static void first_call_in_a_child_finds_the_fork_over(void **state) {
-  static void (*const calls[])(void) = {end_a_monitor, stop_a_monitor, destroy_a_pool};
+  static void (*const calls[])(void) = {
+      end_a_monitor,
+      stop_a_monitor,
+#if !THREAD_SANITIZED
+      start_a_monitor,
+#endif
+      destroy_a_pool,
+  };
   (void)state;
   used = &kinds[0];
   for (size_t i = 0; i < COUNT_OF(calls); i++)

@@ -457,10 +457,18 @@ static void acquire_too(thing *object, void *context) {
 static void nothing_is_handed_out_while_the_pool_is_destroyed(void **state) {
   thing *held[2];
   (void)state;
-  for (size_t i = 0; i < 2; i++) held[i] = greedy_pool_acquire(&greedy);
-  for (size_t i = 0; i < 2; i++) greedy_pool_release(&greedy, held[i]);
-  greedy_pool_destroy(&greedy);
-  assert_int_equal(refused, 2);
+  for (int variant = 0; variant < 3; variant++) { /* the others have no caches, and a word */
+    objpool_config config;
+    memset(&config, 0, sizeof config);
+    if (variant) config.max_objects = 8;
+    if (variant == 2) config.cache_size = OBJPOOL_NO_CACHE;
+    assert_true(greedy_pool_init(&greedy, &config));
+    for (size_t i = 0; i < 2; i++) held[i] = greedy_pool_acquire(&greedy);
+    for (size_t i = 0; i < 2; i++) greedy_pool_release(&greedy, held[i]);
+    refused = 0;
+    greedy_pool_destroy(&greedy);
+    assert_int_equal(refused, 2);
+  }
 }
 
 /* ---- the registry */

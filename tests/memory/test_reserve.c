@@ -252,6 +252,7 @@ static void what_cannot_be_had_is_refused(void **state) {
   assert_int_equal(middling_pool_memory_for(1000, 0), middling_pool_memory_for(1000, 1));
   assert_int_equal(middling_pool_memory_for(1000, SIZE_MAX), middling_pool_memory_for(1000, OBJPOOL_MAX_THREADS));
   assert_true(middling_pool_memory_for(1000, SIZE_MAX) > middling_pool_memory_for(1000, 4));
+  assert_int_equal(local_pool_memory_for(1000, 16), local_pool_memory_for(1000, 1)); /* one at a time */
   objpool_type odd;
   memset(&odd, 0, sizeof odd);
   errno = 0;

@@ -159,12 +159,13 @@ static void pool_in_use_is_not_initialised_once_more(void **state) {
 
 static void other_options_do_not_take_a_pool_over_and_other_hooks_do(void **state) {
   (void)state;
-  for (int variant = 0; variant < 3; variant++) {
+  for (int variant = 0; variant < 4; variant++) {
     thing_pool pool;
     objpool_config config = defaults();
-    if (variant) config.cache_size = OBJPOOL_NO_CACHE;
-    if (variant == 2) config.max_objects = 8;
+    if (variant == 1 || variant == 2) config.cache_size = OBJPOOL_NO_CACHE;
+    if (variant >= 2) config.max_objects = 8;
     assert_true(thing_pool_init(&pool, &config));
+    for (int i = 0; i < 1000; i++) thing_pool_release(&pool, thing_pool_acquire(&pool)); /* as one thread's alone, where it can be */
     thing *held = thing_pool_acquire(&pool);
     assert_non_null(held);
     IS_REFUSED(larger_pool);
@@ -185,6 +186,24 @@ static void other_options_do_not_take_a_pool_over_and_other_hooks_do(void **stat
     assert_int_equal(count_read(&resets), 4);
     reset_pool_destroy((reset_pool *)(void *)&pool);
   }
+}
+
+static void pool_that_was_made_without_its_type_gets_hooks(void **state) {
+  (void)state;
+  static reset_pool pool;
+  objpool_type type;
+  memset(&type, 0, sizeof type);
+  type.size = sizeof(thing);
+  type.alignment = __alignof__(thing);
+  assert_true(objpool_init(&pool.base, &type, NULL));
+  objpool_release(&pool.base, objpool_acquire(&pool.base));
+  count_set(&resets, 0);
+  assert_true(reset_pool_rebind(&pool));
+  reset_pool_release(&pool, reset_pool_acquire(&pool));
+  assert_int_equal(count_read(&resets), 1);
+  objpool_release(&pool.base, objpool_acquire(&pool.base));
+  assert_int_equal(count_read(&resets), 2);
+  reset_pool_destroy(&pool);
 }
 
 static void release_all_tells_each_event_and_of_a_closed_pool_destroys_all(void **state) {
@@ -217,6 +236,7 @@ int main(void) {
       cmocka_unit_test(memory_that_nobody_prepared_is_noticed_and_left_alone),
       cmocka_unit_test(pool_in_use_is_not_initialised_once_more),
       cmocka_unit_test(other_options_do_not_take_a_pool_over_and_other_hooks_do),
+      cmocka_unit_test(pool_that_was_made_without_its_type_gets_hooks),
       cmocka_unit_test(release_all_tells_each_event_and_of_a_closed_pool_destroys_all),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

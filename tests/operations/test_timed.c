@@ -484,6 +484,40 @@ static void with_a_timeout_nothing_is_created_only_to_be_idle(void **state) {
   }
 }
 
+/* Whatever was needed before that: all the time that those were idle, no more was. */
+static void what_was_idle_for_too_long_is_not_created_anew(void **state) {
+  enum { NEEDED = 12, STILL = 2, MORE = 3, MISSED = 6, BACK = 3 };
+  (void)state;
+  EACH_KIND(kind) {
+    objpool_config config = config_of(kind);
+    config.idle_timeout_ns = (uint64_t)OBJPOOL_SECONDS(600);
+    begin(kind, &config);
+    conn *held[NEEDED + MISSED];
+    take_some(kind, held, NEEDED);
+    for (int i = 0; i < 40; i++) assert_int_equal(objpool_maintain(kind->pool), 0);
+    put_some(kind, held + STILL, NEEDED - STILL);
+    assert_int_equal(objpool_maintain(kind->pool), 0);
+    pass_s(500);
+    take_some(kind, held + STILL, MORE); /* as many more than in the tick before */
+    pass_s(200);
+    assert_int_equal(objpool_maintain(kind->pool), NEEDED - STILL - MORE);
+    assert_int_equal(count_read(&created), NEEDED);
+    take_some(kind, held + STILL + MORE, MISSED); /* which were not there */
+    put_some(kind, held + STILL + MORE, BACK);
+    pass_s(500);
+    put_some(kind, held + STILL + MORE + BACK, MISSED - BACK);
+    pass_s(200);
+    assert_int_equal(objpool_maintain(kind->pool), BACK);
+    assert_int_equal(count_read(&created), NEEDED + MISSED);
+    assert_int_equal(objpool_snapshot(kind->pool).idle, MISSED - BACK);
+    put_some(kind, held, STILL + MORE);
+    pass_s(700);
+    assert_int_equal(objpool_maintain(kind->pool), STILL + MORE + MISSED - BACK);
+    assert_int_equal(count_read(&created), NEEDED + MISSED);
+    end(kind);
+  }
+}
+
 static void objects_without_hooks_age_too(void **state) {
   (void)state;
   static bare_pool bare;
@@ -1041,6 +1075,7 @@ int main(void) {
       cmocka_unit_test(what_comes_back_shortly_before_its_end_goes_then),
       cmocka_unit_test(having_looked_it_does_not_look_again_before_something_is_due),
       cmocka_unit_test(with_a_timeout_nothing_is_created_only_to_be_idle),
+      cmocka_unit_test(what_was_idle_for_too_long_is_not_created_anew),
       cmocka_unit_test(objects_without_hooks_age_too),
       cmocka_unit_test(only_what_rested_is_validated),
       cmocka_unit_test(refresh_outdates_all_that_is_alive),

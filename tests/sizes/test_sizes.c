@@ -492,6 +492,8 @@ static void *use_the_set(void *number) {
   memset(held, 0, sizeof held);
   for (long i = 0; i < SCALED(200000, 30000, 10000); i++) {
     size_t at = random_below(&seed, HELD), size = (size_t)1 << random_below(&seed, 15);
+    if (i % 1000 == 0) buffers_trim(&set, 100000);
+    if (i % 100 == 0) CHECK(buffers_stats(&set).now_ns > 0);
     if (held[at].bytes) {
       CHECK(held[at].bytes[0] == (char)at && held[at].bytes[held[at].capacity - 1] == (char)at);
       if (i % 5 == 0) {
@@ -503,7 +505,6 @@ static void *use_the_set(void *number) {
       }
       buffers_release(&set, held[at]);
       held[at].bytes = NULL;
-      if (i % 1000 == 0) buffers_trim(&set, 100000);
     } else {
       held[at] = buffers_acquire(&set, i % 100 == 0 ? 70000 : size);
       CHECK(held[at].bytes);
@@ -621,6 +622,19 @@ static void set_that_was_never_used_panics_for_a_foreign_buffer(void **state) {
   buffers_destroy(&fresh);
 }
 
+static void acquire_large_there(void *where, void *got) { *(objpool_buffer *)got = one_size_acquire((one_size *)where, 200000); }
+static void set_of_another_definition_gives_no_large_buffer(void **state) {
+  (void)state;
+  objpool_buffer got = {NULL, 1};
+  buffers_release(&set, buffers_acquire(&set, 64));
+  panic_returns = true;
+  assert_true(panics(acquire_large_there, &set, &got));
+  panic_returns = false;
+  assert_null(got.bytes);
+  assert_int_equal(buffers_stats(&set).in_use, 0);
+  buffers_destroy(&set);
+}
+
 static void statistics_of_a_set_are_since_its_first_class_was_used_until_now(void **state) {
   (void)state;
   buffers_release(&set, buffers_acquire(&set, 64));
@@ -718,6 +732,7 @@ int main(void) {
       cmocka_unit_test(large_buffers_leave_the_reserve_alone),
       cmocka_unit_test(memory_of_any_bytes_becomes_a_set),
       cmocka_unit_test(set_that_was_never_used_panics_for_a_foreign_buffer),
+      cmocka_unit_test(set_of_another_definition_gives_no_large_buffer),
       cmocka_unit_test(statistics_of_a_set_are_since_its_first_class_was_used_until_now),
       cmocka_unit_test(large_buffers_in_use_at_destroy_are_reported),
       cmocka_unit_test(large_buffer_released_twice_panics),

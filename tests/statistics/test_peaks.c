@@ -356,14 +356,21 @@ static void peak_of_idle_is_remembered_long_after_another_thread_was_busy(void *
 }
 
 static void peak_of_idle_is_remembered_when_all_came_back_at_once(void **state) {
+  enum { ALL = 20, SOME = 3 };
   static thing_pool pool;
+  thing *held[ALL];
   (void)state;
-  for (int i = 0; i < FEW; i++) assert_non_null(thing_pool_acquire(&pool));
-  assert_int_equal(thing_pool_release_all(&pool), FEW);
-  for (int i = 0; i < FEW; i++) assert_non_null(thing_pool_acquire(&pool));
-  assert_int_equal(thing_pool_stats(&pool).peak_idle, FEW);
-  assert_int_equal(thing_pool_release_all(&pool), FEW);
-  thing_pool_destroy(&pool);
+  for (int busy = 0; busy < 2; busy++) { /* the second time the slot of this thread is open, and has some */
+    for (int i = 0; i < 1000 * busy; i++) thing_pool_release(&pool, thing_pool_acquire(&pool));
+    assert_int_equal(thing_pool_acquire_many(&pool, held, ALL), ALL);
+    if (busy) thing_pool_release_many(&pool, held, SOME);
+    if (busy) assert_int_equal(thing_pool_acquire_many(&pool, held, SOME), SOME);
+    assert_int_equal(thing_pool_release_all(&pool), ALL);
+    assert_int_equal(thing_pool_acquire_many(&pool, held, ALL), ALL);
+    assert_int_equal(thing_pool_stats(&pool).peak_idle, ALL);
+    assert_int_equal(thing_pool_release_all(&pool), ALL);
+    thing_pool_destroy(&pool);
+  }
 }
 
 static bool restart_and_refuse_one(thing *object, void *pool);

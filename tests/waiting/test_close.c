@@ -94,7 +94,7 @@ static void refuses(objpool *pool) {
   void *some[2];
   assert_int_equal(objpool_acquire_many(pool, some, 2), 0);
   errno = 0;
-  assert_int_equal(objpool_warmup(pool, 3), 0);
+  assert_int_equal(objpool_warmup(pool, 1), 0);
   assert_int_equal(errno, OBJPOOL_ECLOSED);
   objpool_stats after = objpool_snapshot(pool);
   assert_int_equal(after.acquires, before.acquires);

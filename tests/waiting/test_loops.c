@@ -664,6 +664,7 @@ static pthread_t releaser;
 static void is_seen(const objpool_event *event, void *context);
 OBJPOOL_DEFINE(seen_pool, thing, opt.on_event = is_seen);
 static seen_pool seen;
+static int heard; /* no atomic: who has seen the end of a drain may read it */
 static bool ends_meanwhile;
 static void the_thread_ends(void) {
   if (!seen.base.state->queue.waiting) return; /* it does not stand in line yet */
@@ -676,6 +677,7 @@ static void is_seen(const objpool_event *event, void *context) {
   if (event->kind == OBJPOOL_EVENT_TIMEOUT) {
     count_set(&events, 1);
     gate_wait(&in_event);
+    heard++;
   }
   if (event->kind == OBJPOOL_EVENT_WAIT && ends_meanwhile) {
     OBJPOOL__STORE(seen.base.state->gate.calm_in, 0); /* slots may open again */
@@ -700,6 +702,7 @@ static void drain_waits_for_a_run_that_tells_who_was_not_sent_away(void **unused
   make_requests(&requested, 1);
   gate_make(&in_event);
   count_set(&events, 0);
+  heard = 0;
   thing *object = seen_pool_acquire(&seen);
   stand_in_line(&seen.base, &requested, second);
   count_add(&added_s, 2);
@@ -711,11 +714,39 @@ static void drain_waits_for_a_run_that_tells_who_was_not_sent_away(void **unused
   assert_false(seen_pool_drain(&seen, 1000000));
   gate_open(&in_event);
   assert_true(seen_pool_drain(&seen, -1));
+  assert_int_equal(heard, 1);
   seen_pool_destroy(&seen); /* else a panic: it is still to be told */
   join_thread(runner);
   assert_int_equal(requested.error, ETIMEDOUT);
   objpool_loop_destroy(&loop);
   gate_close(&in_event);
+}
+
+static void *give_up(void *requested) {
+  CHECK(objpool_cancel(&plain.base, &((request *)requested)->waiter));
+  return NULL;
+}
+
+/* It may be in the cancel still when nobody waits any more. */
+static void drain_waits_for_who_cancels(void **unused) {
+  (void)unused;
+  for (int i = 0; i < 20; i++) {
+    request requested;
+    thing *objects[CAP];
+    begin_with(PLAIN, CAP);
+    loop_begins();
+    make_requests(&requested, 1);
+    for (int k = 0; k < CAP; k++) objects[k] = plain_pool_acquire(&plain);
+    stand_in_line(&plain.base, &requested, -1);
+    pthread_t canceller = start_thread(give_up, &requested);
+    while (OBJPOOL__LOAD(plain.base.state->queue.waiting)) {}
+    objpool_close(&plain.base);
+    for (int k = 0; k < CAP; k++) plain_pool_release(&plain, objects[k]);
+    assert_true(plain_pool_drain(&plain, -1));
+    plain_pool_destroy(&plain); /* else a panic, or its state goes under the other thread's feet */
+    join_thread(canceller);
+    objpool_loop_destroy(&loop);
+  }
 }
 
 /* A wake that is under way until whoever ends the loop waits for it. */
@@ -1376,6 +1407,7 @@ int main(void) {
       cmocka_unit_test(run_that_ends_early_wakes_once_more),
       cmocka_unit_test(close_sends_waiters_away_and_the_pool_may_go_before_they_hear),
       cmocka_unit_test(drain_waits_for_a_run_that_tells_who_was_not_sent_away),
+      cmocka_unit_test(drain_waits_for_who_cancels),
       cmocka_unit_test(thread_after_one_that_has_ended_wakes_at_once),
       cmocka_unit_test(loop_that_ends_waits_for_a_wake_under_way),
       cmocka_unit_test(time_that_is_up_as_the_pool_is_closed_is_told_as_closed),
