@@ -11924,6 +11924,8 @@ static void objpool__recommend(objpool__writer *out, const objpool_stats *s) {
     objpool__line(out, "raise max_objects to about ", wider, ": more than one acquire in ten waited.");
   else if (s->overflowed > s->acquires / 20)
     objpool__line(out, "raise max_idle to ", ample, ": objects are destroyed only to be created again.");
+  else if (s->invalid + s->extracted > s->misses / 2 && s->misses > s->acquires / 100)
+    objpool__text(out, "keep the size: most new objects replace what was invalid, discarded or extracted.");
   else if (s->misses > s->acquires / 10 && peak) {
     objpool__text(out, "warm up ");
     objpool__count_of(out, peak, " object", " objects");

@@ -93,6 +93,37 @@ static void each_recommendation_follows_from_its_numbers(void **state) {
   }
 }
 
+/* What broke or left the pool is built anew, however many were warmed up. */
+static void new_objects_in_place_of_lost_ones_are_no_reason_to_warm_up(void **state) {
+  static const struct {
+    const char *text;
+    uint64_t acquires, misses, invalid, extracted;
+  } cases[] = {
+      {"Recommendation: keep the size: most new objects replace what was invalid, discarded or extracted.\n", 100, 30, 30, 0},
+      {"Recommendation: keep the size: most new objects replace what was invalid, discarded or extracted.\n", 100, 100, 0, 100},
+      {"Recommendation: keep the size: most new objects replace what was invalid, discarded or extracted.\n", 100, 10, 3, 3},
+      {"Recommendation: warm up 8 objects: more than one acquire in ten created one.\n", 100, 30, 10, 5},
+      {"Recommendation: keep the size; warm up 8 objects to avoid the first misses.\n", 1000, 10, 9, 0}, /* one in a hundred is few */
+      {"Recommendation: keep the size: every acquire found an idle object.\n", 100, 0, 5, 0},
+  };
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    char text[300];
+    objpool__writer out = {text, sizeof text, 0};
+    objpool_stats numbers;
+    memset(&numbers, 0, sizeof numbers);
+    numbers.acquires = cases[i].acquires;
+    numbers.misses = cases[i].misses;
+    numbers.hits = numbers.acquires - numbers.misses;
+    numbers.invalid = cases[i].invalid;
+    numbers.extracted = cases[i].extracted;
+    numbers.peak_in_use = 8;
+    objpool__recommend(&out, &numbers);
+    assert_true(objpool__finish(&out) > 0);
+    assert_string_equal(text, cases[i].text);
+  }
+}
+
 static void too_many_characters_for_an_int_are_an_error(void **state) {
   char text[8];
   objpool__writer out = {text, sizeof text, (size_t)INT32_MAX};
@@ -240,6 +271,7 @@ static void panic_cuts_a_long_name_and_tells_the_mistake_all_the_same(void **sta
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_recommendation_follows_from_its_numbers),
+      cmocka_unit_test(new_objects_in_place_of_lost_ones_are_no_reason_to_warm_up),
       cmocka_unit_test(too_many_characters_for_an_int_are_an_error),
       cmocka_unit_test(format_of_another_kind_is_refused),
       cmocka_unit_test(names_are_checked_as_utf_8_to_the_last_byte),
