@@ -439,6 +439,31 @@ static void of_two_that_give_back_one_object_at_once_the_second_is_told(void **s
   end();
 }
 
+static void release_as_if_it_looked_before(void *object, void *tag) {
+  *objpool__tag(object, 0) = *(uintptr_t *)tag;
+  thing_pool_release(&pool, (thing *)object);
+}
+
+static void nor_is_the_second_done_where_no_thread_has_a_slot(void **state) {
+  objpool_config config;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.max_objects = 3;
+  config.cache_size = OBJPOOL_NO_CACHE;
+  assert_true(thing_pool_init(&pool, &config));
+  thing *one = thing_pool_acquire(&pool);
+  uintptr_t tag = *objpool__tag(one, 0);
+  thing_pool_release(&pool, one);
+  panic_returns = true;
+  assert_true(panics(release_as_if_it_looked_before, one, &tag));
+  panic_returns = false;
+  assert_non_null(strstr(panic_message, "released twice"));
+  objpool_stats stats = objpool_snapshot(&pool.base);
+  assert_int_equal(stats.releases, stats.acquires);
+  assert_int_equal(stats.idle, 1);
+  end();
+}
+
 int main(void) {
   static thing_pool first;
   thing_pool_release(&first, thing_pool_acquire(&first));
@@ -459,6 +484,7 @@ int main(void) {
       cmocka_unit_test(another_thread_may_trim_it_meanwhile),
       cmocka_unit_test(three_threads_may_use_it_while_another_trims),
       cmocka_unit_test(of_two_that_give_back_one_object_at_once_the_second_is_told),
+      cmocka_unit_test(nor_is_the_second_done_where_no_thread_has_a_slot),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
