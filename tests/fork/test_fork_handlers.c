@@ -777,6 +777,38 @@ static void first_call_in_a_child_finds_the_fork_over(void **state) {
     holds_in_a_child("first call", first_call_in_a_child, (void *)(uintptr_t)&calls[i]);
 }
 
+/* Nor does it hold slots that it held before: they open again. */
+static thing_pool trimmed;
+static void trim_a_pool(void) { (void)thing_pool_trim(&trimmed, 0); }
+
+static bool its_slot_opens(void) {
+  thing *objects[40];
+  uint64_t before = thing_pool_stats(&trimmed).flushes;
+  for (size_t i = 0; i < COUNT_OF(objects); i++) CHECK((objects[i] = thing_pool_acquire(&trimmed)) != NULL);
+  for (size_t i = 0; i < COUNT_OF(objects); i++) thing_pool_release(&trimmed, objects[i]);
+  return thing_pool_stats(&trimmed).flushes > before;
+}
+static void its_slot_opens_here(void) {
+  for (int tries = 0; !its_slot_opens(); tries++) CHECK(tries < 1000);
+}
+
+static void trim_first_of_all_in_a_child(void *unused) {
+  objpool_config config;
+  (void)unused;
+  memset(&config, 0, sizeof config);
+  config.cache_size = 8;
+  CHECK(thing_pool_init(&trimmed, &config));
+  if (!its_slot_opens()) return; /* without membarrier none does */
+  jobs[EARLY][CHILD] = trim_a_pool;
+  fork_and(its_slot_opens_here);
+}
+
+static void slots_that_the_first_call_in_a_child_held_open_again(void **state) {
+  (void)state;
+  used = &kinds[0];
+  holds_in_a_child("first trim", trim_first_of_all_in_a_child, NULL);
+}
+
 /* ---- while other threads are busy */
 
 static long stop_now;
@@ -875,6 +907,7 @@ int main(void) {
       cmocka_unit_test(local_pool_serves_no_event_loop_of_the_parent),
       cmocka_unit_test(event_loop_is_not_woken_by_a_handlers_first_use_of_a_pool),
       cmocka_unit_test(first_call_in_a_child_finds_the_fork_over),
+      cmocka_unit_test(slots_that_the_first_call_in_a_child_held_open_again),
       cmocka_unit_test(handlers_may_use_pools_that_other_threads_are_using),
   };
   CHECK(pthread_atfork(late_prepare, late_parent, late_child) == 0); /* the implementation's constructor has run */
