@@ -59,7 +59,7 @@ static void enter_sandbox(void) {
 
 static long step;
 static size_t leaves;
-static bool ends_at_once;
+static bool ends_at_once, keeps; /* it comes by to acquire one, and has it until the end */
 
 static void come_to(long next) { count_set(&step, next); }
 static void wait_for_step(long wanted) { WAIT_UNTIL(count_read(&step) >= wanted); }
@@ -79,9 +79,10 @@ static void *leave_some_and_come_by_later(void *unused) {
   wait_for_step(2);
   if (__atomic_load_n(&ends_at_once, __ATOMIC_SEQ_CST)) return NULL;
   object = thing_pool_acquire(&pool); /* it comes by */
-  if (object) thing_pool_release(&pool, object);
+  if (object && !keeps) thing_pool_release(&pool, object);
   come_to(3);
   wait_for_step(4);
+  if (object && keeps) thing_pool_release(&pool, object);
   return NULL;
 }
 
@@ -274,6 +275,34 @@ static void serve_waiters(void *unused) {
   held[0] = thing_pool_acquire_for(&pool, -1);
   CHECK(held[0]);
   give_all(count);
+  end();
+}
+
+static void serve_while_it_keeps_one(void *unused) {
+  (void)unused;
+  pthread_t waiter = start_thread(wait_for_one_later, NULL);
+  begin(0, cap, cap);
+  size_t count = take_all();
+  bool waits = count < cap;
+  CHECK(waits || WAYS_LEFT);
+  if (!waits) give_all(count);
+  count_set(&may_wait, 1);
+  if (waits) WAIT_UNTIL(thing_pool_stats(&pool).waiting == 1);
+  keeps = true;
+  let_it_come_by();
+  join_thread(waiter); /* its acquire has let go of all others */
+  CHECK(thing_pool_stats(&pool).in_use == (waits ? count : 0) + 1);
+  if (waits) give_all(count);
+  end();
+}
+
+static void shed_while_it_keeps_one(void *unused) {
+  (void)unused;
+  begin(0, cap, cap);
+  CHECK(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, 2));
+  keeps = true;
+  let_it_come_by();
+  CHECK(thing_pool_stats(&pool).idle + thing_pool_stats(&pool).in_use <= 2);
   end();
 }
 
@@ -472,6 +501,14 @@ static void waiter_gets_what_a_sleeper_had_when_it_comes_by(void **state) {
   (void)state;
   in_sandboxes(wait_for_what_a_sleeper_has);
 }
+static void waiter_gets_what_a_sleeper_had_though_that_keeps_one(void **state) {
+  (void)state;
+  in_sandboxes(serve_while_it_keeps_one);
+}
+static void limit_is_kept_once_a_sleeper_came_by_to_keep_one(void **state) {
+  (void)state;
+  in_sandboxes(shed_while_it_keeps_one);
+}
 static void waiters_are_served(void **state) {
   (void)state;
   in_sandboxes(serve_waiters);
@@ -504,6 +541,8 @@ static void the_slot_of_one_who_used_a_small_pool_alone_is_no_exception(void **s
   in_sandboxes(acquire_all_there_is);
   in_sandboxes(trim_to_none);
   in_sandboxes(wait_for_what_a_sleeper_has);
+  in_sandboxes(serve_while_it_keeps_one);
+  in_sandboxes(shed_while_it_keeps_one);
   in_sandboxes(serve_waiters);
   in_sandboxes(wait_for_what_one_that_ends_leaves);
   in_sandboxes(wake_for_what_one_that_ends_leaves);
@@ -519,6 +558,8 @@ int main(void) {
       cmocka_unit_test(max_idle_is_exact_after_a_resize),
       cmocka_unit_test(trim_reaches_all),
       cmocka_unit_test(waiter_gets_what_a_sleeper_had_when_it_comes_by),
+      cmocka_unit_test(waiter_gets_what_a_sleeper_had_though_that_keeps_one),
+      cmocka_unit_test(limit_is_kept_once_a_sleeper_came_by_to_keep_one),
       cmocka_unit_test(waiters_are_served),
       cmocka_unit_test(waiter_gets_what_a_sleeper_had_when_it_ends),
       cmocka_unit_test(event_loop_is_woken_with_no_lock_held_when_a_sleeper_ends),
