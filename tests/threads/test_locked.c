@@ -58,6 +58,96 @@ static void calls_wait_for_the_slots_that_they_look_at(void **state) {
   }
 }
 
+/* The allocator is called while a thread's slot is unlocked; then another thread has it. */
+static objpool__cache *mine_grows;
+static long touched;
+static pthread_t holder;
+
+static void *hold_its_lock_and_look(void *slot) {
+  objpool__cache *cache = (objpool__cache *)slot;
+  objpool__spin_lock(cache);
+  count_set(&locked, 1);
+  sleep_ms(100);
+  count_set(&touched, (long)cache->strip.cells);
+  objpool__spin_unlock(cache);
+  return NULL;
+}
+static void *allocate(size_t size, size_t alignment, void *context) {
+  void *memory = NULL;
+  (void)context;
+  if (mine_grows) {
+    holder = start_thread(hold_its_lock_and_look, mine_grows);
+    WAIT_UNTIL(count_read(&locked));
+    mine_grows = NULL;
+  }
+  return posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) ? NULL : memory;
+}
+static void deallocate(void *memory, size_t size, size_t alignment, void *context) {
+  (void)size, (void)alignment, (void)context;
+  free(memory);
+}
+
+static void cells_are_set_aside_when_nobody_else_has_the_slot(void **state) {
+  objpool_config config;
+  (void)state;
+  memset(&config, 0, sizeof config);
+  config.on_leak = OBJPOOL_LEAK_IGNORE;
+  config.allocator.allocate = allocate;
+  config.allocator.deallocate = deallocate;
+  assert_true(thing_pool_init(&pool, &config));
+  thing_pool_release(&pool, thing_pool_acquire(&pool));
+  objpool__cache *mine = objpool__mine(&pool.base.state->slots);
+  assert_non_null(mine);
+  count_set(&locked, 0);
+  while (!count_read(&locked)) {
+    mine_grows = mine->strip.cells ? NULL : mine;
+    assert_non_null(thing_pool_acquire(&pool));
+  }
+  join_thread(holder);
+  assert_int_equal(count_read(&touched), 0);
+  thing_pool_destroy(&pool);
+}
+
+/* ---- the shared part */
+
+static void *hold_the_shared_part(void *unused) {
+  objpool__mutex_lock(&pool.base.state->commons.lock.plain);
+  count_set(&locked, 1);
+  sleep_ms(100);
+  count_set(&unlocked, 1);
+  objpool__mutex_unlock(&pool.base.state->commons.lock.plain);
+  return unused;
+}
+
+static void releases_wait_for_it_where_a_limit_may_be_reached(void **state) {
+  static const size_t caps[] = {4, 100}; /* with a bit for each object, and without */
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(caps); i++)
+    for (int lowered = 0; lowered < 2; lowered++) {
+      objpool_config config;
+      memset(&config, 0, sizeof config);
+      config.cache_size = OBJPOOL_NO_CACHE;
+      config.max_objects = caps[i];
+      config.max_idle = lowered ? 0 : 2;
+      if (i && !lowered) continue; /* one instruction decides */
+      assert_true(thing_pool_init(&pool, &config));
+      thing *held[3];
+      for (int k = 0; k < 3; k++) assert_non_null(held[k] = thing_pool_acquire(&pool));
+      if (lowered) assert_true(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, 2));
+      count_set(&locked, 0);
+      count_set(&unlocked, 0);
+      pthread_t other = start_thread(hold_the_shared_part, NULL);
+      WAIT_UNTIL(count_read(&locked));
+      thing_pool_release(&pool, held[0]);
+      assert_true(count_read(&unlocked));
+      join_thread(other);
+      thing_pool_release(&pool, held[1]);
+      thing_pool_release(&pool, held[2]);
+      assert_int_equal(thing_pool_stats(&pool).idle, 2);
+      thing_pool_destroy(&pool);
+    }
+}
+
 /* ---- without caches, where an acquire takes no lock */
 
 enum { CAP = 4 };
@@ -84,28 +174,37 @@ static void *try_to_acquire(void *unused) {
   return unused;
 }
 
+static bool has_it_all(const objpool__state *inside) {
+  return inside->word ? !OBJPOOL__LOAD(inside->word->idle) : !objpool__number(OBJPOOL__LOAD(inside->depot.full));
+}
+
 static void an_acquire_waits_for_a_trim_that_has_all_in_its_hands(void **state) {
-  objpool_config config;
+  static const size_t caps[] = {CAP, 100}; /* as above */
   (void)state;
-  memset(&config, 0, sizeof config);
-  config.cache_size = OBJPOOL_NO_CACHE;
-  config.max_objects = CAP;
-  assert_true(thing_pool_init(&pool, &config));
-  assert_int_equal(thing_pool_warmup(&pool, CAP), CAP);
-  objpool__state *inside = pool.base.state;
-  pthread_t trimmer = start_thread(trim_to_two, NULL);
-  WAIT_UNTIL(count_read(&ready) == 1);
-  pthread_t other = start_thread(try_to_acquire, NULL);
-  WAIT_UNTIL(count_read(&ready) == 2);
-  assert_int_equal(pthread_mutex_lock(&inside->memory.lock.plain), 0); /* the trim sorts what it has under it */
-  count_set(&may_begin, 1);
-  WAIT_UNTIL(!objpool__number(OBJPOOL__LOAD(inside->depot.full)));
-  count_set(&may_begin, 2);
-  sleep_ms(50);
-  assert_int_equal(pthread_mutex_unlock(&inside->memory.lock.plain), 0);
-  join_thread(trimmer);
-  join_thread(other);
-  thing_pool_destroy(&pool);
+  for (size_t i = 0; i < COUNT_OF(caps); i++) {
+    objpool_config config;
+    memset(&config, 0, sizeof config);
+    config.cache_size = OBJPOOL_NO_CACHE;
+    config.max_objects = caps[i];
+    assert_true(thing_pool_init(&pool, &config));
+    assert_int_equal(thing_pool_warmup(&pool, CAP), CAP);
+    assert_true(thing_pool_resize(&pool, OBJPOOL_UNCHANGED, CAP));
+    objpool__state *inside = pool.base.state;
+    count_set(&ready, 0), count_set(&may_begin, 0);
+    pthread_t trimmer = start_thread(trim_to_two, NULL);
+    WAIT_UNTIL(count_read(&ready) == 1);
+    pthread_t other = start_thread(try_to_acquire, NULL);
+    WAIT_UNTIL(count_read(&ready) == 2);
+    assert_int_equal(pthread_mutex_lock(&inside->memory.lock.plain), 0); /* the trim sorts what it has under it */
+    count_set(&may_begin, 1);
+    WAIT_UNTIL(has_it_all(inside));
+    count_set(&may_begin, 2);
+    sleep_ms(50);
+    assert_int_equal(pthread_mutex_unlock(&inside->memory.lock.plain), 0);
+    join_thread(trimmer);
+    join_thread(other);
+    thing_pool_destroy(&pool);
+  }
 }
 
 /* ---- limits that move while objects come back; ThreadSanitizer sees who looks at them without the lock */
@@ -143,6 +242,8 @@ static void objects_come_back_while_the_limit_moves(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(calls_wait_for_the_slots_that_they_look_at),
+      cmocka_unit_test(cells_are_set_aside_when_nobody_else_has_the_slot),
+      cmocka_unit_test(releases_wait_for_it_where_a_limit_may_be_reached),
       cmocka_unit_test(an_acquire_waits_for_a_trim_that_has_all_in_its_hands),
       cmocka_unit_test(objects_come_back_while_the_limit_moves),
   };
