@@ -477,6 +477,34 @@ OBJPOOL_DEFINE(stale_line_pool, line, opt.create = stale_line_pool_build);
 STALE_TESTS(stale_pool, thing)
 STALE_TESTS(stale_line_pool, line)
 
+/* What comes back at once lies where trims gather. */
+static shared_pool trimmed;
+static long no_more_trims;
+static void *trim_often(void *unused) {
+  while (!count_read(&no_more_trims)) (void)shared_pool_trim(&trimmed, 10);
+  return unused;
+}
+
+static void release_all_goes_well_with_trims(void **state) {
+  enum { ALL = 30 };
+  (void)state;
+  objpool_config config = config_of(0);
+  assert_true(shared_pool_init(&trimmed, &config));
+  pthread_t thread = start_thread(trim_often, NULL);
+  for (int i = 0; i < SCALED(2000, 500, 300); i++) {
+    thing *objects[ALL];
+    assert_int_equal(shared_pool_acquire_many(&trimmed, objects, ALL), ALL);
+    for (int k = 0; k < ALL; k++) assert_int_equal(__atomic_exchange_n(&objects[k]->owner, 1, __ATOMIC_SEQ_CST), 0);
+    for (int k = 0; k < ALL; k++) objects[k]->owner = 0;
+    assert_int_equal(shared_pool_release_all(&trimmed), ALL);
+  }
+  count_set(&no_more_trims, 1);
+  join_thread(thread);
+  assert_int_equal(shared_pool_stats(&trimmed).in_use, 0);
+  shared_pool_destroy(&trimmed);
+  assert_int_equal(count_read(&allocations), 0);
+}
+
 #define TESTS_OF(P)                                                                                     \
   cmocka_unit_test(P##_visits_in_the_order_of_places), cmocka_unit_test(P##_body_may_do_what_it_likes), \
       cmocka_unit_test(P##_keeps_blocks_while_a_loop_runs), cmocka_unit_test(P##_releases_all)
@@ -500,6 +528,7 @@ int main(void) {
       cmocka_unit_test(range_is_the_same_loop),
 #endif
       cmocka_unit_test(other_threads_may_use_the_pool_meanwhile),
+      cmocka_unit_test(release_all_goes_well_with_trims),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

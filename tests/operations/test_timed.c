@@ -624,6 +624,15 @@ static void what_refresh_finds_being_built_is_outdated(void **state) {
   refreshing_pool_release(&refreshing, held);
   assert_int_equal(refreshing_pool_stats(&refreshing).idle, 1);
   refreshing_pool_destroy(&refreshing);
+  objpool_config config = defaults(); /* without an acquire, by the next maintenance */
+  config.ignore_pressure = true;
+  count_set(&created, 0);
+  assert_true(refreshing_pool_init(&refreshing, &config));
+  assert_int_equal(refreshing_pool_warmup(&refreshing, 1), 1);
+  assert_int_equal(refreshing_pool_stats(&refreshing).idle, 1);
+  assert_int_equal(objpool_maintain(&refreshing.base), 1);
+  assert_int_equal(refreshing_pool_stats(&refreshing).expired, 1);
+  refreshing_pool_destroy(&refreshing);
 }
 
 static void a_replacement_that_cannot_be_created_leaves_its_place(void **state) {

@@ -8,8 +8,11 @@
 static void note_panic(const char *message);
 #define OBJPOOL_PANIC(message) note_panic(message)
 #define OBJPOOL_MAX_THREADS 4
+static int lock_and_stop(pthread_mutex_t *mutex);
+#define pthread_mutex_lock(mutex) lock_and_stop(mutex)
 #define OBJPOOL_IMPLEMENTATION
 #include "pools.h"
+#undef pthread_mutex_lock
 
 static long panics_noted;
 static char panic_noted[300];
@@ -83,6 +86,23 @@ static void destroying_a_monitor_in_its_thread_panics_and_changes_nothing(void *
   WAIT_UNTIL(count_read(&alerts) >= 2); /* it goes on */
   objpool_monitor_destroy(&monitor);
   assert_null(monitor.state);
+  thing_pool_destroy(&pool);
+}
+
+static void stop_itself(const objpool_alert *alert, void *user) {
+  (void)alert, (void)user;
+  objpool_monitor_stop(&monitor); /* which finds what start has written */
+  count_add(&alerts, 1);
+}
+
+static void monitor_may_be_stopped_in_its_own_alert(void **state) {
+  (void)state;
+  init_named_with_100_idle();
+  begin_to_watch(stop_itself);
+  assert_true(objpool_monitor_start(&monitor, 1000000));
+  WAIT_UNTIL(count_read(&alerts));
+  objpool_monitor_destroy(&monitor);
+  assert_int_equal(count_read(&alerts), 1);
   thing_pool_destroy(&pool);
 }
 
@@ -421,6 +441,50 @@ static void allocator_may_use_a_pool_for_the_first_time(void **state) {
     }
 }
 
+/* ---- a thread ends while another closes all slots: one after the other */
+
+static __thread bool stops_at_its_end;
+static long at_its_end, is_trimmed;
+
+static int lock_and_stop(pthread_mutex_t *mutex) {
+  if (stops_at_its_end && mutex == &pool.base.state->commons.lock.plain) {
+    stops_at_its_end = false;
+    count_set(&at_its_end, 1);
+    for (int ms = 0; ms < 100 && !count_read(&is_trimmed); ms++) sleep_ms(1); /* for as long as the other has to wait */
+  }
+  return pthread_mutex_lock(mutex);
+}
+
+enum { LEFT = 6, KEPT = 3 };
+static void *leave_some_in_the_slot(void *unused) {
+  thing *objects[LEFT];
+  for (int i = 0; i < 1000; i++) {
+    CHECK(thing_pool_acquire_many(&pool, objects, LEFT) == LEFT);
+    thing_pool_release_many(&pool, objects, LEFT);
+  }
+  stops_at_its_end = true; /* what lies there is about to be moved */
+  return unused;
+}
+
+static void what_a_thread_leaves_is_moved_once(void **state) {
+  thing *objects[LEFT];
+  (void)state;
+  assert_true(thing_pool_init(&pool, NULL));
+  count_set(&at_its_end, 0);
+  count_set(&is_trimmed, 0);
+  pthread_t thread = start_thread(leave_some_in_the_slot, NULL);
+  WAIT_UNTIL(count_read(&at_its_end));
+  assert_int_equal(thing_pool_trim(&pool, KEPT), LEFT - KEPT);
+  count_set(&is_trimmed, 1);
+  join_thread(thread);
+  assert_int_equal(thing_pool_stats(&pool).idle, KEPT);
+  assert_int_equal(thing_pool_acquire_many(&pool, objects, LEFT), LEFT);
+  for (int i = 0; i < LEFT; i++)
+    for (int k = 0; k < i; k++) assert_ptr_not_equal(objects[i], objects[k]);
+  thing_pool_release_many(&pool, objects, LEFT);
+  thing_pool_destroy(&pool);
+}
+
 /* ---- maintenance and resize at full speed (tests/caches/test_schedules.c lets them take turns) */
 
 static looked_pool looked;
@@ -460,6 +524,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(destroying_a_monitor_in_its_poll_panics_and_changes_nothing),
     cmocka_unit_test(destroying_a_monitor_in_its_thread_panics_and_changes_nothing),
+    cmocka_unit_test(monitor_may_be_stopped_in_its_own_alert),
     cmocka_unit_test(monitor_may_be_stopped_in_a_visitor),
     cmocka_unit_test(monitor_may_be_stopped_in_an_alert_of_another),
 #if !THREAD_SANITIZED
@@ -469,6 +534,7 @@ int main(void) {
 #endif
     cmocka_unit_test(allocator_may_use_another_pool_while_threads_end_and_fork),
     cmocka_unit_test(allocator_may_use_a_pool_for_the_first_time),
+    cmocka_unit_test(what_a_thread_leaves_is_moved_once),
     cmocka_unit_test(max_idle_is_exact_after_maintenance_met_resizes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -572,6 +572,49 @@ static void release_that_served_a_waiter_is_over(void **state) {
   }
 }
 
+/* ---- who looks for an object when it is closed finds that there is none, wherever it was */
+
+static long is_back;
+static void *look_and_stop(void *unlocks) {
+  unlocks_left = *(const int *)unlocks;
+  errno = 0;
+  thing *object = plain_pool_acquire(&plain);
+  CHECK(!object && (errno == OBJPOOL_ECLOSED || errno == EAGAIN));
+  unlocks_left = 0;
+  count_set(&is_back, 1);
+  return NULL;
+}
+
+static void acquire_under_way_at_a_close_comes_back(void **state) {
+  static const size_t cache_sizes[] = {0, OBJPOOL_NO_CACHE, 4};
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(cache_sizes); i++) {
+    bool stopped = true;
+    for (int unlocks = 1; stopped; unlocks++) {
+      thing *held[IDLE];
+      objpool_config config = defaults();
+      config.max_objects = IDLE;
+      config.cache_size = cache_sizes[i];
+      assert_true(plain_pool_init(&plain, &config));
+      gate_make(&in_release);
+      count_set(&is_stopped, 0);
+      count_set(&is_back, 0);
+      for (int k = 0; k < 1000; k++) plain_pool_release(&plain, plain_pool_acquire(&plain)); /* this thread's alone, if it can be */
+      assert_int_equal(plain_pool_acquire_many(&plain, held, IDLE), IDLE);
+      pthread_t thread = start_thread(look_and_stop, &unlocks);
+      WAIT_UNTIL(count_read(&is_stopped) || count_read(&is_back));
+      stopped = count_read(&is_stopped);
+      plain_pool_close(&plain);
+      gate_open(&in_release);
+      join_thread(thread);
+      plain_pool_release_many(&plain, held, IDLE);
+      assert_true(plain_pool_drain(&plain, -1));
+      plain_pool_destroy(&plain);
+      gate_close(&in_release);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(closed_pool_hands_out_nothing_and_destroys_what_comes_back),
@@ -586,6 +629,7 @@ int main(void) {
       cmocka_unit_test(hook_of_a_release_may_fork_and_both_are_drained),
       cmocka_unit_test(open_pool_is_drained_when_all_is_idle),
       cmocka_unit_test(release_that_served_a_waiter_is_over),
+      cmocka_unit_test(acquire_under_way_at_a_close_comes_back),
       cmocka_unit_test(close_amid_work_loses_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
