@@ -285,7 +285,8 @@ static void next_level(void) {
   for (uint32_t i = 0; i < 1000 + 100 * level; i++) {
     uint32_t seed = random_of(&random_state);
     float x = between(&seed, 20, WIDTH - 20), y = between(&seed, -250, 330);
-    add_enemy(x, y, 1 + (int)(random_of(&seed) % 5 < 3), seed);
+    uint32_t own = seed; /* arguments are evaluated in any order */
+    add_enemy(x, y, 1 + (int)(random_of(&own) % 5 < 3), seed);
   }
 }
 

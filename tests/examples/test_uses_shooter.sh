@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# examples/shooter.c with SDL2, without a window: the same state on each run and with malloc in place of the pools; a picture.
+# examples/shooter.c with SDL2, without a window: the same state on each run, by gcc and clang, and with malloc in place of the pools; a picture.
 # needs: libsdl2-dev
 # test-all: SDL2
 # shellcheck source=tests/examples/uses.sh
@@ -19,6 +19,12 @@ run "$work/examples/shooter" --frames 600
 equal "$(hash)" "$first" "the same state on each run"
 run "$work/examples/shooter" --frames 600 --malloc
 equal "$(hash)" "$first" "the same state with malloc"
+for other in gcc clang; do
+  command -v $other >/dev/null || continue
+  (CC=$other && build shooter) || exit 1
+  run "$work/examples/shooter" --frames 600
+  equal "$(hash)" "$first" "the same state by $other"
+done
 run "$work/examples/shooter" --frames 601
 [ "$(hash)" != "$first" ] && ok "the hash tells states apart" || wrong "another state has the same hash"
 exit $failed
