@@ -101,10 +101,20 @@ class Objpool(gdb.Command):
         super().__init__("objpool", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
 
     def invoke(self, argument, from_tty):
-        pool = gdb.parse_and_eval(argument)
+        try:
+            pool = gdb.parse_and_eval(argument)
+        except gdb.error as error:
+            raise gdb.GdbError("%s: objpool &pool" % error)
         if pool.type.strip_typedefs().code != gdb.TYPE_CODE_PTR:
             raise gdb.GdbError("objpool wants the address of a pool: objpool &pool")
-        pool = pool.cast(gdb.lookup_type("struct objpool").pointer()).dereference()
+        if (pool.type.strip_typedefs().target().strip_typedefs().tag or "").endswith("_objpool_set"):
+            classes = pool.dereference()["classes"]
+            for size in range(classes.type.range()[1] + 1):
+                self.show(classes[size])
+        else:
+            self.show(pool.cast(gdb.lookup_type("struct objpool").pointer()).dereference())
+
+    def show(self, pool):
         print(summary(pool))
         if not word(pool["state"]):
             return
@@ -128,13 +138,13 @@ skipped = set()
 def skip_generated(event=None):
     """Stepping goes over the functions that OBJPOOL_DEFINE generated, as over ours: to the caller's next line, or into a hook."""
     try:
-        types = gdb.execute("info types _objpool_pool$", to_string=True)
+        types = gdb.execute(r"info types _objpool_\(pool\|set\)$", to_string=True)
     except gdb.error:
         return
-    for name in sorted(set(re.findall(r"(\w+)_objpool_pool\b", types)) - skipped):
+    for name in sorted(set(re.findall(r"(\w+)_objpool_(?:pool|set)\b", types)) - skipped):
         skipped.add(name)
         gdb.execute("skip -rfu ^%s_(objpool_.*|guard_.*|init|destroy|acquire.*|try_acquire.*|release.*|discard|extract|warmup|trim.*|clear|"
-                    "abandon|resize|attach|stats|reset_stats|close|drain|get|handle_of|rebind|cancel|refresh)$" % name, to_string=True)
+                    "abandon|resize|attach|stats|reset_stats|close|drain|get|handle_of|rebind|cancel|refresh|memory_for|grow|class)$" % name, to_string=True)
 
 
 gdb.pretty_printers.append(printer_of)

@@ -20,9 +20,11 @@ struct conn {
 };
 OBJPOOL_DEFINE(conn_pool, struct conn);
 OBJPOOL_DEFINE(local_pool, struct conn, opt.local = true);
+OBJPOOL_SIZES(buffers, 64, 256);
 
 static conn_pool cached, limited, bare, unused;
 static local_pool own;
+static buffers set;
 
 static void *other(void *user) {
   struct conn *conns[5];
@@ -45,12 +47,15 @@ int main(void) {
   struct conn *second = conn_pool_acquire(&limited);
   struct conn *third = local_pool_acquire(&own);
   struct conn *fourth = conn_pool_acquire(&bare);
+  objpool_buffer fifth = buffers_acquire(&set, 200);
   here();
   conn_pool_release(&cached, conn); /* step from here */
   conn = conn_pool_acquire(&cached);
   conn_pool_release(&limited, second);
   local_pool_release(&own, third);
   conn_pool_release(&bare, fourth);
+  fifth = buffers_grow(&set, fifth, 250);
+  buffers_release(&set, fifth);
   conn_pool_destroy(&unused);
   return conn == NULL;
 }
@@ -60,6 +65,7 @@ C
 at() { grep -n "$1" "$work/desk.c" | head -n 1 | cut -d: -f1; }
 timeout 300 gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex "source examples/objpool-gdb.py" -ex "break here" -ex run -ex up \
   -ex "print cached" -ex "print limited" -ex "print bare" -ex "print own" -ex "print unused" -ex "objpool &cached" -ex "objpool cached" \
+  -ex "objpool &set" -ex objpool -ex "objpool &nobody" \
   "$work/desk" >"$work/shown" 2>&1 </dev/null || true
 grep -q 'Breakpoint 1, here' "$work/shown" || { cat "$work/shown"; echo "skipped: gdb runs no program here"; exit 77; }
 says() { grep -qF -- "$1" "$work/shown" || { cat "$work/shown"; echo "FAILED: gdb does not show: $1"; exit 1; }; }
@@ -72,12 +78,16 @@ says '0 idle in its cache, 1 acquires, 0 releases'
 says '0 idle in its cache, 5 acquires, 4 releases'
 says '3 idle in a magazine under the lock;'
 says 'objpool wants the address of a pool: objpool &pool'
-echo "ok: pools of every engine, by thread too"
+says 'objpool "buffers/256", cached: 1 in use, 0 idle,' # each class of a set
+says 'Argument required (expression to compute).: objpool &pool'
+says 'No symbol "nobody" in current context.: objpool &pool'
+if grep -q 'Python Exception' "$work/shown"; then cat "$work/shown"; echo "FAILED: an exception of Python"; exit 1; fi
+echo "ok: pools of every engine and sets, by thread too"
 
 timeout 300 gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex "source examples/objpool-gdb.py" -ex "break $(at 'step from here')" \
-  -ex run -ex step -ex step -ex step -ex step "$work/desk" >"$work/shown" 2>&1 </dev/null || true
+  -ex run -ex step -ex step -ex step -ex step -ex step -ex step -ex step "$work/desk" >"$work/shown" 2>&1 </dev/null || true
 for line in 'conn = conn_pool_acquire(&cached);' 'conn_pool_release(&limited, second);' 'local_pool_release(&own, third);' \
-  'conn_pool_release(&bare, fourth);'; do
+  'conn_pool_release(&bare, fourth);' 'fifth = buffers_grow(&set, fifth, 250);' 'buffers_release(&set, fifth);' 'conn_pool_destroy(&unused);'; do
   says "$(at "^  $line")"$'\t'"  $line"
 done
 if grep -q 'objpool.h' "$work/shown"; then cat "$work/shown"; echo "FAILED: a step went into objpool.h"; exit 1; fi
