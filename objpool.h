@@ -9366,16 +9366,18 @@ OBJPOOL_API void objpool__forget(objpool *pool, objpool__describe *describe, voi
    create refused. */
 static bool objpool__renew(objpool__state *state, void *object) {
   const objpool_type *type = &state->as.type;
-  void *context = state->config.context;
   uintptr_t epoch = objpool__epoch(&state->lifetimes);
-  if (type->destroy) type->destroy(object, context);
+  bool anew = type->destroy || type->create;
+  if (anew) objpool__report_event(state, OBJPOOL_EVENT_DESTROY, object, 1);
+  if (type->destroy) type->destroy(object, state->config.context);
   objpool__wipe(object, state->blocks.object_bytes);
-  if (!type->destroy && !type->create) return true;
+  if (!anew) return true;
   objpool__add(state, OBJPOOL__DESTROYED, 1);
-  if (type->create && !type->create(object, context)) return false;
+  if (type->create && !objpool__run_create(state, object)) return false;
   if (type->timed) objpool__stamp(state, object, epoch);
   objpool__use_none(&state->as.type, object);
   objpool__add(state, OBJPOOL__CREATED, 1);
+  objpool__report_event(state, OBJPOOL_EVENT_CREATE, object, 1);
   return true;
 }
 

@@ -199,6 +199,49 @@ static void discard_and_extract_are_told_too(void **state) {
   told_pool_destroy(&pool);
 }
 
+static bool refuses;
+static bool build(thing *object, void *context) {
+  (void)object;
+  (void)context;
+  return !refuses;
+}
+static void take_down(thing *object, void *context) {
+  (void)object;
+  (void)context;
+}
+OBJPOOL_DEFINE(told_wiping_pool, thing, opt.create = build, opt.destroy = take_down, opt.wipe = true,
+               opt.on_event = log_event);
+
+static void a_wiping_release_tells_what_it_takes_down_and_builds(void **state) {
+  static const objpool_event_kind life[] = {OBJPOOL_EVENT_CREATE,  OBJPOOL_EVENT_ACQUIRE, OBJPOOL_EVENT_RELEASE,
+                                            OBJPOOL_EVENT_DESTROY, OBJPOOL_EVENT_CREATE,  OBJPOOL_EVENT_ACQUIRE,
+                                            OBJPOOL_EVENT_RELEASE, OBJPOOL_EVENT_DESTROY};
+  static told_wiping_pool pool;
+  static event_log log;
+  objpool_config config = named(NULL);
+  thing *object;
+  size_t i, at = 0;
+  (void)state;
+  memset(&log, 0, sizeof log);
+  config.context = &log;
+  assert_true(told_wiping_pool_init(&pool, &config));
+  object = told_wiping_pool_acquire(&pool);
+  told_wiping_pool_release(&pool, object);
+  assert_ptr_equal(told_wiping_pool_acquire(&pool), object);
+  refuses = true; /* it cannot be built anew: it was taken down, and nothing takes its place */
+  told_wiping_pool_release(&pool, object);
+  refuses = false;
+  for (i = 0; i < log.count; i++) {
+    if (log.events[i].object != object) continue;
+    assert_true(at < COUNT_OF(life));
+    assert_int_equal(log.events[i].kind, life[at++]);
+  }
+  assert_int_equal(at, COUNT_OF(life));
+  assert_int_equal(events_of(&log, OBJPOOL_EVENT_CREATE), told_wiping_pool_stats(&pool).created);
+  assert_int_equal(events_of(&log, OBJPOOL_EVENT_DESTROY), told_wiping_pool_stats(&pool).destroyed);
+  told_wiping_pool_destroy(&pool);
+}
+
 static void forget_errno(const objpool_event *event, void *context) {
   (void)event;
   (void)context;
@@ -313,6 +356,7 @@ int main(void) {
       TEST(events_tell_what_happens_to_the_pool),
       TEST(a_reserve_is_told_as_the_block_that_it_is),
       TEST(discard_and_extract_are_told_too),
+      TEST(a_wiping_release_tells_what_it_takes_down_and_builds),
       TEST(an_event_handler_may_change_errno),
       TEST(a_release_is_told_before_anyone_else_can_get_the_object),
   };

@@ -20,6 +20,7 @@ static bool make_slowly(thing *object, void *context) {
 }
 OBJPOOL_DEFINE(slow_pool, thing, opt.create = make_slowly);
 OBJPOOL_DEFINE(slow_local_pool, thing, opt.create = make_slowly, opt.local = true);
+OBJPOOL_DEFINE(slow_wiping_pool, thing, opt.create = make_slowly, opt.wipe = true);
 OBJPOOL_DEFINE(bare_pool, thing);
 
 static uint64_t sum_of_buckets(const objpool_histogram *times) {
@@ -91,6 +92,25 @@ static void refused_creates_are_timed_and_resets_begin_anew(void **state) {
   assert_int_equal(slow_pool_warmup(&pool, 4), 1);
   assert_int_equal(objpool_times(&pool.base, OBJPOOL_TIME_CREATE).count, 1);
   slow_pool_destroy(&pool);
+}
+
+static void creates_of_wiping_releases_are_timed(void **state) {
+  static slow_wiping_pool pool;
+  objpool_histogram times;
+  thing *object;
+  (void)state;
+  making.ns = 1000000;
+  object = slow_wiping_pool_acquire(&pool);
+  slow_wiping_pool_release(&pool, object); /* builds it anew */
+  assert_ptr_equal(slow_wiping_pool_acquire(&pool), object);
+  making.refuses = true;
+  slow_wiping_pool_release(&pool, object);
+  making.refuses = false;
+  making.ns = 0;
+  times = objpool_times(&pool.base, OBJPOOL_TIME_CREATE);
+  assert_int_equal(times.count, 3);
+  assert_true(times.sum_ns >= 3000000);
+  slow_wiping_pool_destroy(&pool);
 }
 
 static void *create_some(void *argument) {
@@ -333,6 +353,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(each_create_lies_in_its_bucket),
       TEST(refused_creates_are_timed_and_resets_begin_anew),
+      TEST(creates_of_wiping_releases_are_timed),
       TEST(threads_count_together),
       TEST(report_tells_how_long_creates_took),
       TEST(waits_count_when_they_end),
