@@ -279,25 +279,25 @@ static void objects_that_no_longer_fit_go_though_they_are_valid(void **state) {
 }
 
 /* Found by the fast paths and by others. */
-#define GOOD_AS_BEFORE(P, config)                                                                     \
-  do {                                                                                                \
-    static P pool;                                                                                    \
-    thing *objects[40];                                                                               \
-    assert_true(P##_init(&pool, (config)));                                                           \
-    for (int turn = 0; turn < 3; turn++) {                                                            \
+#define GOOD_AS_BEFORE(P, config)                                                                      \
+  do {                                                                                                 \
+    static P pool;                                                                                     \
+    thing *objects[40];                                                                                \
+    assert_true(P##_init(&pool, (config)));                                                            \
+    for (int turn = 0; turn < 3; turn++) {                                                             \
       for (size_t i = 0; i < COUNT_OF(objects); i++) assert_non_null(objects[i] = P##_acquire(&pool)); \
-      for (size_t i = 0; i < COUNT_OF(objects); i++) P##_release(&pool, objects[i]);                  \
-      objpool_maintain(&pool.base);                                                                   \
-      balanced(&pool.base, 0, P##_stats(&pool).idle); /* a few may go */                              \
-    }                                                                                                 \
-    P##_destroy(&pool);                                                                               \
+      for (size_t i = 0; i < COUNT_OF(objects); i++) P##_release(&pool, objects[i]);                   \
+      objpool_maintain(&pool.base);                                                                    \
+      balanced(&pool.base, 0, P##_stats(&pool).idle); /* a few may go */                               \
+    }                                                                                                  \
+    P##_destroy(&pool);                                                                                \
   } while (0)
 
 static void objects_that_were_validated_are_as_good_as_before(void **state) {
   static const size_t caches[] = {0, OBJPOOL_NO_CACHE, 8};
   (void)state;
-  for (size_t i = 0; i < COUNT_OF(caches); i++) {
-    objpool_config config = with_cache(caches[i]);
+  for (size_t kind = 0; kind < COUNT_OF(caches); kind++) {
+    objpool_config config = with_cache(caches[kind]);
     GOOD_AS_BEFORE(maintained_pool, &config);
   }
   GOOD_AS_BEFORE(local_maintained_pool, NULL);
