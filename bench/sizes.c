@@ -2,10 +2,11 @@
  * usage: sizes pair|clear SIZE THREADS COUNT  -> ns for a buffer taken, its first word written, and given back; each of the threads
  *                                                does so COUNT times. clear: the buffer is cleared where it may hold what somebody
  *                                                else left there; a set's own buffers hold what the program itself left
+ *        sizes known 300 THREADS COUNT        -> the same as pair, where the compiler knows the size
  *        sizes web BUFFERS                    -> bytes held, bytes asked for: buffers of sizes as a web server has them, from
  *                                                50 bytes to 16 KiB, log-normal, all in use at once
  * Built as it stands the buffers come from a set; with -DMALLOC from malloc and free; with -DMIMALLOC (and -lmimalloc) from
- * mi_malloc and mi_free. Sizes are known at run time alone. */
+ * mi_malloc and mi_free. Sizes are known at run time alone, but for `known`. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -78,10 +79,12 @@ static void fail(const char *what) {
 
 /* ---- a buffer taken and given back ---- */
 
+enum { KNOWN = 300 };
+
 static struct {
   size_t size;
   long count;
-  int clears;
+  int clears, known;
 } work;
 
 static double now_ns(void) {
@@ -90,10 +93,12 @@ static double now_ns(void) {
   return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-#define PAIRS(take, give)                                  \
+#define HIDDEN(size) __asm__ volatile("" : "+r"(size))
+#define SEEN(size) (void)(size)
+#define PAIRS(take, give, wanted, seen)                    \
   for (long i = 0; i < work.count; i++) {                  \
-    size_t size = work.size;                               \
-    __asm__ volatile("" : "+r"(size));                     \
+    size_t size = wanted;                                  \
+    seen(size);                                            \
     buffer one = take(size);                               \
     if (!one.bytes) fail("no memory");                     \
     if (clears) memset(one.bytes, 0, size);                \
@@ -108,11 +113,15 @@ static void *pairs(void *unused) {
   if (work.size > 16384) { /* another set, as one has for them: its largest class is as large */
 #define take_large(size) pages_acquire(&large, size)
 #define give_large(buffer) pages_release(&large, buffer)
-    PAIRS(take_large, give_large)
+    PAIRS(take_large, give_large, work.size, HIDDEN)
     return NULL;
   }
 #endif
-  PAIRS(take, give)
+  if (work.known) {
+    PAIRS(take, give, KNOWN, SEEN)
+    return NULL;
+  }
+  PAIRS(take, give, work.size, HIDDEN)
   return NULL;
 }
 
@@ -164,13 +173,15 @@ int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   if (!strcmp(mode, "web") && argc == 3) {
     print_web(atol(argv[2]));
-  } else if ((!strcmp(mode, "pair") || !strcmp(mode, "clear")) && argc == 5) {
+  } else if ((!strcmp(mode, "pair") || !strcmp(mode, "clear") || !strcmp(mode, "known")) && argc == 5) {
     work.size = (size_t)atol(argv[2]);
+    work.known = *mode == 'k';
+    if (work.known && work.size != KNOWN) fail("known is for 300 bytes");
     work.count = atol(argv[4]);
     work.clears = *mode == 'c';
     printf("%.3f\n", time_pairs(atoi(argv[3])));
   } else {
-    fail("usage: sizes pair|clear SIZE THREADS COUNT, or sizes web BUFFERS");
+    fail("usage: sizes pair|clear|known SIZE THREADS COUNT, or sizes web BUFFERS");
   }
   return 0;
 }
