@@ -595,7 +595,8 @@ typedef struct objpool_config {
       OBJPOOL__0; /* maintenance destroys what was idle for longer, and gives back nothing else [none] */
   uint64_t max_lifetime_ns OBJPOOL__0;   /* what is older is not handed out any more [none] */
   uint64_t validate_after_ns OBJPOOL__0; /* an acquire validates only what was idle for that long [0: always] */
-  uint64_t retry_create_ns OBJPOOL__0;   /* who may wait tries a create that refused once more after this [never] */
+  /* Of any pool: who may wait tries a create that refused once more after so many ns [never]. */
+  uint64_t retry_create_ns OBJPOOL__0;
 } objpool_config;
 
 /* What a pool without a static type needs to know of its objects (objpool_init). */
@@ -10642,12 +10643,7 @@ OBJPOOL_API bool objpool__init(objpool *pool, objpool__describe *describe, const
 
 OBJPOOL_API bool objpool_init(objpool *pool, const objpool_type *type, const objpool_config *config) {
   objpool__description as = OBJPOOL__ZERO;
-  memset(pool, 0, sizeof *pool);
-  if (!type) {
-    errno = EINVAL;
-    return false;
-  }
-  as.type = *type;
+  if (type) as.type = *type; /* else objects have no size, which is refused */
   if (!as.type.validate_on) as.type.validate_on = (unsigned)OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE;
   return objpool__init_as(pool, &as, NULL, config);
 }
@@ -11407,6 +11403,11 @@ OBJPOOL_API void objpool__large_release(objpool__sizes *sizes, objpool *first, o
 OBJPOOL_API bool objpool__sizes_init(objpool__sizes *sizes, objpool *classes, const size_t *capacities, size_t count,
                                      objpool__describe *const *describes, const objpool_config *config) {
   objpool_config own;
+  for (size_t used = 0; used < count; used++) { /* before anything is touched */
+    if (!objpool__is_in_use(&classes[used])) continue;
+    errno = EINVAL;
+    return false;
+  }
   memset((void *)&own, 0, sizeof own);
   memset(sizes, 0, sizeof *sizes);
   memset((void *)classes, 0, count * sizeof *classes);
@@ -11463,6 +11464,7 @@ OBJPOOL_API size_t objpool__sizes_trim(objpool *classes, const size_t *capacitie
 OBJPOOL_API objpool_stats objpool__sizes_stats(const objpool__sizes *sizes, const objpool *classes, size_t count) {
   objpool_stats sum;
   memset(&sum, 0, sizeof sum);
+  sum.now_ns = objpool__now_ns(); /* if no class was used yet */
   bool first = true;
   for (size_t i = 0; i < count; i++) {
     if (!objpool__class_was_used(&classes[i])) continue;

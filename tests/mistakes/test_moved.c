@@ -36,6 +36,7 @@ OBJPOOL_DEFINE(wiping_pool, thing, opt.wipe = true);
 OBJPOOL_DEFINE(handle_pool, thing, opt.handles = true);
 OBJPOOL_DEFINE(timed_pool, thing, opt.timed = true);
 OBJPOOL_DEFINE(tracked_pool, thing, opt.tracked = true);
+OBJPOOL_SIZES(buffers, 64, 256, 1024);
 
 static void visit(const objpool_hold *hold, void *user) {
   (void)hold, (void)user;
@@ -150,6 +151,50 @@ static void pool_in_use_is_not_initialised_once_more(void **state) {
   for (size_t i = 0; i < COUNT_OF(others); i++) thing_pool_destroy(&others[i]);
 }
 
+static void init_without_type(void *pool, void *type) {
+  made = objpool_init((objpool *)pool, (const objpool_type *)type, NULL);
+}
+static void init_set(void *set, void *config) { made = buffers_init((buffers *)set, (const objpool_config *)config); }
+
+static void init_in_use_of_any_kind_has_no_effect(void **state) {
+  static const size_t sizes[] = {1, 200, 5000}; /* of the first class, of another, of none */
+  objpool_type type;
+  thing_pool pool;
+  (void)state;
+  memset(&type, 0, sizeof type);
+  type.size = sizeof(thing);
+  type.alignment = __alignof__(thing);
+  assert_true(thing_pool_init(&pool, NULL));
+  thing *held = thing_pool_acquire(&pool);
+  for (int i = 0; i < 2; i++) {
+    made = true;
+    panic_returns = true;
+    assert_true(panics(init_without_type, &pool.base, i ? &type : NULL));
+    panic_returns = false;
+    assert_false(made);
+    assert_int_equal(thing_pool_stats(&pool).in_use, 1);
+  }
+  thing_pool_release(&pool, held);
+  thing_pool_destroy(&pool);
+  for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+    static buffers set;
+    objpool_buffer buffer = buffers_acquire(&set, sizes[i]);
+    assert_non_null(buffer.bytes);
+    made = true;
+    errno = 0;
+    panic_returns = true;
+    assert_true(panics(init_set, &set, NULL));
+    panic_returns = false;
+    assert_false(made);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(panic_count, 1);
+    assert_int_equal(buffers_stats(&set).in_use, 1);
+    buffers_release(&set, buffer);
+    assert_int_equal(buffers_stats(&set).in_use, 0);
+    buffers_destroy(&set);
+  }
+}
+
 #define IS_REFUSED(P)                             \
   do {                                            \
     errno = 0;                                    \
@@ -235,6 +280,7 @@ int main(void) {
       cmocka_unit_test(copied_pool_is_noticed_and_the_pool_itself_is_as_it_was),
       cmocka_unit_test(memory_that_nobody_prepared_is_noticed_and_left_alone),
       cmocka_unit_test(pool_in_use_is_not_initialised_once_more),
+      cmocka_unit_test(init_in_use_of_any_kind_has_no_effect),
       cmocka_unit_test(other_options_do_not_take_a_pool_over_and_other_hooks_do),
       cmocka_unit_test(pool_that_was_made_without_its_type_gets_hooks),
       cmocka_unit_test(release_all_tells_each_event_and_of_a_closed_pool_destroys_all),
