@@ -11900,12 +11900,20 @@ static void objpool__count_of(objpool__writer *out, uint64_t number, const char 
 /* With fewer tries than this the numbers are an accident. */
 enum { OBJPOOL__ENOUGH_TRIES = 100 };
 
+static bool objpool__all_are_held(const objpool_stats *s) {
+  return s->waiting && s->max_objects && s->in_use >= s->max_objects;
+}
+
+static void objpool__recommend_holders(objpool__writer *out, const objpool_stats *s) {
+  objpool__text(out, "see who holds the objects, or raise max_objects: all ");
+  objpool__line(out, "", s->in_use, " are in use, and ");
+  objpool__count_of(out, s->waiting, " acquire waits.", " acquires wait.");
+}
+
 /* What so few numbers say. */
 static void objpool__recommend_early(objpool__writer *out, const objpool_stats *s, uint64_t tries) {
-  if (s->waiting && s->max_objects && s->in_use >= s->max_objects) {
-    objpool__text(out, "see who holds the objects, or raise max_objects: all ");
-    objpool__line(out, "", s->in_use, " are in use, and ");
-    objpool__count_of(out, s->waiting, " acquire waits.", " acquires wait.");
+  if (objpool__all_are_held(s)) {
+    objpool__recommend_holders(out, s);
   } else if (tries) {
     objpool__count_of(out, tries, " acquire is", " acquires are");
     objpool__text(out, " too few to go by.");
@@ -11926,6 +11934,8 @@ static void objpool__recommend(objpool__writer *out, const objpool_stats *s) {
     objpool__line(out, "raise max_objects to about ", wider, ": the cap refused more than one acquire in a hundred.");
   else if (s->waits > tries / 10)
     objpool__line(out, "raise max_objects to about ", wider, ": more than one acquire in ten waited.");
+  else if (objpool__all_are_held(s)) /* however few waited before */
+    objpool__recommend_holders(out, s);
   else if (s->overflowed > s->acquires / 20)
     objpool__line(out, "raise max_idle to ", ample, ": objects are destroyed only to be created again.");
   else if (s->invalid + s->extracted > s->misses / 2 && s->misses > s->acquires / 100)

@@ -49,6 +49,9 @@ static const situation situations[] = {
     {"raise max_objects to about 7: more than one acquire in ten waited.", 996, 4, 0, 0, 0, 997, 0, 0, 4, 0, 4, 4},
     {"raise max_objects to about 7: more than one acquire in ten waited.", 96, 4, 0, 0, 0, 11, 0, 0, 4, 0, 4, 4},
     {"keep the size: at most one acquire in ten waited.", 96, 4, 0, 0, 0, 10, 0, 0, 4, 0, 4, 4},
+    {"see who holds the objects, or raise max_objects: all 4 are in use, and 3 acquires wait.", 996, 4, 0, 0, 0, 3, 3,
+     0, 4, 0, 4, 4},
+    {"keep the size: at most one acquire in ten waited.", 996, 4, 0, 0, 0, 3, 1, 0, 3, 1, 4, 4},
     /* what is kept */
     {"raise max_idle to 11: objects are destroyed only to be created again.", 90, 10, 0, 0, 0, 0, 0, 6, 0, 0, 8, 0},
     {"warm up 8 objects: more than one acquire in ten created one.", 89, 11, 0, 0, 0, 0, 0, 5, 0, 0, 8, 0},
