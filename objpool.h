@@ -1546,11 +1546,7 @@ OBJPOOL__INLINE void *objpool__look_within(const objpool *pool, uint32_t index, 
 /* What the handle of an object in use says; nothing is written if it has none. */
 OBJPOOL__INLINE void objpool__name_use(const objpool *pool, const void *object, objpool_type type,
                                        objpool__describe *describe, uint32_t *index, uint32_t *generation) {
-  if (!object) return;
-  if (!type.handles) {
-    if (OBJPOOL__CHECKED) (void)objpool__handle_checked(pool, describe, object);
-    return;
-  }
+  if (!type.handles || !object) return;
   const bool alone = objpool__is_alone(&type);
   const uintptr_t *tag = (const uintptr_t *)object - 1;
   if (OBJPOOL__CHECKED &&
@@ -8828,10 +8824,6 @@ static void objpool__reject(objpool *pool, objpool__describe *describe, const vo
 /* For the inline check, which finds no object of some engines' pools. */
 OBJPOOL_API bool objpool__handle_checked(const objpool *pool, objpool__describe *describe, const void *object) {
   const objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
-  if (state && !state->as.type.handles) {
-    objpool__panic(state, object, "has no handle: opt.handles of its pool is not set");
-    return false;
-  }
   if (state && state->home == &objpool__process &&
       !objpool__tag_says(state, object, objpool__word_of(&state->blocks, object)))
     return true;
