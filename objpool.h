@@ -3307,9 +3307,13 @@ static bool objpool__has_ticks(void) {
 }
 
 static uint64_t objpool__processor_ticks(void) { return __builtin_ia32_rdtsc(); }
+
+/* For the time of some instructions: a line of the cache is left to whoever else is at work on it. */
+static void objpool__breathe(void) { __builtin_ia32_pause(); }
 #else
 static bool objpool__has_ticks(void) { return false; }
 static uint64_t objpool__processor_ticks(void) { return 0; }
+static void objpool__breathe(void) {}
 #endif
 
 OBJPOOL__INLINE uint64_t objpool__ticks(void) {
@@ -9150,6 +9154,18 @@ static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, 
   return NULL;
 }
 
+/* Counts a refusal. Who mostly gets an object and asks again at once would take the line of the cache from those who hold one and
+   give it back: two threads that try for one object make 8.6 million pairs a second with a pause here, 6.3 without, those of a
+   mutex 7.1 (bench/grid). Not for who asks in vain again and again, nor where nobody else could give anything back. */
+OBJPOOL__INLINE void objpool__count_refused(const objpool__slots *slots, objpool__slot *slot, uint64_t *refused) {
+  enum { OBJPOOL__MOSTLY = 64 };
+  if (!OBJPOOL__COUNTED) return;
+  objpool__count(refused);
+  /* hints, all */
+  if (OBJPOOL__LOAD(slots->count) > 1 && OBJPOOL__LOAD(*refused) / OBJPOOL__MOSTLY < OBJPOOL__LOAD(slot->acquires))
+    objpool__breathe();
+}
+
 /* An acquire that may well find nothing: then that is all, without a lock. The state is known. */
 static __attribute__((__noinline__)) void *objpool__acquire_none(objpool *pool, objpool__describe *describe,
                                                                  objpool__how how, int64_t timeout_ns) {
@@ -9162,7 +9178,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_none(objpool *pool, 
         : state->slots.open_at_all ? objpool__cached_refuses(&state->limits, mine, !tries)
                                    : objpool__uncached_refuses(state, !tries)))
     return objpool__acquire_rest(pool, describe, how, timeout_ns);
-  if (!tries) objpool__count(&mine->counts[OBJPOOL__EXHAUSTED]);
+  if (!tries) objpool__count_refused(&state->slots, slot, &mine->counts[OBJPOOL__EXHAUSTED]);
   *objpool__errno() = EAGAIN;
   return NULL;
 }
