@@ -3316,6 +3316,15 @@ static uint64_t objpool__processor_ticks(void) { return 0; }
 static void objpool__breathe(void) {}
 #endif
 
+/* After a race for a word was lost: twice as long each time, up to some microseconds. Who won has the word's line of the cache, and
+   goes on with it: two threads on one stack make 12.7 million pairs a second so, 5.1 without, and a mutex 8.4 (bench/grid, no
+   caches). */
+static void objpool__back_off(unsigned *lost) {
+  enum { OBJPOOL__LOST_MOST = 8 };
+  for (unsigned turn = 0; turn < 1u << *lost; turn++) objpool__breathe();
+  if (*lost < OBJPOOL__LOST_MOST) ++*lost;
+}
+
 OBJPOOL__INLINE uint64_t objpool__ticks(void) {
   return OBJPOOL__LIKELY(objpool__ticker.by_processor) ? objpool__processor_ticks() : objpool__now_ns();
 }
@@ -4391,6 +4400,7 @@ static uint32_t objpool__number(uint64_t head) { return (uint32_t)(head & OBJPOO
 OBJPOOL__INLINE uint64_t objpool__depot_push(objpool__depot *depot, objpool__uint64 *stack, objpool__magazine *magazine,
                                              uint64_t most) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head: its depth is there */
+  unsigned lost = 0;
   OBJPOOL_ASSERT(magazine && magazine->number > 0 && objpool__magazine_at(depot, magazine->number) == magazine);
   for (;;) {
     uint32_t below = objpool__number(head);
@@ -4404,23 +4414,29 @@ OBJPOOL__INLINE uint64_t objpool__depot_push(objpool__depot *depot, objpool__uin
     }
     OBJPOOL__STORE(magazine->next, below); /* published by the compare-and-swap */
     OBJPOOL__STORE(magazine->depth, depth + 1);
-    /* release: publishes the magazine's objects to the pop; seq_cst: and stands before a look for waiters */
+    /* release: publishes the magazine's objects to the pop; seq_cst: and stands before a look for waiters. relaxed: what a lost
+       race reads is not used */
     if (__atomic_compare_exchange_n(stack, &head, objpool__successor(head, magazine->number), true, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_ACQUIRE))
+                                    __ATOMIC_RELAXED))
       return depth + 1;
+    objpool__back_off(&lost);
+    head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* as above */
   }
 }
 
 OBJPOOL__INLINE objpool__magazine *objpool__depot_pop(objpool__depot *depot, objpool__uint64 *stack) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_SEQ_CST); /* acquire: the push's objects; seq_cst: after waiting++ */
+  unsigned lost = 0;
   for (;;) {
     uint32_t number = objpool__number(head);
     if (!number) return NULL;
     objpool__magazine *magazine = objpool__magazine_at(depot, number);
     uint32_t below = OBJPOOL__LOAD(magazine->next); /* if someone popped it meanwhile, the tag differs */
     if (__atomic_compare_exchange_n(stack, &head, objpool__successor(head, below), true, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST)) /* acquire: pairs with the push */
+                                    __ATOMIC_RELAXED)) /* acquire: pairs with the push; relaxed: as there */
       return magazine;
+    objpool__back_off(&lost);
+    head = __atomic_load_n(stack, __ATOMIC_SEQ_CST); /* as above */
   }
 }
 

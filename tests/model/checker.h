@@ -46,6 +46,7 @@ static int checker__bits(uint64_t word) {
 #define __builtin_ctzll(word) checker__ctz(word)
 #define __builtin_popcountll(word) checker__bits(word)
 #define __builtin_unreachable() __VERIFIER_assert_fail("this is never reached", __FILE__, __LINE__)
+#define __builtin_ia32_pause() ((void)0)
 
 static __thread int checker__errno; /* theirs is one for all threads: a race */
 #undef errno
