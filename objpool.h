@@ -4396,9 +4396,10 @@ static uint64_t objpool__successor(uint64_t head, uint32_t number) {
 
 static uint32_t objpool__number(uint64_t head) { return (uint32_t)(head & OBJPOOL__NUMBER_MAX); }
 
-/* Pushes unless the stack is `most` deep already (0: no limit). Returns how deep it is now; 0: not pushed. */
+/* Pushes unless the stack is `most` deep already (0: no limit). Returns how deep it is now; 0: not pushed. crowded: threads meet
+   here at every acquire and release. */
 OBJPOOL__INLINE uint64_t objpool__depot_push(objpool__depot *depot, objpool__uint64 *stack, objpool__magazine *magazine,
-                                             uint64_t most) {
+                                             uint64_t most, bool crowded) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* pairs with the push of the head: its depth is there */
   unsigned lost = 0;
   OBJPOOL_ASSERT(magazine && magazine->number > 0 && objpool__magazine_at(depot, magazine->number) == magazine);
@@ -4419,12 +4420,12 @@ OBJPOOL__INLINE uint64_t objpool__depot_push(objpool__depot *depot, objpool__uin
     if (__atomic_compare_exchange_n(stack, &head, objpool__successor(head, magazine->number), true, __ATOMIC_SEQ_CST,
                                     __ATOMIC_RELAXED))
       return depth + 1;
-    objpool__back_off(&lost);
+    if (crowded) objpool__back_off(&lost);
     head = __atomic_load_n(stack, __ATOMIC_ACQUIRE); /* as above */
   }
 }
 
-OBJPOOL__INLINE objpool__magazine *objpool__depot_pop(objpool__depot *depot, objpool__uint64 *stack) {
+OBJPOOL__INLINE objpool__magazine *objpool__depot_pop(objpool__depot *depot, objpool__uint64 *stack, bool crowded) {
   uint64_t head = __atomic_load_n(stack, __ATOMIC_SEQ_CST); /* acquire: the push's objects; seq_cst: after waiting++ */
   unsigned lost = 0;
   for (;;) {
@@ -4435,7 +4436,7 @@ OBJPOOL__INLINE objpool__magazine *objpool__depot_pop(objpool__depot *depot, obj
     if (__atomic_compare_exchange_n(stack, &head, objpool__successor(head, below), true, __ATOMIC_SEQ_CST,
                                     __ATOMIC_RELAXED)) /* acquire: pairs with the push; relaxed: as there */
       return magazine;
-    objpool__back_off(&lost);
+    if (crowded) objpool__back_off(&lost);
     head = __atomic_load_n(stack, __ATOMIC_SEQ_CST); /* as above */
   }
 }
@@ -4444,7 +4445,7 @@ OBJPOOL__INLINE objpool__magazine *objpool__depot_pop(objpool__depot *depot, obj
    out, on its way back to the stack in the hands of another thread. */
 static objpool__magazine *objpool__magazine_take(objpool__depot *depot) {
   for (;;) {
-    objpool__magazine *magazine = objpool__depot_pop(depot, &depot->empty);
+    objpool__magazine *magazine = objpool__depot_pop(depot, &depot->empty, false);
     if (magazine) return magazine;
     uint32_t begun = OBJPOOL__LOAD(depot->begun); /* a counter: whoever raises it has the number alone */
     if (begun < __atomic_load_n(&depot->count, __ATOMIC_ACQUIRE) && /* pairs with objpool__provide */
@@ -4457,7 +4458,7 @@ static objpool__magazine *objpool__magazine_take(objpool__depot *depot) {
 }
 
 static void objpool__magazine_give(objpool__depot *depot, objpool__magazine *magazine) {
-  objpool__depot_push(depot, &depot->empty, magazine, 0);
+  objpool__depot_push(depot, &depot->empty, magazine, 0, false);
 }
 
 static uint64_t objpool__depot_depth(objpool__depot *depot, objpool__uint64 *stack) {
@@ -5550,7 +5551,7 @@ static void objpool__commons_push(objpool__commons *commons, objpool__depot *dep
   OBJPOOL_ASSERT(commons->count <= depot->rounds);
   while (count > 0) {
     if (commons->count == depot->rounds) {
-      objpool__depot_push(depot, &depot->full, commons->magazine, 0);
+      objpool__depot_push(depot, &depot->full, commons->magazine, 0, false);
       commons->magazine = NULL;
     }
     if (!commons->magazine) {
@@ -5570,7 +5571,7 @@ static void objpool__commons_push(objpool__commons *commons, objpool__depot *dep
 static void *objpool__commons_pop(objpool__commons *commons, objpool__depot *depot) {
   OBJPOOL_ASSERT(objpool__is_held(&commons->lock));
   if (!OBJPOOL__LOAD(commons->count)) {
-    objpool__magazine *full = objpool__depot_pop(depot, &depot->full);
+    objpool__magazine *full = objpool__depot_pop(depot, &depot->full, false);
     if (!full) return NULL;
     if (commons->magazine) objpool__magazine_give(depot, commons->magazine);
     commons->magazine = full;
@@ -6070,7 +6071,7 @@ static void objpool__collect(objpool__state *state, objpool__cache *cache) {
   OBJPOOL_ASSERT(objects <= state->depot.rounds && OBJPOOL__LOAD(state->gate.open_slots) > 0);
   objpool__lock(&state->commons.lock);
   if (cache->previous_full) {
-    objpool__depot_push(&state->depot, &state->depot.full, cache->previous, 0);
+    objpool__depot_push(&state->depot, &state->depot.full, cache->previous, 0, false);
     cache->previous = NULL;
     moved += state->depot.rounds;
   }
@@ -6272,7 +6273,7 @@ OBJPOOL__INLINE bool objpool__refill(objpool__state *state, objpool__cache *cach
     full = cache->previous;
     cache->previous = cache->current;
     cache->previous_full = false;
-  } else if ((full = objpool__depot_pop(&state->depot, &state->depot.full)) != NULL) {
+  } else if ((full = objpool__depot_pop(&state->depot, &state->depot.full, false)) != NULL) {
     objpool__room_add(&state->limits, (int64_t)state->depot.rounds);
     objpool__magazine_give(&state->depot, cache->current);
     objpool__add(state, OBJPOOL__REFILLS, 1);
@@ -6329,7 +6330,7 @@ OBJPOOL__INLINE bool objpool__flush(objpool__state *state, objpool__cache *cache
   OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->slot.top) == objpool__end_of(&state->depot, cache));
   if (cache->previous_full) {
     if (!objpool__room_take(&state->limits, state->depot.rounds)) return false;
-    objpool__depot_push(&state->depot, &state->depot.full, cache->previous, 0);
+    objpool__depot_push(&state->depot, &state->depot.full, cache->previous, 0, false);
     objpool__add(state, OBJPOOL__FLUSHES, 1);
     other = NULL;
   }
@@ -6915,7 +6916,7 @@ static void objpool__uncached_unbind(objpool__state *state, void *cell) {
 }
 
 static void *objpool__stack_pop(objpool__depot *depot) {
-  objpool__magazine *node = objpool__depot_pop(depot, &depot->full);
+  objpool__magazine *node = objpool__depot_pop(depot, &depot->full, true);
   return node ? node->objects[0] : NULL;
 }
 
@@ -6931,7 +6932,7 @@ OBJPOOL__INLINE void objpool__uncached_peak(objpool__state *state, uint64_t dept
 static void *objpool__uncached_quick(objpool__state *state) {
   objpool__slot *slot = objpool__counting_slot(&state->slots);
   if (slot == &objpool__no_slot || OBJPOOL__LOAD(state->gate.ended) || OBJPOOL__LOAD(state->queue.due)) return NULL;
-  objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full);
+  objpool__magazine *node = objpool__depot_pop(&state->depot, &state->depot.full, true);
   if (!node) return NULL;
   void *object = node->objects[0];
   OBJPOOL_ASSERT(objpool__is_idle(state, object) && *objpool__node_of(&state->blocks, object) == node);
@@ -6997,7 +6998,7 @@ static bool objpool__uncached_push(objpool__state *state, void *object) {
     size_t most = OBJPOOL__LOAD(state->limits.max_idle);
     size_t aside = __atomic_load_n(&state->commons.aside_count, __ATOMIC_SEQ_CST);
     uint64_t depth =
-        most && aside >= most ? 0 : objpool__depot_push(depot, &depot->full, node, most ? most - aside : 0);
+        most && aside >= most ? 0 : objpool__depot_push(depot, &depot->full, node, most ? most - aside : 0, true);
     if (depth) {
       if (OBJPOOL__COUNTED) objpool__raise(&state->counts.peak_idle, (size_t)depth + aside);
       return true;
@@ -7059,7 +7060,7 @@ static bool objpool__uncached_quick_give(objpool__state *state, void *object) {
       OBJPOOL__LOAD(state->queue.due))
     return false;
   objpool__count(&slot->releases);
-  uint64_t depth = objpool__depot_push(depot, &depot->full, *objpool__node_of(&state->blocks, object), 0);
+  uint64_t depth = objpool__depot_push(depot, &depot->full, *objpool__node_of(&state->blocks, object), 0, true);
   if (OBJPOOL__COUNTED)
     objpool__raise(&state->counts.peak_idle, (size_t)depth + OBJPOOL__LOAD(state->commons.aside_count));
   /* seq_cst, both: as in objpool__uncached_put, and the room waiting */
@@ -7301,7 +7302,7 @@ OBJPOOL__INLINE unsigned objpool__word_pop(objpool__word *word, uint64_t *left) 
 
 /* One of those beyond 64, whose nodes are theirs only while they are idle. */
 static void *objpool__beyond_pop(objpool__depot *depot) {
-  objpool__magazine *node = objpool__depot_pop(depot, &depot->full);
+  objpool__magazine *node = objpool__depot_pop(depot, &depot->full, false);
   if (!node) return NULL;
   void *object = node->objects[0];
   objpool__magazine_give(depot, node);
@@ -7437,7 +7438,7 @@ static bool objpool__bounded_push(objpool__state *state, void *object) {
   }
   objpool__magazine *node = objpool__magazine_take(&state->depot); /* there is one for every object beyond 64 */
   node->objects[0] = object;
-  objpool__depot_push(&state->depot, &state->depot.full, node, 0);
+  objpool__depot_push(&state->depot, &state->depot.full, node, 0, false);
   if (OBJPOOL__COUNTED) objpool__bounded_idle_peak(state, 0);
   return true;
 }

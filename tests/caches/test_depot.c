@@ -66,13 +66,13 @@ static void no_magazine_is_begun_beyond_those_there_are(void **unused) {
   sleep_ms(50);
   assert_null(__atomic_load_n(&taken, __ATOMIC_ACQUIRE));
   hoard = (objpool__magazine *)last->objects[0];
-  objpool__depot_push(&state->depot, &state->depot.empty, last, 0);
+  objpool__depot_push(&state->depot, &state->depot.empty, last, 0, false);
   join_thread(thread);
   assert_ptr_equal(taken, last);
-  objpool__depot_push(&state->depot, &state->depot.empty, taken, 0);
+  objpool__depot_push(&state->depot, &state->depot.empty, taken, 0, false);
   for (objpool__magazine *next; hoard; hoard = next) {
     next = (objpool__magazine *)hoard->objects[0];
-    objpool__depot_push(&state->depot, &state->depot.empty, hoard, 0);
+    objpool__depot_push(&state->depot, &state->depot.empty, hoard, 0, false);
   }
   thing_pool_destroy(&pool);
 }

@@ -25,7 +25,7 @@ static uintptr_t pops;
 #endif
 
 static objpool__magazine *pop(int self) {
-  objpool__magazine *magazine = objpool__depot_pop(&state->depot, &state->depot.full);
+  objpool__magazine *magazine = objpool__depot_pop(&state->depot, &state->depot.full, false);
   if (!magazine) return NULL;
   assert(owner[magazine->number] == 0);
   owner[magazine->number] = self + 1;
@@ -39,7 +39,7 @@ static objpool__magazine *pop(int self) {
 static void push(objpool__magazine *magazine, int self) {
   assert(owner[magazine->number] == self + 1);
   owner[magazine->number] = 0;
-  uint64_t depth = objpool__depot_push(&state->depot, &state->depot.full, magazine, MOST);
+  uint64_t depth = objpool__depot_push(&state->depot, &state->depot.full, magazine, MOST, false);
   assert(depth); /* it is never deeper than there are magazines */
 }
 
@@ -79,7 +79,7 @@ static void *brings(void *argument) { /* as objpool__magazine_take, which waits 
   objpool__magazine *magazine = objpool__magazine_take(&state->depot);
   magazine->objects[0] = NULL;
   owner[magazine->number] = 0;
-  objpool__depot_push(&state->depot, &state->depot.full, magazine, 0);
+  objpool__depot_push(&state->depot, &state->depot.full, magazine, 0, false);
   return magazine;
 }
 #endif
@@ -92,7 +92,7 @@ int main(void) {
     for (int k = 0; k < MAGAZINES; k++) {
       objpool__magazine *magazine = objpool__magazine_take(&state->depot);
       magazine->objects[0] = NULL;
-      objpool__depot_push(&state->depot, &state->depot.full, magazine, 0);
+      objpool__depot_push(&state->depot, &state->depot.full, magazine, 0, false);
     }
 #ifdef GROW
     before = state->depot.count;
