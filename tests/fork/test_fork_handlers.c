@@ -621,13 +621,17 @@ static void own_object_is_idle_in_the_child(void) {
   own_pool_destroy(&own);
 }
 
-static void give_back_own_in_a_handler(void *when) {
+static void hold_own_and_wait_for_it(void) {
   objpool_config config;
   memset(&config, 0, sizeof config);
   config.max_objects = 1;
   make_the_loop();
   CHECK(own_pool_init(&own, &config) && (own_held = own_pool_acquire(&own)) != NULL);
   CHECK(!own_pool_acquire_async(&own, &own_waiter, &loop, -1, own_ready) && errno == EINPROGRESS);
+}
+
+static void give_back_own_in_a_handler(void *when) {
+  hold_own_and_wait_for_it();
   jobs[(intptr_t)when][CHILD] = give_back_own;
   fork_and(own_object_is_idle_in_the_child);
 }
@@ -645,12 +649,7 @@ static void wakes_are_paid(void) {
 }
 
 static void *fork_in_a_thread_that_shares_no_pool(void *unused) {
-  objpool_config config;
-  memset(&config, 0, sizeof config);
-  config.max_objects = 1;
-  make_the_loop();
-  CHECK(own_pool_init(&own, &config) && (own_held = own_pool_acquire(&own)) != NULL);
-  CHECK(!own_pool_acquire_async(&own, &own_waiter, &loop, -1, own_ready) && errno == EINPROGRESS);
+  hold_own_and_wait_for_it();
   jobs[EARLY][PREPARE] = give_back_own_and_use_another;
   fork_and(wakes_are_paid);
   CHECK(wakes == 1);
