@@ -2663,9 +2663,9 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
                              OBJPOOL__ARE_STEPPED(__VA_ARGS__, OBJPOOL__NO_SIZES) ? objpool__t : OBJPOOL__NULL,        \
                              objpool__n);                                                                              \
   }                                                                                                                    \
-  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_objpool_capacity(name##_objpool_set *set, size_t objpool__d) {          \
+  OBJPOOL__MADE OBJPOOL__INLINED size_t name##_objpool_capacity(name##_objpool_set *objpool__s, size_t objpool__d) {   \
     return __builtin_constant_p(objpool__d) ? name##_objpool_capacities()[objpool__d / sizeof(objpool)]                \
-                                            : objpool__class_at(set->classes, objpool__d)->capacity;                   \
+                                            : objpool__class_at(objpool__s->classes, objpool__d)->capacity;            \
   }                                                                                                                    \
   OBJPOOL__MADE OBJPOOL__INLINED objpool__description name##_objpool_is(size_t objpool__i) {                           \
     objpool__description objpool__d = OBJPOOL__ZERO;                                                                   \
