@@ -381,7 +381,9 @@ static void *allocate_and_fork_late(size_t size, size_t alignment, void *context
   }                                                                                       \
   static void P##_widens_late(void) { P##_take(1000); }                                   \
   static void *P##_goes_on(void *unused) {                                                \
+    bool forked_before = forked == 0;                                                     \
     P##_take(2000);                                                                       \
+    if (forked == 0 && !forked_before) _exit(0); /* in a child of this thread */          \
     return unused;                                                                        \
   }                                                                                       \
   static void P##_grows_late(void *unused) {                                              \
