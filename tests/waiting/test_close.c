@@ -242,6 +242,10 @@ static void drain_waits_for_who_was_sent_away(void **unused) {
   thing *held = shared_pool_acquire(&shared);
   pthread_t thread = start_thread(wait_for_one, &shared.base);
   WAIT_UNTIL(shared_pool_stats(&shared).waiting == 1);
+#ifdef __linux__ /* it sleeps, and has no lock */
+  const objpool__waiter *node = (const objpool__waiter *)(const void *)shared.base.state->queue.last;
+  WAIT_UNTIL(OBJPOOL__LOAD(node->signal.progress) == OBJPOOL__ASLEEP);
+#endif
   assert_int_equal(pthread_kill(thread, SIGUSR1), 0);
   WAIT_UNTIL(count_read(&held_up));
   shared_pool_close(&shared);
