@@ -2125,7 +2125,7 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
   for (objpool__walk walk_ __attribute__((__cleanup__(objpool__walk_end))) = P::objpool__each(pool_); \
        !walk_.stretch.over; walk_.stretch.over = true)                                                \
     for (objpool__stretch stretch_ = walk_.stretch; !stretch_.over; stretch_.over = true)             \
-      for (decltype(P::objpool__next(&walk_, &stretch_)) variable;                                    \
+      for (decltype(P::objpool__next(&walk_, &stretch_)) variable __attribute__((__unused__));        \
            (void(variable = P::objpool__next(&walk_, &stretch_)), !stretch_.over);)
 #define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                                  \
   for (objpool_scoped<P> guard_(pool_), *once_ = guard_.itself(); once_; once_ = nullptr) \
@@ -2177,7 +2177,8 @@ template <class objpool__P> objpool_range<objpool__P> objpool_each(objpool__P *p
   for (objpool__walk walk_ __attribute__((__cleanup__(objpool__walk_end))) = P##_objpool_walk(pool_); \
        !walk_.stretch.over; walk_.stretch.over = true)                                                \
     for (objpool__stretch stretch_ = walk_.stretch; !stretch_.over; stretch_.over = true)             \
-      for (P##_objpool_value * variable; (void)(variable = P##_objpool_next(&walk_, &stretch_)), !stretch_.over;)
+      for (P##_objpool_value * variable __attribute__((__unused__));                                  \
+           (void)(variable = P##_objpool_next(&walk_, &stretch_)), !stretch_.over;)
 #define OBJPOOL__WITH(P, variable, pool_, guard_, once_)                                                              \
   for (P##_guard guard_ __attribute__((__cleanup__(P##_guard_release))) = P##_guard_acquire(pool_), *once_ = &guard_; \
        once_; once_ = NULL)                                                                                           \

@@ -1,4 +1,4 @@
-/* Compiles silently and runs: every function, macro and constant of the core, in C and in C++. */
+/* Compiles silently and runs: every function and macro, and what else the header says, in C and in C++. */
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
@@ -38,6 +38,9 @@ OBJPOOL_DEFINE(conn_pool, struct conn,
                opt.validate_on = OBJPOOL_ON_ACQUIRE | OBJPOOL_ON_RELEASE | OBJPOOL_ON_MAINTAIN,
                opt.destroy  = conn_close);
 OBJPOOL_DEFINE(local_pool, struct conn, opt.local = true, opt.wipe = true);
+OBJPOOL_DEFINE(ship_pool, struct conn, opt.handles = true, opt.timed = true, opt.tracked = true);
+OBJPOOL_DEFINE(bullet_pool, struct conn, opt.local = true, opt.handles = true);
+OBJPOOL_SIZES(buffers, 64, 256, 4096);
 
 static void *allocate(size_t size, size_t alignment, void *context) {
   (void)alignment;
@@ -229,9 +232,83 @@ static int use_untyped(void) {
   }
   if (objpool_context(&untyped) != NULL) return 43;
   objpool_reset_stats(&untyped);
+  if (objpool_memory_for(&type, 10, 1) == 0 || objpool_trim_some(&untyped, 0, 1) != 0 || objpool_abandon(&untyped) != 0) return 45;
   objpool_close(&untyped);
   if (!objpool_drain(&untyped, -1) || objpool_try_acquire(&untyped) || errno != OBJPOOL_ECLOSED) return 44;
   objpool_destroy(&untyped);
+  return 0;
+}
+
+static void visit_held(const objpool_hold *hold, void *user) { *(size_t *)user += hold->object != NULL; }
+
+static int use_handles(void) {
+  static ship_pool ships;
+  static bullet_pool bullets;
+  size_t count = 0, held = 0;
+  struct conn *ship = ship_pool_acquire(&ships), *bullet = bullet_pool_acquire(&bullets);
+  if (!ship || !bullet) return 70;
+  ship_pool_handle handle = ship_pool_handle_of(&ships, ship);
+  bullet_pool_handle small = bullet_pool_handle_of(&bullets, bullet);
+  if (ship_pool_get(&ships, handle) != ship || bullet_pool_get(&bullets, small) != bullet) return 71;
+  OBJPOOL_EACH(ship_pool, one, &ships) count += (size_t)(one == ship);
+  OBJPOOL_EACH(bullet_pool, ignored, &bullets) count++; /* no warning: who counts needs none */
+  if (count != 2) return 72;
+  if (objpool_each_held(&ships.base, 0, visit_held, &held) != 1 || held != 1) return 73;
+  if (!ship_pool_release_handle(&ships, handle) || ship_pool_get(&ships, handle)) return 74;
+  if (bullet_pool_release_all(&bullets) != 1 || bullet_pool_get(&bullets, small)) return 75;
+  if (!ship_pool_rebind(&ships) || ship_pool_refresh(&ships) != 1) return 76;
+  if (bullet_pool_trim_some(&bullets, 0, 1) != 1 || ship_pool_abandon(&ships) != 0) return 77;
+  bullet_pool_destroy(&bullets);
+  ship_pool_destroy(&ships);
+  return 0;
+}
+
+static int use_sizes(void) {
+  static buffers set;
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  if (!buffers_init(&set, &config)) return 80;
+  objpool_buffer buffer = buffers_acquire(&set, 100), larger = buffers_grow(&set, buffer, 300), huge = buffers_acquire(&set, 5000);
+  if (!larger.bytes || larger.capacity != 4096 || !huge.bytes || huge.capacity < 5000) return 81;
+  buffers_release(&set, larger);
+  buffers_release(&set, huge);
+  {
+    OBJPOOL_SCOPED(buffers) guard = buffers_guard_acquire(&set, 10);
+    if (guard.buffer.capacity != 64) return 82;
+  }
+  if (!buffers_class(&set, 256) || buffers_class(&set, 4097)) return 83;
+  if (buffers_stats(&set).in_use != 0 || buffers_trim(&set, 0) == 0) return 84;
+  buffers_destroy(&set);
+  return 0;
+}
+
+static void visit_pool(objpool *visited, void *user) { *(bool *)user |= objpool_name(visited) != NULL; }
+static void on_alert(const objpool_alert *alert, void *user) { *(bool *)user |= alert->pool_name != NULL; }
+static objpool_pressure no_pressure(void *user) {
+  (void)user;
+  return OBJPOOL_PRESSURE_NONE;
+}
+
+static int use_fleet(void) {
+  static conn_pool named;
+  objpool_config config;
+  objpool_monitor monitor;
+  char text[100];
+  bool seen = false;
+  memset(&config, 0, sizeof config);
+  config.name = "named";
+  if (!conn_pool_init(&named, &config) || objpool_registry_find("named") != &named.base) return 90;
+  if (objpool_registry_each(visit_pool, &seen) < 1 || !seen || objpool_registry_snapshot().in_use != 0) return 91;
+  objpool_set_pressure_source(no_pressure, NULL);
+  if (objpool_memory_pressure() != OBJPOOL_PRESSURE_NONE) return 92;
+  objpool_set_pressure_source(NULL, NULL);
+  objpool_maintain(&named.base);
+  objpool_maintain_some(&named.base, 1);
+  if (objpool_format(&named.base, OBJPOOL_JSON, text, sizeof text) < 0) return 93;
+  if (!objpool_monitor_init(&monitor, NULL, on_alert, &seen) || objpool_monitor_poll(&monitor) > 100) return 94;
+  if (objpool_monitor_start(&monitor, 1000000000)) objpool_monitor_stop(&monitor); /* ENOSYS where there are no threads */
+  objpool_monitor_destroy(&monitor);
+  conn_pool_destroy(&named);
   return 0;
 }
 
@@ -241,6 +318,9 @@ int main(void) {
   if (result == 0) result = use_loops();
   if (result == 0) result = use_guards();
   if (result == 0) result = use_untyped();
+  if (result == 0) result = use_handles();
+  if (result == 0) result = use_sizes();
+  if (result == 0) result = use_fleet();
   conn = plain_pool_acquire(&plain);
   if (!conn) return 51;
   objpool *base = (objpool *)&plain;

@@ -176,7 +176,7 @@ static void a_line_costs_at_most_84_bytes_in_all(void **state) {
   assert_int_equal(local_line_pool_acquire_many(&local, (local_line **)held, MANY), MANY);
   size_t local_bytes = (size_t)local_line_pool_stats(&local).memory_bytes;
   local_line_pool_release_many(&local, (local_line *const *)held, MANY);
-  print_message("bytes each: %.1f, local %.1f\n", (double)shared_bytes / MANY, (double)local_bytes / MANY);
+  print_message("bytes each: %.1f, local %.1f\n", (double)shared_bytes / (double)MANY, (double)local_bytes / (double)MANY);
   assert_true(shared_bytes <= MANY * 84);
   assert_true(local_bytes <= MANY * 84);
   line_pool_destroy(&pool);
@@ -192,7 +192,7 @@ static void half_a_line_costs_at_most_56_bytes_in_all(void **state) {
   assert_true(half_pool_init(&pool, &config));
   assert_int_equal(half_pool_acquire_many(&pool, (half **)held, MANY), MANY);
   size_t bytes = (size_t)half_pool_stats(&pool).memory_bytes;
-  print_message("bytes each: %.1f\n", (double)bytes / MANY);
+  print_message("bytes each: %.1f\n", (double)bytes / (double)MANY);
   assert_true(bytes <= MANY * 56);
   half_pool_release_many(&pool, (half *const *)held, MANY);
   half_pool_destroy(&pool);
