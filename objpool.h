@@ -2678,7 +2678,7 @@ OBJPOOL__INLINE size_t objpool__largest_alignment(void) {
     return objpool__d;                                                                                                 \
   }                                                                                                                    \
   OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_0(objpool__description *objpool__d) {         \
-    *objpool__d = name##_objpool_is(0 < name##_objpool_count ? 0 : 0);                                                 \
+    *objpool__d = name##_objpool_is(0);                                                                                \
   }                                                                                                                    \
   OBJPOOL__MADE __attribute__((__unused__)) void name##_objpool_describe_1(objpool__description *objpool__d) {         \
     *objpool__d = name##_objpool_is(1 < name##_objpool_count ? 1 : 0);                                                 \
