@@ -1,4 +1,4 @@
-/* Compiles silently and runs: every function and macro, and what else the header says, in C and in C++. */
+/* Compiles silently and runs: every function and macro, in C and in C++. */
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
@@ -256,7 +256,7 @@ static int use_handles(void) {
   if (objpool_each_held(&ships.base, 0, visit_held, &held) != 1 || held != 1) return 73;
   if (!ship_pool_release_handle(&ships, handle) || ship_pool_get(&ships, handle)) return 74;
   if (bullet_pool_release_all(&bullets) != 1 || bullet_pool_get(&bullets, small)) return 75;
-  if (!ship_pool_rebind(&ships) || ship_pool_refresh(&ships) != 1) return 76;
+  if (!ship_pool_rebind(&ships) || ship_pool_refresh(&ships) != 1 || objpool_refresh(&ships.base) != 0) return 76;
   if (bullet_pool_trim_some(&bullets, 0, 1) != 1 || ship_pool_abandon(&ships) != 0) return 77;
   bullet_pool_destroy(&bullets);
   ship_pool_destroy(&ships);

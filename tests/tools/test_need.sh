@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/tools/need says what it installs before it does, gets the one package and the one that is not there apart, and asks for
-# nothing that is here: with an apt-get of its own, which, like Debian's, does without a question what brings no other package.
+# tests/tools/need says what it installs before it does, tells what can be had from what cannot, and asks for nothing that
+# is here: with an apt-get of its own, which, like Debian's, does without a question what brings no other package.
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
@@ -14,7 +14,7 @@ printf '%s\n' "$*" >>"$WORK/asked"
 does=yes packages=()
 for word; do
   case $word in
-    --print-uris | -s | update) does=no ;;
+    --print-uris | update) does=no ;;
     -* | *=* | install) ;;
     *) packages+=("$word") ;;
   esac
