@@ -41,7 +41,7 @@ static void *closes(void *argument) {
 #endif
 
 static void is_drained(void) {
-  assert(state->limits.closed && !state->limits.alive && !state->gate.leaving && !state->engine->pop(state));
+  assert(state->limits.closed && !state->limits.alive && !state->leaving && !state->engine->pop(state));
   assert(!state->queue.waiting && !state->queue.untold && !state->queue.first && !state->gate.hold);
 }
 #endif
