@@ -3655,6 +3655,7 @@ typedef struct objpool__memory {
   objpool__mutex growth_lock; /* one grower at a time, without a lock while it asks the allocator */
   uintptr_t grower;           /* the thread that has growth_lock; 0: none */
   objpool__mutex lock; /* guards memory, blocks, the making of magazines and of slots; nothing is locked under it */
+  bool touches;        /* what is no block is touched when it is asked for; fixed */
   objpool_allocator allocator;
   size_t bytes;         /* held; read without the lock */
   size_t refused_bytes; /* the allocator had no such block when last asked; 0: never */
@@ -3726,7 +3727,8 @@ typedef struct objpool__blocks {
 typedef struct objpool__placing {
   size_t given, capacity; /* ranges that were ever given; that there is memory for */
   size_t lowest;          /* none before it is free */
-  size_t lost, retired;   /* ranges that are nobody's any more, for all their cells were retired; retired cells */
+  uint32_t lost;          /* ranges that are nobody's any more, for all their cells were retired */
+  uint32_t retired;       /* cells that were, an index each */
 } objpool__placing;
 
 /* Owner: the pool. alive and room by compare-and-swap, the limits under the commons lock, with all slots held closed. In one
@@ -3986,10 +3988,12 @@ struct objpool__state {
   objpool__placing placing;
 
   /* Calls that may end the last use of an object, and whom close sent away: a drain waits for them. By who gives back what its
-     slot has no room for, and in no line that an acquire reads: an object from thread to thread takes 54 ns for 68. */
+     slot has no room for, and in no line that an acquire reads: an object from thread to thread takes 72 ns for 84. */
   OBJPOOL__ALONE size_t leaving;
 
-  objpool__depot depot; /* last: a pool of one thread has none, and no memory for it */
+  OBJPOOL__ALONE const objpool__cache *watched; /* the slot whose owner came last: see objpool__was_alone */
+
+  objpool__depot depot; /* these three last: a pool of one thread has none of them, and no memory for them */
 };
 
 OBJPOOL__STATIC_ASSERT(offsetof(objpool__cache, slot) == 0, "a slot of the table is its cache");
@@ -4233,14 +4237,6 @@ static objpool__reserved *objpool__reserved_of(const objpool_allocator *allocato
   return allocator->allocate == objpool__reserved_allocate ? (objpool__reserved *)allocator->context : NULL;
 }
 
-/* Has the system's pages given while memory is asked for: what is kept is written to by a release, much later perhaps, and that
-   should not wait for them (156 of them for the first release of 100,000 objects). */
-static void objpool__touch(char *memory, size_t size) {
-  enum { SMALLEST_PAGE = 4096 };
-  for (size_t at = 0; at < size; at += SMALLEST_PAGE) *(volatile char *)(memory + at) = 0;
-  *(volatile char *)(memory + size - 1) = 0; /* its page may begin after the last of these */
-}
-
 /* Zeroed memory (or, for blocks, memory whose `clear` says whether it is), or NULL with errno ENOMEM. */
 static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t alignment, bool *clear) {
   void *memory;
@@ -4257,9 +4253,7 @@ static void *objpool__allocate(objpool_allocator allocator, size_t size, size_t 
   bool is_clear = (reserved ? reserved->source.allocate : allocator.allocate) == objpool__default_allocate;
   if (clear)
     *clear = is_clear;
-  else if (is_clear)
-    objpool__touch((char *)memory, size);
-  else
+  else if (!is_clear)
     memset(memory, 0, size);
   return memory;
 }
@@ -4288,12 +4282,22 @@ static void objpool__growth_inherit(objpool__memory *memory) {
   objpool__mutex_renew(&memory->growth_lock);
 }
 
+/* Has the system's pages given while memory is asked for: what is kept is written to by a release, much later perhaps, and that
+   should not wait for them (200 of them for the first release of 100,000 objects).
+   Elsewhere a pool that only grows would pay for it: a fifth of what its objects cost where a page costs 20 microseconds. */
+static void objpool__touch(char *memory, size_t size) {
+  enum { SMALLEST_PAGE = 4096 };
+  for (size_t at = 0; at < size; at += SMALLEST_PAGE) *(volatile char *)(memory + at) = 0;
+  *(volatile char *)(memory + size - 1) = 0; /* its page may begin after the last of these */
+}
+
 /* As objpool__allocate, for a pool. The allocator may use other pools: it is called without the memory lock, which the
    caller holds, and what that guards may have changed when this returns. growth_lock keeps other growers out meanwhile. */
 static void *objpool__allocate_for(objpool__memory *memory, size_t size, size_t alignment, bool *clear) {
   OBJPOOL_ASSERT(objpool__is_held(&memory->lock));
   objpool__unlock(&memory->lock);
   void *piece = objpool__allocate(memory->allocator, size, alignment, clear);
+  if (piece && !clear && memory->touches) objpool__touch((char *)piece, size);
   objpool__lock(&memory->lock);
   if (piece) OBJPOOL__STORE(memory->bytes, memory->bytes + size); /* under the lock; others read */
   return piece;
@@ -5524,15 +5528,27 @@ static void objpool__draw(objpool__state *state, objpool__cache *cache, bool alo
   OBJPOOL__STORE(cache->slot.limit, limit);
 }
 
+/* Whether nobody else used the pool since the last look by this slot's owner. As long as threads come by in turn nobody looks at
+   what the others count, whose line of the cache they would miss at once: an object from thread to thread takes 62 ns for 72.
+   relaxed: a slot that is taken for the last one compares with counts of before, and these tell. */
+static bool objpool__was_alone(objpool__state *state, objpool__cache *cache) {
+  if (OBJPOOL__LOAD(state->watched) != cache) {
+    OBJPOOL__STORE(state->watched, cache);
+    if (OBJPOOL__LOAD(state->slots.count) > 1) return false;
+  }
+  uint64_t others = objpool__others(state, cache);
+  bool alone = others == cache->others;
+  cache->others = others;
+  return alone;
+}
+
 /* Notes the peaks, and sees that the next is noticed. With others busy the counts move anyway: then the peak of in_use is
    looked at now and then. Under the slot's lock, by its owner; `top` is known to be settled. */
 static void objpool__watch(objpool__state *state, objpool__cache *cache) {
   enum { OBJPOOL__SELDOM = 16 };
   if (!OBJPOOL__COUNTED) return;
   OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked));
-  uint64_t others = objpool__others(state, cache);
-  bool alone = others == cache->others;
-  cache->others = others;
+  bool alone = objpool__was_alone(state, cache);
   cache->idle_pending = false;
   if (alone || cache->unseen++ % OBJPOOL__SELDOM == 0 || OBJPOOL__LOAD(state->slots.count) == 1) {
     objpool__draw(state, cache, alone);
@@ -8297,8 +8313,8 @@ static size_t objpool__reserve_cells(const objpool__blocks *blocks, bool handles
 /* What one piece of memory holds: the state and, where there is a need, its table, the word of a bounded pool, and times. Gives
    how many bytes; *word and *times: from where on. */
 static size_t objpool__state_plan(const objpool_type *type, bool alone, bool bounded, size_t *word, size_t *times) {
-  size_t bytes = alone ? offsetof(objpool__state, leaving) + sizeof(size_t)
-                       : sizeof(objpool__state) + sizeof(objpool__slot *) * OBJPOOL__ROWS;
+  size_t bytes =
+      alone ? offsetof(objpool__state, leaving) : sizeof(objpool__state) + sizeof(objpool__slot *) * OBJPOOL__ROWS;
   *word = bytes;
   if (bounded) {
     objpool__round_up(bytes, OBJPOOL_CACHE_LINE, word);
@@ -8659,6 +8675,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   state->blocks = blocks;
   objpool__learn(state, bounded);
   state->memory.allocator = config.allocator;
+  state->memory.touches = as->type.handles || objpool__reserved_of(&config.allocator);
   state->memory.bytes = bytes;
   state->limits.max_idle = config.max_idle;
   state->limits.max_objects = config.max_objects;
@@ -10405,7 +10422,8 @@ static void objpool__fork_inherit(objpool__state *state, unsigned mine) {
   memset(&state->queue, 0, sizeof state->queue); /* they waited on stacks that are gone */
   state->commons.gathering = false;
   state->fleet.maintaining = 0;
-  gate->hold = gate->open_slots = state->leaving = 0;
+  gate->hold = gate->open_slots = 0;
+  if (!state->alone) state->leaving = 0;
   for (objpool__cache *cache = state->slots.first; cache; cache = cache->next)
     gate->open_slots += cache->openness != OBJPOOL__CLOSED; /* a thread that was just opening one is gone */
   if (state->word) {
@@ -10864,7 +10882,7 @@ OBJPOOL_API void objpool_close(objpool *pool) {
 static bool objpool__is_drained(objpool__state *state) {
   if (OBJPOOL__LOAD(state->limits.closed)) /* in this order: see 5 */
     return !__atomic_load_n(&state->limits.alive, __ATOMIC_SEQ_CST) &&
-           !__atomic_load_n(&state->leaving, __ATOMIC_SEQ_CST) &&
+           (state->alone || !__atomic_load_n(&state->leaving, __ATOMIC_SEQ_CST)) &&
            !__atomic_load_n(&state->queue.untold, __ATOMIC_ACQUIRE); /* pairs with objpool__acquire_waited */
   objpool__hold(state);
   objpool__lock(&state->commons.lock);

@@ -17,6 +17,8 @@ OBJPOOL_DEFINE(shared_pool, thing);
 OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
 OBJPOOL_DEFINE(small_pool, small);
 OBJPOOL_DEFINE(local_small_pool, small, opt.local = true);
+OBJPOOL_DEFINE(named_small_pool, small, opt.handles = true);
+OBJPOOL_DEFINE(local_named_small_pool, small, opt.local = true, opt.handles = true);
 
 /* The figures are those of pointers of eight bytes; with narrower ones they are lower. */
 
@@ -79,13 +81,14 @@ static void sixteen_bytes_cost_at_most_35_in_a_local_pool_of_10000(void **state)
 }
 
 /* So many objects come back for the first time: how often that waits for the system to give a page. */
-#define PAGES_OF_A_RELEASE(pool_type, caches)                                                      \
+#define PAGES_OF_A_RELEASE(pool_type, caches, reserved)                                            \
   do {                                                                                             \
     static pool_type pool;                                                                         \
     static small *held[LOTS];                                                                      \
     objpool_config config = defaults();                                                            \
     struct rusage before, after;                                                                   \
     config.cache_size = (caches);                                                                  \
+    config.reserve = (reserved);                                                                   \
     assert_true(pool_type##_init(&pool, &config));                                                 \
     for (int i = 0; i < LOTS; i++) assert_non_null(held[i] = pool_type##_acquire(&pool));          \
     assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);                                          \
@@ -97,15 +100,18 @@ static void sixteen_bytes_cost_at_most_35_in_a_local_pool_of_10000(void **state)
     pool_type##_destroy(&pool);                                                                    \
   } while (0)
 
-static void first_release_of_each_object_waits_for_no_page(void **state) {
+static void first_release_of_each_object_waits_for_no_page_after_a_reserve_or_with_handles(void **state) {
   enum { LOTS = 100000 };
   (void)state;
 #if THREAD_SANITIZED || ADDRESS_SANITIZED || !defined(__linux__)
   skip(); /* the pages of a sanitizer's shadow would count, too */
 #else
-  PAGES_OF_A_RELEASE(small_pool, 0);
-  PAGES_OF_A_RELEASE(small_pool, OBJPOOL_NO_CACHE);
-  PAGES_OF_A_RELEASE(local_small_pool, 0);
+  PAGES_OF_A_RELEASE(small_pool, 0, LOTS);
+  PAGES_OF_A_RELEASE(small_pool, OBJPOOL_NO_CACHE, LOTS);
+  PAGES_OF_A_RELEASE(local_small_pool, 0, LOTS);
+  PAGES_OF_A_RELEASE(named_small_pool, 0, 0);
+  PAGES_OF_A_RELEASE(named_small_pool, OBJPOOL_NO_CACHE, 0);
+  PAGES_OF_A_RELEASE(local_named_small_pool, 0, 0);
 #endif
 }
 
@@ -161,7 +167,7 @@ int main(void) {
       cmocka_unit_test(first_object_of_a_local_pool_costs_at_most_2_kib),
       cmocka_unit_test(sixteen_bytes_cost_at_most_36_in_a_shared_pool_of_10000),
       cmocka_unit_test(sixteen_bytes_cost_at_most_35_in_a_local_pool_of_10000),
-      cmocka_unit_test(first_release_of_each_object_waits_for_no_page),
+      cmocka_unit_test(first_release_of_each_object_waits_for_no_page_after_a_reserve_or_with_handles),
       cmocka_unit_test(threads_that_come_after_a_pool_shrank_find_their_magazines),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
