@@ -10841,7 +10841,7 @@ static void objpool__send_away(objpool__state *state) {
     objpool__lock(&state->commons.lock);
     more = state->queue.first != NULL;
     if (more) {
-      OBJPOOL_ASSERT(state->limits.closed);
+      OBJPOOL_ASSERT(state->limits.closed && (!state->alone || state->queue.first->async));
       if (!state->queue.first->async)                             /* those of event loops come near the pool no more */
         __atomic_fetch_add(&state->leaving, 1, __ATOMIC_SEQ_CST); /* see objpool__leave_begins */
       state->queue.first->closed = true;
