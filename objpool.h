@@ -3991,7 +3991,7 @@ struct objpool__state {
      slot has no room for, and in no line that an acquire reads: an object from thread to thread takes 72 ns for 84. */
   OBJPOOL__ALONE size_t leaving;
 
-  OBJPOOL__ALONE const objpool__cache *watched; /* the slot whose owner came last: see objpool__was_alone */
+  OBJPOOL__ALONE const objpool__cache *watched; /* the slot whose owner came last: see objpool__watch */
 
   objpool__depot depot; /* these three last: a pool of one thread has none of them, and no memory for them */
 };
@@ -5368,9 +5368,15 @@ static uint64_t objpool__sum(objpool__state *state, objpool__counter counter) {
   return sum;
 }
 
+typedef struct objpool__usage {
+  size_t in_use;
+  uint64_t moves; /* all that was ever acquired, released or extracted */
+} objpool__usage;
+
 /* in_use = acquires - releases - extracted, over all slots. Reading all acquires before all releases never says more than
    there was: an acquire is counted after it, a release before it. */
-static uint64_t objpool__in_use_now(objpool__state *state) {
+static objpool__usage objpool__usage_now(objpool__state *state) {
+  objpool__usage now;
   uint64_t out = __atomic_load_n(&state->counts.shared[OBJPOOL__ACQUIRES], __ATOMIC_ACQUIRE), in;
   /* acquire, here and below: pairs with the release of each count */
   for (objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next)
@@ -5381,16 +5387,15 @@ static uint64_t objpool__in_use_now(objpool__state *state) {
   for (objpool__cache *cache = all; cache; cache = cache->next)
     in += __atomic_load_n(&cache->slot.releases, __ATOMIC_ACQUIRE) +
           __atomic_load_n(&cache->counts[OBJPOOL__EXTRACTED], __ATOMIC_ACQUIRE);
-  return out > in ? out - in : 0;
+  now.in_use = out > in ? (size_t)(out - in) : 0;
+  now.moves = out + in;
+  return now;
 }
 
-/* What all threads but the slot's owner have done so far: unchanged since the last look, the owner was alone. */
-static uint64_t objpool__others(objpool__state *state, const objpool__cache *mine) {
-  uint64_t sum =
-      OBJPOOL__LOAD(state->counts.shared[OBJPOOL__ACQUIRES]) + OBJPOOL__LOAD(state->counts.shared[OBJPOOL__RELEASES]);
-  for (const objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next)
-    if (cache != mine) sum += OBJPOOL__LOAD(cache->slot.acquires) + OBJPOOL__LOAD(cache->slot.releases); /* counts */
-  return sum;
+/* What all threads but the slot's owner have done so far: unchanged since the last look, the owner was alone. Counts. */
+static uint64_t objpool__others(objpool__usage usage, const objpool__cache *mine) {
+  return usage.moves - OBJPOOL__LOAD(mine->slot.acquires) - OBJPOOL__LOAD(mine->slot.releases) -
+         OBJPOOL__LOAD(mine->counts[OBJPOOL__EXTRACTED]);
 }
 
 /* ---- room: times >>times
@@ -5488,9 +5493,10 @@ static uintptr_t objpool__end_of(const objpool__depot *depot, const objpool__cac
 static void objpool__settle_peaks(objpool__state *state, objpool__cache *cache) {
   OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked));
   if (!cache->peak_pending && !cache->idle_pending) return;
-  size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->limits.alive);
+  objpool__usage usage = objpool__usage_now(state);
+  size_t in_use = usage.in_use, alive = OBJPOOL__LOAD(state->limits.alive);
   /* else alive may count what another is building; relaxed: objpool__cached_taken writes it without the slot's lock */
-  bool alone = objpool__others(state, cache) == OBJPOOL__LOAD(cache->others);
+  bool alone = objpool__others(usage, cache) == OBJPOOL__LOAD(cache->others);
   if (cache->peak_pending) objpool__raise(&state->counts.peak_in_use, in_use);
   if (cache->idle_pending && alone && alive > in_use) objpool__raise(&state->counts.peak_idle, alive - in_use);
   cache->idle_pending = false;
@@ -5502,15 +5508,19 @@ static void objpool__peak_begins(objpool__cache *cache) {
   OBJPOOL__STORE(cache->slot.limit, cache->bottom);
 }
 
-/* Draws base and limit to where the next peak would begin. `alone`: nobody else used the pool since the last look. */
-static void objpool__draw(objpool__state *state, objpool__cache *cache, bool alone) {
+/* Looks at what is in use, and draws base and limit to where the next peak would begin. */
+static void objpool__draw(objpool__state *state, objpool__cache *cache) {
   objpool__counts *counts = &state->counts;
   bool open = cache->openness == OBJPOOL__OPEN;
   uintptr_t top = OBJPOOL__LOAD(cache->slot.top), base = cache->bottom,
             limit = open ? objpool__end_of(&state->depot, cache) : 0;
-  size_t in_use = (size_t)objpool__in_use_now(state), alive = OBJPOOL__LOAD(state->limits.alive);
+  objpool__usage usage = objpool__usage_now(state);
+  uint64_t others = objpool__others(usage, cache);
+  bool alone = others == cache->others; /* nobody else used the pool since the last look */
+  size_t in_use = usage.in_use, alive = OBJPOOL__LOAD(state->limits.alive);
   size_t idle = alive > in_use ? alive - in_use : 0;
   bool more_idle = alone && idle > OBJPOOL__LOAD(counts->peak_idle);
+  cache->others = others;
   objpool__raise(&counts->peak_in_use, in_use);
   if (more_idle) objpool__raise(&counts->peak_idle, idle);
   if (!open) return;
@@ -5528,30 +5538,18 @@ static void objpool__draw(objpool__state *state, objpool__cache *cache, bool alo
   OBJPOOL__STORE(cache->slot.limit, limit);
 }
 
-/* Whether nobody else used the pool since the last look by this slot's owner. As long as threads come by in turn nobody looks at
-   what the others count, whose line of the cache they would miss at once: an object from thread to thread takes 62 ns for 72.
-   relaxed: a slot that is taken for the last one compares with counts of before, and these tell. */
-static bool objpool__was_alone(objpool__state *state, objpool__cache *cache) {
-  if (OBJPOOL__LOAD(state->watched) != cache) {
-    OBJPOOL__STORE(state->watched, cache);
-    if (OBJPOOL__LOAD(state->slots.count) > 1) return false;
-  }
-  uint64_t others = objpool__others(state, cache);
-  bool alone = others == cache->others;
-  cache->others = others;
-  return alone;
-}
-
-/* Notes the peaks, and sees that the next is noticed. With others busy the counts move anyway: then the peak of in_use is
-   looked at now and then. Under the slot's lock, by its owner; `top` is known to be settled. */
+/* Notes the peaks, and sees that the next is noticed. Whoever comes for the second time in a row looks at what all threads count;
+   as long as they come in turn each looks now and then: it would miss their slots' lines of the cache, and they theirs after that
+   (an object from thread to thread takes 76 ns for 80). Under the slot's lock, by its owner; `top` is known to be settled. */
 static void objpool__watch(objpool__state *state, objpool__cache *cache) {
   enum { OBJPOOL__SELDOM = 16 };
   if (!OBJPOOL__COUNTED) return;
   OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked));
-  bool alone = objpool__was_alone(state, cache);
+  bool again = OBJPOOL__LOAD(state->watched) == cache; /* relaxed: a hint */
+  if (!again) OBJPOOL__STORE(state->watched, cache);
   cache->idle_pending = false;
-  if (alone || cache->unseen++ % OBJPOOL__SELDOM == 0 || OBJPOOL__LOAD(state->slots.count) == 1) {
-    objpool__draw(state, cache, alone);
+  if (again || cache->unseen++ % OBJPOOL__SELDOM == 0 || OBJPOOL__LOAD(state->slots.count) == 1) {
+    objpool__draw(state, cache);
   } else if (cache->openness == OBJPOOL__OPEN) {
     OBJPOOL__STORE(cache->slot.base, cache->bottom);
     OBJPOOL__STORE(cache->slot.limit, cache->peak_pending ? cache->bottom : objpool__end_of(&state->depot, cache));
@@ -6886,7 +6884,7 @@ static size_t objpool__threaded_look(objpool__state *state, size_t *idle) {
   size_t alive = OBJPOOL__LOAD(state->limits.alive), in_use = alive > *idle ? alive - *idle : 0;
   if (OBJPOOL__COUNTED &&
       !state->counts.inherited) /* else counts that threads of the parent were about to make are missing */
-    in_use = (size_t)objpool__in_use_now(state);
+    in_use = objpool__usage_now(state).in_use;
   objpool__raise(&state->counts.peak_in_use, in_use);
   objpool__raise(&state->counts.peak_idle, *idle);
   return in_use;
@@ -6942,7 +6940,7 @@ static void *objpool__stack_pop(objpool__depot *depot) {
 OBJPOOL__INLINE void objpool__uncached_peak(objpool__state *state, uint64_t depth) {
   size_t *peak = &state->counts.peak_in_use;
   if (OBJPOOL__COUNTED && OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->limits.alive) > OBJPOOL__LOAD(*peak) + depth))
-    objpool__raise(peak, (size_t)objpool__in_use_now(state));
+    objpool__raise(peak, objpool__usage_now(state).in_use);
 }
 
 /* The commonest acquire in one go, as objpool__uncached_quick_give is the commonest release: 249 instructions a pair in place of
@@ -7429,7 +7427,7 @@ static __attribute__((__noinline__)) void objpool__bounded_peak(objpool__state *
   objpool__word *word = state->word;
   size_t left = objpool__bits(idle);
   if (left < OBJPOOL__LOAD(word->floor)) {
-    objpool__raise(&state->counts.peak_in_use, (size_t)objpool__in_use_now(state));
+    objpool__raise(&state->counts.peak_in_use, objpool__usage_now(state).in_use);
     objpool__bounded_settle(state);
   }
   if (left < OBJPOOL__LOAD(word->floor)) return; /* others' work, that is not counted yet */
@@ -7696,13 +7694,14 @@ static void objpool__cached_taken(objpool__state *state, bool from_own_slot) {
     objpool__watch_own(state, cache);
     return;
   }
-  objpool__raise(&state->counts.peak_in_use, (size_t)objpool__in_use_now(state));
-  if (empty) OBJPOOL__STORE(cache->others, objpool__others(state, cache));
+  objpool__usage usage = objpool__usage_now(state);
+  objpool__raise(&state->counts.peak_in_use, usage.in_use);
+  if (empty) OBJPOOL__STORE(cache->others, objpool__others(usage, cache));
 }
 
 static void objpool__cached_returned(objpool__state *state, objpool__counter how, size_t objects) {
   if (OBJPOOL__COUNTED) /* a peak that a slot has not noted may end here */
-    objpool__raise(&state->counts.peak_in_use, (size_t)objpool__in_use_now(state));
+    objpool__raise(&state->counts.peak_in_use, objpool__usage_now(state).in_use);
   objpool__add(state, how, objects);
 }
 

@@ -79,7 +79,7 @@ static void hangs_alone(const char *what) {
 
 /* Counts for statistics alone order nothing, and are most of what is accessed. */
 static bool is_statistics(const char *where) {
-  static const char *const functions[] = {"objpool__add", "objpool__sum", "objpool__raise", "objpool__in_use_now",
+  static const char *const functions[] = {"objpool__add", "objpool__sum", "objpool__raise", "objpool__usage_now",
                                           "objpool__others"};
   for (size_t i = 0; i < COUNT_OF(functions); i++)
     if (!strcmp(where, functions[i])) return true;

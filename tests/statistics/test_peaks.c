@@ -1,6 +1,8 @@
 /* Peaks of a pool that one thread uses: exact whenever they are read, though the fast paths do not look at them. */
 #include "support.h"
 
+#include <semaphore.h>
+
 #include "objpool.h"
 
 typedef struct thing {
@@ -193,6 +195,62 @@ static void peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_
   assert_int_equal(thing_pool_stats(&shared_pool).peak_in_use, 3);
   for (int i = 2; i < 4; i++) thing_pool_release(&shared_pool, held[i]);
   thing_pool_destroy(&shared_pool);
+}
+
+/* One of the others, when it is its turn, takes so many and gives them back. */
+enum { OTHERS = 3, LOTS = 700 };
+static sem_t turn, turn_over;
+static size_t lots;
+
+static void take_and_give_back(size_t count) {
+  thing *held[LOTS];
+  for (size_t i = 0; i < count; i++) CHECK((held[i] = thing_pool_acquire(&shared_pool)) != NULL);
+  for (size_t i = 0; i < count; i++) thing_pool_release(&shared_pool, held[i]);
+}
+
+static void *take_turns(void *unused) {
+  (void)unused;
+  for (;;) {
+    while (sem_wait(&turn) != 0) CHECK(errno == EINTR);
+    if (!lots) return NULL;
+    take_and_give_back(lots);
+    CHECK(sem_post(&turn_over) == 0);
+  }
+}
+
+static void give_a_turn(size_t count) {
+  lots = count;
+  CHECK(sem_post(&turn) == 0);
+  while (sem_wait(&turn_over) != 0) CHECK(errno == EINTR);
+}
+
+static void peak_of_one_thread_at_a_time_is_exact_whoever_came_before(void **state) {
+  pthread_t others[OTHERS];
+  uint64_t seed = 1;
+  (void)state;
+  assert_int_equal(sem_init(&turn, 0, 0) | sem_init(&turn_over, 0, 0), 0);
+  assert_int_equal(thing_pool_warmup(&shared_pool, 2000), 2000);
+  for (int i = 0; i < OTHERS; i++) others[i] = start_thread(take_turns, NULL);
+  for (int round = 0; round < SCALED(4000, 400, 200); round++) {
+    for (size_t turns = random_below(&seed, 4); turns > 0; turns--) give_a_turn(1 + random_below(&seed, 200));
+    take_and_give_back(random_below(&seed, 300));
+    thing_pool_reset_stats(&shared_pool);
+    size_t most = 0;
+    for (size_t turns = random_below(&seed, 3); turns > 0; turns--) {
+      size_t count = 1 + random_below(&seed, 200);
+      give_a_turn(count);
+      if (count > most) most = count;
+    }
+    size_t count = random_below(&seed, LOTS);
+    take_and_give_back(count);
+    if (count > most) most = count;
+    assert_int_equal(thing_pool_stats(&shared_pool).peak_in_use, most);
+  }
+  lots = 0;
+  for (int i = 0; i < OTHERS; i++) sem_post(&turn);
+  for (int i = 0; i < OTHERS; i++) join_thread(others[i]);
+  thing_pool_destroy(&shared_pool);
+  sem_destroy(&turn), sem_destroy(&turn_over);
 }
 
 static void peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once(void **state) {
@@ -416,6 +474,7 @@ int main(void) {
       cmocka_unit_test(peak_of_idle_is_remembered_when_some_are_destroyed_at_once),
       cmocka_unit_test(peak_of_idle_since_a_reset_is_remembered_when_another_thread_clears_it),
       cmocka_unit_test(peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_ends),
+      cmocka_unit_test(peak_of_one_thread_at_a_time_is_exact_whoever_came_before),
       cmocka_unit_test(peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once),
       cmocka_unit_test(peak_is_noticed_when_the_hook_of_its_acquire_uses_the_pool),
       cmocka_unit_test(peaks_are_exact_without_limits),
