@@ -748,7 +748,7 @@ static bool typeless_init(objpool *pool, const objpool_config *config) {
 static void begin_use(struct model *m, struct known *known) {
   if (!m->is->handled) return;
   uint64_t handle = m->is->face->handle_of(m->is->base, known->object);
-  REQUIRE((handle >> 32 & 1) && (uint32_t)handle < 2 * m->most_alive + 64);
+  REQUIRE(handle >> 63 && (uint32_t)handle < 2 * m->most_alive + 64); /* the generation's highest bit: there is a use */
   for (size_t i = 0; i < ENDED; i++) REQUIRE(m->ended[i] != handle);
   for (size_t i = 0; i < m->known_end; i++)
     REQUIRE(m->known[i].state != IN_USE || m->known[i].handle != handle || &m->known[i] == known);
