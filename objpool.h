@@ -5492,7 +5492,7 @@ static uintptr_t objpool__end_of(const objpool__depot *depot, const objpool__cac
 /* Notes the peaks that may last until now; that of idle ends. Under the slot's lock. */
 static void objpool__settle_peaks(objpool__state *state, objpool__cache *cache) {
   OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked));
-  if (!cache->peak_pending && !cache->idle_pending) return;
+  if (!OBJPOOL__COUNTED || (!cache->peak_pending && !cache->idle_pending)) return;
   objpool__usage usage = objpool__usage_now(state);
   size_t in_use = usage.in_use, alive = OBJPOOL__LOAD(state->limits.alive);
   /* else alive may count what another is building; relaxed: objpool__cached_taken writes it without the slot's lock */
