@@ -267,12 +267,14 @@
    them; until more are alive at once, nothing is asked for but a slot for each further thread. It stays the pool's until
    destroy: trim gives back only blocks that came later.
 
-   Which engine a pool has is decided by its first configuration. Up to 64 objects (max_objects) that no thread has a cache
-   for fit one word, a bit for each that is idle: an acquire and a release are one locked instruction each, and the look
-   whether anything is idle is a load. While one thread alone uses such a pool, what it gives back lies in its own slot and not
-   even that is needed, until another thread comes: not with hooks on acquire or release, an event, wiping, max_idle or a
-   cache_size. A few such changes of threads, and the pool stays shared, until a thread ends or the pool is trimmed. More
-   objects, or no cap: thread caches as above; with OBJPOOL_NO_CACHE one stack.
+   Which engine a pool has is decided by its first configuration. Threads have caches, as above, where there is no cap, and with
+   a cap above 1. But with fewer than 64 objects (max_objects or max_idle) they have none where objects are made by a hook or are
+   timed, or max_idle is that small: there an acquire that finds whatever is idle, and a release that keeps what it can, are
+   worth more than nanoseconds. Up to 64 objects (max_objects) that no thread has a cache for fit one word, a bit for each that
+   is idle: an acquire and a release are one locked instruction each, and the look whether anything is idle is a load. While one
+   thread alone uses such a pool, what it gives back lies in its own slot and not even that is needed, until another thread
+   comes: not with hooks on acquire or release, an event, wiping, max_idle or a cache_size. A few such changes of threads, and
+   the pool stays shared, until a thread ends or the pool is trimmed. All else that has no caches is one stack.
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
    tells an object in use from an idle one. A release checks it. With opt.handles another word before it is the object's
@@ -8500,8 +8502,11 @@ OBJPOOL_API const char *objpool_config_error(const objpool_config *config) {
 
 static bool objpool__valid(const objpool_config *config) { return !objpool_config_error(config); }
 
-/* How many objects a magazine holds; 0: the pool has no thread caches. A thread has at most two magazines. */
-static size_t objpool__choose_rounds(const objpool_config *config, size_t stride) {
+/* How many objects a magazine holds; 0: the pool has no thread caches. A thread has at most two magazines.
+   A few objects have caches where nobody minds which one they get, or that one is built although another thread's cache holds
+   one: two threads that share 4 or 16 so make 9 times a mutex's pairs, and 0.3 to 2 times where they share a word (bench/grid;
+   0.3 on processors that do not share a cache). */
+static size_t objpool__choose_rounds(const objpool_config *config, const objpool_type *type, size_t stride) {
   size_t idle = config->max_idle, objects = config->max_objects, rounds = 64, share;
   if (config->cache_size == OBJPOOL_NO_CACHE) return 0;
   if (config->cache_size) {
@@ -8512,7 +8517,9 @@ static size_t objpool__choose_rounds(const objpool_config *config, size_t stride
   while (rounds > 2 && rounds * stride > 65536) rounds /= 2; /* large objects: 128 KiB per thread, or 4 of them */
   share = idle && (!objects || idle < objects) ? idle / 16 : objects / 16;
   if (!idle && !objects) return rounds;
-  return share < 4 ? 0 : rounds < share ? rounds : share; /* eight threads' caches fill half of the limit */
+  if (share < 4 && (type->create || type->timed || idle)) return 0;
+  if (!share && objects > 1) share = 1;
+  return rounds < share ? rounds : share; /* eight threads' caches fill half of the limit */
 }
 
 /* Which engine a pool has, and here alone: local pools, and all without threads, their array; pools whose threads may hold
@@ -8657,7 +8664,7 @@ static objpool__state *objpool__state_make(objpool *pool, const objpool__descrip
   if (!objpool__plan(&as->type, &config, &blocks)) return NULL;
   blocks.plain_bytes = as->bytes;
   bool alone = objpool__is_alone(&as->type);
-  size_t rounds = alone ? 0 : objpool__choose_rounds(&config, blocks.stride);
+  size_t rounds = alone ? 0 : objpool__choose_rounds(&config, &as->type, blocks.stride);
   /* a tag has no room for more than a bit's number: with handles there is no word; nor does it know which is the newest */
   bool bounded = !alone && !rounds && config.max_objects && config.max_objects <= OBJPOOL__WORD_BITS &&
                  !as->type.handles && !as->type.timed;
@@ -10647,7 +10654,7 @@ static bool objpool__reserve_for(const objpool_type *type, objpool_config *confi
   memset(&blocks, 0, sizeof blocks);
   if (!objpool__plan(type, &planned, &blocks)) return false;
   bool alone = objpool__is_alone(type);
-  size_t rounds = objpool__choose_rounds(&planned, blocks.stride);
+  size_t rounds = objpool__choose_rounds(&planned, type, blocks.stride);
   const objpool__engine *engine = objpool__choose_engine(alone, alone ? 0 : rounds, false);
   if (engine->node_bytes) objpool__lay_out(&blocks, type, engine->node_bytes);
   size_t bytes = objpool__reserve_bytes(&blocks, type, alone ? 0 : rounds ? rounds : 1, config->reserve, 1);

@@ -4,7 +4,7 @@
 
 #define OBJPOOL__NO_INTERRUPT /* as on processors where nothing else stops a thread */
 #define OBJPOOL_IMPLEMENTATION
-#include "objpool.h"
+#include "pools.h"
 
 #include "sandbox.h"
 
@@ -12,7 +12,8 @@ typedef struct thing {
   long number;
 } thing;
 
-OBJPOOL_DEFINE(thing_pool, thing);
+MAKES_BY_HOOK(thing)
+OBJPOOL_DEFINE(thing_pool, thing, opt.create = make_thing);
 
 enum { CAP = 64, IDLE = 8 };
 

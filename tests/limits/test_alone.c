@@ -7,13 +7,14 @@
 
 #define OBJPOOL_PANIC(message) panic_seen(message)
 #define OBJPOOL_IMPLEMENTATION
-#include "objpool.h"
+#include "pools.h"
 
 typedef struct thing {
   long number;
 } thing;
 
-OBJPOOL_DEFINE(thing_pool, thing);
+MAKES_BY_HOOK(thing)
+OBJPOOL_DEFINE(thing_pool, thing, opt.create = make_thing);
 
 static thing_pool pool;
 

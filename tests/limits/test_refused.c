@@ -23,6 +23,7 @@ static const struct kind {
 } kinds[] = {{1, 0, false, false},
              {1, 0, false, true},
              {5, 0, false, false},
+             {5, OBJPOOL_NO_CACHE, false, false},
              {64, OBJPOOL_NO_CACHE, false, false},
              {MOST, OBJPOOL_NO_CACHE, false, false},
              {MOST, 0, false, false},

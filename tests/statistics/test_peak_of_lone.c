@@ -16,7 +16,8 @@ typedef struct thing {
   long number;
 } thing;
 
-OBJPOOL_DEFINE(thing_pool, thing);
+MAKES_BY_HOOK(thing)
+OBJPOOL_DEFINE(thing_pool, thing, opt.create = make_thing);
 
 enum { ALL = OBJPOOL__WORD_BITS + 1 };
 
@@ -43,7 +44,7 @@ static void stop_before(const char *function) {
 
 static bool begins_alone(void) {
   objpool_config config = defaults();
-  config.max_objects = 12; /* so few that threads have no caches */
+  config.max_objects = 12;
   config.on_leak = OBJPOOL_LEAK_IGNORE;
   memset(&pool, 0, sizeof pool);
   assert_true(thing_pool_init(&pool, &config));

@@ -27,8 +27,9 @@ static bool look(thing *object, void *context) {
   return true;
 }
 
-OBJPOOL_DEFINE(plain_pool, thing);
-OBJPOOL_DEFINE(wary_pool, thing, opt.validate = look, opt.validate_on = OBJPOOL_ON_ACQUIRE);
+MAKES_BY_HOOK(thing)
+OBJPOOL_DEFINE(plain_pool, thing, opt.create = make_thing);
+OBJPOOL_DEFINE(wary_pool, thing, opt.create = make_thing, opt.validate = look, opt.validate_on = OBJPOOL_ON_ACQUIRE);
 
 static wary_pool pool; /* plain at first */
 static __thread bool ends;
@@ -58,7 +59,7 @@ static void *use_and_end(void *unused) {
 static void hooks_count_though_a_thread_ends_that_had_used_the_pool(void **state) {
   objpool_config config = defaults();
   (void)state;
-  config.max_objects = 12; /* so few that threads have no caches */
+  config.max_objects = 12;
   assert_true(plain_pool_init((plain_pool *)(void *)&pool, &config));
   pthread_t other = start_thread(use_and_end, NULL);
   WAIT_UNTIL(__atomic_load_n(&stopped, __ATOMIC_ACQUIRE));

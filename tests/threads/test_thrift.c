@@ -20,6 +20,9 @@ static bool take_another(thing *object, void *context);
 
 OBJPOOL_DEFINE(thing_pool, thing);
 OBJPOOL_DEFINE(large_pool, large_thing);
+MAKES_BY_HOOK(thing)
+OBJPOOL_DEFINE(made_pool, thing, opt.create = make_thing);
+OBJPOOL_DEFINE(timed_pool, thing, opt.timed = true);
 OBJPOOL_DEFINE(local_pool, thing, opt.local = true);
 OBJPOOL_DEFINE(forking_pool, thing, opt.destroy = forget_pool_in_a_child);
 OBJPOOL_DEFINE(checked_pool, thing, opt.validate = take_another, opt.validate_on = OBJPOOL_ON_MAINTAIN);
@@ -62,11 +65,10 @@ static void pools_have_the_caches_that_fit_their_limits(void **state) {
   static const struct {
     size_t cache_size, max_idle, max_objects, rounds, rounds_of_large_ones;
   } fits[] = {/* rounds 0: no caches */
-              {0, 0, 0, 64, 2},           {0, 0, 1024, 64, 2},  {0, 0, 256, 16, 2},
-              {0, 0, 64, 4, 2},           {0, 0, 63, 0, 0},     {0, 160, 0, 10, 2},
-              {0, 160, 1600, 10, 2},      {0, 160, 160, 10, 2}, {OBJPOOL_NO_CACHE, 0, 0, 0, 0},
-              {10, 0, 0, 5, 5},           {1, 0, 0, 0, 0},      {100, 20, 0, 10, 10},
-              {1000000, 0, 0, 4096, 4096}};
+              {0, 0, 0, 64, 2},   {0, 0, 1024, 64, 2},   {0, 0, 256, 16, 2},   {0, 0, 64, 4, 2},
+              {0, 0, 63, 3, 2},   {0, 0, 2, 1, 1},       {0, 0, 1, 0, 0},      {0, 15, 63, 0, 0},
+              {0, 160, 0, 10, 2}, {0, 160, 1600, 10, 2}, {0, 160, 160, 10, 2}, {OBJPOOL_NO_CACHE, 0, 0, 0, 0},
+              {10, 0, 0, 5, 5},   {1, 0, 0, 0, 0},       {100, 20, 0, 10, 10}, {1000000, 0, 0, 4096, 4096}};
   (void)state;
   for (size_t i = 0; i < COUNT_OF(fits); i++) {
     objpool_config config = defaults();
@@ -85,6 +87,22 @@ static void pools_have_the_caches_that_fit_their_limits(void **state) {
     assert_int_equal(large.base.state->depot.rounds, fits[i].rounds_of_large_ones ? fits[i].rounds_of_large_ones : 1);
     thing_pool_destroy(&pool);
     large_pool_destroy(&large);
+  }
+}
+
+static void few_objects_have_caches_unless_each_is_worth_a_look(void **state) {
+  made_pool made;
+  timed_pool timed;
+  (void)state;
+  for (size_t cap = 1; cap <= 64; cap++) {
+    objpool_config config = defaults();
+    config.max_objects = cap;
+    assert_true(made_pool_init(&made, &config));
+    assert_true(timed_pool_init(&timed, &config));
+    assert_ptr_equal(made.base.state->engine, cap < 64 ? &objpool__bounded_engine : &objpool__cached_engine);
+    assert_ptr_equal(timed.base.state->engine, cap < 64 ? &objpool__uncached_engine : &objpool__cached_engine);
+    made_pool_destroy(&made);
+    timed_pool_destroy(&timed);
   }
 }
 
@@ -333,6 +351,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(index_of_a_thread_that_ended_is_given_back),
       cmocka_unit_test(pools_have_the_caches_that_fit_their_limits),
+      cmocka_unit_test(few_objects_have_caches_unless_each_is_worth_a_look),
       cmocka_unit_test(only_shared_pools_have_magazines_and_only_local_ones_an_array),
       cmocka_unit_test(thread_that_waits_sleeps),
       cmocka_unit_test(cells_of_a_closed_cache_are_used_again),
