@@ -3305,8 +3305,11 @@ static bool objpool__has_ticks(void) {
 
 static uint64_t objpool__processor_ticks(void) { return __builtin_ia32_rdtsc(); }
 
-/* For the time of some instructions: a line of the cache is left to whoever else is at work on it. */
-static void objpool__breathe(void) { __builtin_ia32_pause(); }
+/* For one to three microseconds a line of the cache is left to whoever else is at work on it: time for some dozen of their pairs,
+   where a line takes longer from one processor to the other than all else. */
+static void objpool__breathe(void) {
+  for (int pause = 0; pause < 64; pause++) __builtin_ia32_pause();
+}
 #else
 static bool objpool__has_ticks(void) { return false; }
 static uint64_t objpool__processor_ticks(void) { return 0; }
@@ -3314,9 +3317,10 @@ static void objpool__breathe(void) {}
 #endif
 
 /* After a race for a word was lost: twice as long each time, up to some microseconds. Who won has the word's line of the cache, and
-   goes on with it: four threads without caches take 141 ns a pair so, 194 without, 109 to 118 with a mutex (bench/grid). */
+   goes on with it: four threads without caches take 41 ns a pair so, 160 where each leaves it for a pause at first, 37 with a
+   mutex (bench/grid, two processors that do not share a cache). */
 static void objpool__back_off(unsigned *lost) {
-  enum { OBJPOOL__LOST_MOST = 8 };
+  enum { OBJPOOL__LOST_MOST = 2 };
   for (unsigned turn = 0; turn < 1u << *lost; turn++) objpool__breathe();
   if (*lost < OBJPOOL__LOST_MOST) ++*lost;
 }
@@ -9206,8 +9210,8 @@ static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, 
 }
 
 /* Counts a refusal. Who mostly gets an object and asks again at once would take the line of the cache from those who hold one and
-   give it back: two threads that try for one object make 1.13 of a mutex's pairs with a pause here (bench/grid), without it 0.8 to
-   0.9. Not for who asks in vain again and again, nor where nobody else could give anything back. */
+   give it back: two threads that try for one object make twice a mutex's pairs so, a quarter of them without (bench/grid, as
+   above). Not for who asks in vain again and again, nor where nobody else could give anything back. */
 OBJPOOL__INLINE void objpool__count_refused(const objpool__slots *slots, objpool__cache *mine) {
   enum { OBJPOOL__MOSTLY = 64 };
   objpool__uint64 *refused = &mine->counts[OBJPOOL__EXHAUSTED];
