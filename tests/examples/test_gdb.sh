@@ -38,9 +38,9 @@ static void here(void) { puts("here"); }
 
 int main(void) {
   pthread_t thread;
-  objpool_config four = {.name = "four", .max_objects = 4};
+  objpool_config single = {.name = "single", .max_objects = 1};
   objpool_config no_cache = {.name = "bare", .cache_size = OBJPOOL_NO_CACHE, .warmup = 3};
-  if (!conn_pool_init(&limited, &four) || !conn_pool_init(&bare, &no_cache)) return 1;
+  if (!conn_pool_init(&limited, &single) || !conn_pool_init(&bare, &no_cache)) return 1;
   pthread_create(&thread, NULL, other, NULL);
   pthread_join(thread, NULL);
   struct conn *conn = conn_pool_acquire(&cached);
@@ -70,7 +70,7 @@ timeout 300 gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex "source exam
 grep -q 'Breakpoint 1, here' "$work/shown" || { cat "$work/shown"; echo "skipped: gdb runs no program here"; exit 77; }
 says() { grep -qF -- "$1" "$work/shown" || { cat "$work/shown"; echo "FAILED: gdb does not show: $1"; exit 1; }; }
 says '$1 = objpool "conn_pool", cached: 2 in use, 3 idle, max_objects no limit, max_idle no limit, 0 waiting, objects of 4 bytes'
-says '$2 = objpool "four", bounded: 1 in use, 0 idle, max_objects 4,'
+says '$2 = objpool "single", bounded: 1 in use, 0 idle, max_objects 1,'
 says '$3 = objpool "bare", uncached: 1 in use, 2 idle,'
 says '$4 = objpool "local_pool", local: 1 in use, 0 idle,'
 says '$5 = objpool, not used yet'
