@@ -68,7 +68,7 @@ static bool closed__validate(void *object, void *context) {
   return object != NULL;
 }
 
-#ifdef LONE /* for so few objects no thread has a cache if a hook makes them */
+#if defined LONE && !defined CHECKED /* for so few objects no thread has a cache if a hook makes them */
 static bool closed__create(void *object, void *context) { return closed__validate(object, context); }
 #else
 #define closed__create NULL
