@@ -264,8 +264,8 @@
       └──────────────┘   └──────────────┘   every idle object (at a cap, in trim) revokes all slots first.
 
    With config.reserve init asks the allocator once, for the memory of so many objects and of all that a pool needs beside
-   them; until more are alive at once, nothing is asked for but a slot for each further thread. It stays the pool's until
-   destroy: trim gives back only blocks that came later.
+   them; until more are alive at once, nothing is asked for but a slot and a few magazines for further threads. It stays the
+   pool's until destroy: trim gives back only blocks that came later.
 
    Which engine a pool has is decided by its first configuration. Threads have caches, as above, where there is no cap, and with
    a cap above 1. But with fewer than 64 objects (max_objects or max_idle) they have none where objects are made by a hook or are
@@ -3878,7 +3878,7 @@ typedef struct objpool__cache {
     objpool__uint64 others; /* what others had done to the pool when last looked */
     objpool__uint64 bits;   /* of a bounded pool: the places whose objects lie in this slot; by its owner alone */
   };
-  unsigned unseen; /* acquires since then that did not look */
+  unsigned looked; /* how many of its acquires there were then, modulo what fits */
   objpool__uint64 counts[OBJPOOL__ACQUIRES];
   struct objpool__cache *next; /* in the pool's list */
 } objpool__cache;
@@ -5539,16 +5539,18 @@ static void objpool__draw(objpool__state *state, objpool__cache *cache) {
 }
 
 /* Notes the peaks, and sees that the next is noticed. Whoever comes for the second time in a row looks at what all threads count;
-   as long as they come in turn each looks now and then: it would miss their slots' lines of the cache, and they theirs after that
-   (an object from thread to thread takes 76 ns for 80). Under the slot's lock, by its owner; `top` is known to be settled. */
+   as long as they come in turn each looks when it has taken a magazine since, so that no more is unseen than its cache could hold: it
+   would miss their slots' lines of the cache, and they theirs after that. Under the slot's lock, by its owner; `top` is known
+   to be settled. */
 static void objpool__watch(objpool__state *state, objpool__cache *cache) {
-  enum { OBJPOOL__SELDOM = 16 };
   if (!OBJPOOL__COUNTED) return;
   OBJPOOL_ASSERT(OBJPOOL__LOAD(cache->locked));
-  bool again = OBJPOOL__LOAD(state->watched) == cache; /* relaxed: a hint */
+  unsigned acquires = (unsigned)OBJPOOL__LOAD(cache->slot.acquires); /* its own */
+  bool again = OBJPOOL__LOAD(state->watched) == cache;               /* relaxed: a hint */
   if (!again) OBJPOOL__STORE(state->watched, cache);
   cache->idle_pending = false;
-  if (again || cache->unseen++ % OBJPOOL__SELDOM == 0 || OBJPOOL__LOAD(state->slots.count) == 1) {
+  if (again || acquires - cache->looked >= state->depot.rounds || OBJPOOL__LOAD(state->slots.count) == 1) {
+    cache->looked = acquires;
     objpool__draw(state, cache);
   } else if (cache->openness == OBJPOOL__OPEN) {
     OBJPOOL__STORE(cache->slot.base, cache->bottom);
@@ -6896,6 +6898,7 @@ static const objpool__engine objpool__local_engine = {0,
 static size_t objpool__threaded_look(objpool__state *state, size_t *idle) {
   *idle = objpool__count_idle(state);
   size_t alive = OBJPOOL__LOAD(state->limits.alive), in_use = alive > *idle ? alive - *idle : 0;
+  if (*idle > alive) *idle = alive; /* what moved meanwhile was counted twice */
   if (OBJPOOL__COUNTED &&
       !state->counts.inherited) /* else counts that threads of the parent were about to make are missing */
     in_use = objpool__usage_now(state).in_use;
@@ -11291,7 +11294,7 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   state->engine->settle(state);
   for (objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next) {
     objpool__spin_lock(cache);
-    cache->unseen = 0;
+    cache->looked = (unsigned)(OBJPOOL__LOAD(cache->slot.acquires) - state->depot.rounds); /* the next looks */
     /* the next acquire asks: it ends a peak of idle, and may begin one of in_use */
     if (cache->openness == OBJPOOL__OPEN && !state->word && !cache->peak_pending) {
       OBJPOOL__STORE(cache->slot.base, objpool__end_of(&state->depot, cache));

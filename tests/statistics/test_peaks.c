@@ -77,9 +77,7 @@ static void go(const objpool_config *config, uint64_t *random) {
       break;
     }
     case 3:
-    case 4:
-      now.idle -= thing_pool_trim_some(&pool, now.idle / 2, 5);
-      break;
+    case 4: now.idle -= thing_pool_trim_some(&pool, now.idle / 2, 5); break;
     case 5:
     case 6: agree(&pool, &now); break;
     default: break;
@@ -108,7 +106,9 @@ static void peaks_are_exact_where_releases_overflow(void **state) { (void)state,
 static void peaks_are_exact_where_releases_seldom_overflow(void **state) { (void)state, go_many_times(0, 1000, 0); }
 static void peaks_are_exact_without_caches(void **state) { (void)state, go_many_times(0, 100, OBJPOOL_NO_CACHE); }
 
-static void peaks_are_exact_without_caches_and_limits(void **state) { (void)state, go_many_times(0, 0, OBJPOOL_NO_CACHE); }
+static void peaks_are_exact_without_caches_and_limits(void **state) {
+  (void)state, go_many_times(0, 0, OBJPOOL_NO_CACHE);
+}
 static void peaks_are_exact_without_caches_below_a_small_cap(void **state) {
   (void)state;
   go_many_times(50, 0, OBJPOOL_NO_CACHE);
@@ -253,6 +253,61 @@ static void peak_of_one_thread_at_a_time_is_exact_whoever_came_before(void **sta
   sem_destroy(&turn), sem_destroy(&turn_over);
 }
 
+/* Threads take one object each in turn until there is no other, and give them back so: what is in use while no cache holds any. */
+enum { LEAST_CAP = 2, MOST_CAP = 130, TAKERS = 8 };
+static sem_t taker_turn[TAKERS];
+static thing_pool capped_pool;
+static thing *taken[MOST_CAP];
+static size_t taken_count, step;
+static bool takes;
+
+static void *take_or_give_one(void *mine) {
+  for (;;) {
+    while (sem_wait((sem_t *)mine) != 0) CHECK(errno == EINTR);
+    if (!step) return NULL;
+    if (takes)
+      CHECK((taken[taken_count++] = thing_pool_acquire(&capped_pool)) != NULL);
+    else
+      thing_pool_release(&capped_pool, taken[--taken_count]);
+    CHECK(sem_post(&turn_over) == 0);
+  }
+}
+
+static void peak_of_threads_in_turn_lags_no_more_than_their_caches_hold(void **state) {
+  pthread_t takers[TAKERS];
+  (void)state;
+  assert_int_equal(sem_init(&turn_over, 0, 0), 0);
+  for (int i = 0; i < TAKERS; i++) {
+    assert_int_equal(sem_init(&taker_turn[i], 0, 0), 0);
+    takers[i] = start_thread(take_or_give_one, &taker_turn[i]);
+  }
+  for (size_t cap = LEAST_CAP; cap <= MOST_CAP; cap += cap < 20 ? 1 : 11)
+    for (size_t threads = 2; threads <= TAKERS; threads += 3) {
+      objpool_config config;
+      memset(&config, 0, sizeof config);
+      config.max_objects = cap;
+      config.cache_size = cap < 64 ? 2 : 8;
+      assert_true(thing_pool_init(&capped_pool, &config));
+      for (int round = 0; round < 4; round++) {
+        takes = round % 2 == 0;
+        for (step = 1; step <= cap; step++) {
+          CHECK(sem_post(&taker_turn[step % threads]) == 0);
+          while (sem_wait(&turn_over) != 0) CHECK(errno == EINTR);
+        }
+      }
+      size_t held = config.cache_size * threads;
+      assert_in_range(thing_pool_stats(&capped_pool).peak_in_use, cap > held ? cap - held : 0, cap);
+      thing_pool_destroy(&capped_pool);
+    }
+  step = 0;
+  for (int i = 0; i < TAKERS; i++) {
+    CHECK(sem_post(&taker_turn[i]) == 0);
+    join_thread(takers[i]);
+    sem_destroy(&taker_turn[i]);
+  }
+  sem_destroy(&turn_over);
+}
+
 static void peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once(void **state) {
   static const size_t cache_sizes[] = {0, 8, OBJPOOL_NO_CACHE};
   (void)state;
@@ -375,7 +430,6 @@ static void what_is_being_built_is_not_in_use(void **state) {
   }
 }
 
-
 static void *take_and_give_few(void *unused) {
   thing *held[FEW];
   CHECK(thing_pool_acquire_many(&shared_pool, held, FEW) == FEW);
@@ -475,6 +529,7 @@ int main(void) {
       cmocka_unit_test(peak_of_idle_since_a_reset_is_remembered_when_another_thread_clears_it),
       cmocka_unit_test(peak_of_in_use_is_remembered_when_another_thread_was_busy_before_it_ends),
       cmocka_unit_test(peak_of_one_thread_at_a_time_is_exact_whoever_came_before),
+      cmocka_unit_test(peak_of_threads_in_turn_lags_no_more_than_their_caches_hold),
       cmocka_unit_test(peak_of_a_warmup_is_remembered_when_it_is_cleared_at_once),
       cmocka_unit_test(peak_is_noticed_when_the_hook_of_its_acquire_uses_the_pool),
       cmocka_unit_test(peaks_are_exact_without_limits),
