@@ -7747,7 +7747,6 @@ static void *objpool__cached_cell(objpool__state *state, size_t *grown) {
 static __attribute__((__noinline__)) void *objpool__cached_fresh(objpool__state *state, objpool__cache *cache) {
   char *object = NULL;
   bool clear = false;
-  if (!objpool__commons_look_empty(state)) return NULL;
   objpool__spin_lock(cache);
   if (cache->openness == OBJPOOL__OPEN && OBJPOOL__LOAD(cache->slot.top) < cache->bottom && !cache->previous_full &&
       !cache->peak_pending && !cache->idle_pending && cache->strip.cells && objpool__reserve(state)) {
@@ -9194,7 +9193,7 @@ static __attribute__((__noinline__)) void *objpool__acquire_rest(objpool *pool, 
   objpool__state *state = objpool__state_of(pool, describe);
   if (state) {
     objpool__cache *cache = objpool__claimed_on(&state->slots);
-    if (cache && objpool__asks_for_a_cell(state, how)) {
+    if (cache && objpool__commons_look_empty(state) && objpool__asks_for_a_cell(state, how)) {
       void *object = objpool__cached_fresh(state, cache);
       if (object) return object;
     }
