@@ -6551,6 +6551,7 @@ static bool objpool__prepare_spare(objpool__state *state) {
     return true;
   }
   spare->slot.base = OBJPOOL__REVOKED;
+  spare->looked -= (unsigned)state->depot.rounds;     /* its first visit looks */
   spare->slot.top = spare->bottom = (uintptr_t)spare; /* any address: a claim lowers it, and must not wrap */
   OBJPOOL__STORE(state->slots.spare, spare);          /* atomic for those who look without the lock */
   return true;
@@ -11293,7 +11294,7 @@ OBJPOOL_API void objpool_reset_stats(objpool *pool) {
   state->engine->settle(state);
   for (objpool__cache *cache = objpool__all_slots(&state->slots); cache; cache = cache->next) {
     objpool__spin_lock(cache);
-    cache->looked = (unsigned)(OBJPOOL__LOAD(cache->slot.acquires) - state->depot.rounds); /* the next looks */
+    cache->looked = (unsigned)(OBJPOOL__LOAD(cache->slot.acquires) - state->depot.rounds); /* the next visit looks */
     /* the next acquire asks: it ends a peak of idle, and may begin one of in_use */
     if (cache->openness == OBJPOOL__OPEN && !state->word && !cache->peak_pending) {
       OBJPOOL__STORE(cache->slot.base, objpool__end_of(&state->depot, cache));
