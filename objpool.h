@@ -270,11 +270,12 @@
    Which engine a pool has is decided by its first configuration. Threads have caches, as above, where there is no cap, and with
    a cap above 1. But with fewer than 64 objects (max_objects or max_idle) they have none where objects are made by a hook or are
    timed, or max_idle is that small: there an acquire that finds whatever is idle, and a release that keeps what it can, are
-   worth more than nanoseconds. Up to 64 objects (max_objects) that no thread has a cache for fit one word, a bit for each that
-   is idle: an acquire and a release are one locked instruction each, and the look whether anything is idle is a load. While one
-   thread alone uses such a pool, what it gives back lies in its own slot and not even that is needed, until another thread
-   comes: not with hooks on acquire or release, an event, wiping, max_idle or a cache_size. A few such changes of threads, and
-   the pool stays shared, until a thread ends or the pool is trimmed. All else that has no caches is one stack.
+   worth more than nanoseconds; nor on systems without membarrier, where slots stay closed. Up to 64 objects (max_objects) that no
+   thread has a cache for fit one word, a bit for each that is idle: an acquire and a release are one locked instruction each,
+   and the look whether anything is idle is a load. While one thread alone uses such a pool, what it gives back lies in its own
+   slot and not even that is needed, until another thread comes: not with hooks on acquire or release, an event, wiping, max_idle
+   or a cache_size. A few such changes of threads, and the pool stays shared, until a thread ends or the pool is trimmed. All
+   else that has no caches is one stack.
 
    A cell of a block is a tag word and an object. The tag is made of the pool's key and the object's address; its lowest bit
    tells an object in use from an idle one. A release checks it. With opt.handles another word before it is the object's
@@ -2978,20 +2979,27 @@ static uint64_t objpool__coarse_now_ns(void) { return objpool__clock_ns(true); }
 static uint64_t objpool__elapsed(uint64_t began, uint64_t now) { return began && now > began ? now - began : 0; }
 
 /* Linux 4.14: every running thread of this process passes a full barrier. False: not here. */
-static bool objpool__membarrier(bool registering) {
 #if defined(SYS_membarrier) && !defined(OBJPOOL_NO_MEMBARRIER)
+#define OBJPOOL__MAY_HAVE_MEMBARRIER 1 /* a sandbox may refuse it */
+static bool objpool__membarrier(bool registering) {
   enum { OBJPOOL__PRIVATE_EXPEDITED = 8, OBJPOOL__REGISTER_PRIVATE_EXPEDITED = 16 };
   return syscall(SYS_membarrier, (long)(registering ? OBJPOOL__REGISTER_PRIVATE_EXPEDITED : OBJPOOL__PRIVATE_EXPEDITED),
                  0L, 0L) == 0;
+}
 #elif defined(_WIN32) && !defined(OBJPOOL_NO_MEMBARRIER)
+#define OBJPOOL__MAY_HAVE_MEMBARRIER 1
+static bool objpool__membarrier(bool registering) {
   FlushProcessWriteBuffers();
   (void)registering;
   return true;
+}
 #else
+#define OBJPOOL__MAY_HAVE_MEMBARRIER 0
+static bool objpool__membarrier(bool registering) {
   (void)registering;
   return false;
-#endif
 }
+#endif
 
 /* In its place, once a sandbox refuses it: where a page that was just written loses a right, x86 processors that run this
    process are interrupted to forget it, and an interrupt is a full barrier. By one thread at a time, with a page of its own.
@@ -8524,7 +8532,7 @@ static size_t objpool__choose_rounds(const objpool_config *config, const objpool
   while (rounds > 2 && rounds * stride > 65536) rounds /= 2; /* large objects: 128 KiB per thread, or 4 of them */
   share = idle && (!objects || idle < objects) ? idle / 16 : objects / 16;
   if (!idle && !objects) return rounds;
-  if (share < 4 && (type->create || type->timed || idle)) return 0;
+  if (share < 4 && (type->create || type->timed || idle || !OBJPOOL__MAY_HAVE_MEMBARRIER)) return 0;
   if (!share && objects > 1) share = 1;
   return rounds < share ? rounds : share; /* eight threads' caches fill half of the limit */
 }
