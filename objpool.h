@@ -6895,8 +6895,9 @@ static const objpool__engine objpool__local_engine = {0,
 /* ---- room: engine without caches >>uncached
    Lock-free: a stack of idle objects, the depot's, with one object to a magazine; slots only count. A pair takes three locked
    instructions: the pop, the decision who gives the object back, the push.
-   1. Each object has a node for life (Treiber 1986), whose address lies behind it, and which always names this object: so a pop
-      and a push are one compare-and-swap each, and who holds an object has its node alone.
+   1. Each object has a node from its first push on (Treiber 1986), whose address lies behind it, and which always names this
+      object: so a pop and a push are one compare-and-swap each, and who holds an object has its node alone. Objects that were
+      never idle have none: a first object takes 547 instructions in place of 586 (gcc -O2, callgrind), and no node's memory.
    2. A node is popped and pushed as often as its object; the tag of the head (see the room depot) tells each time from the
       next. Nodes are never freed, and may serve another object after this one was destroyed.
    3. Nothing is found only if the stack was empty, with the same tag, around the look at the cap.
@@ -6946,15 +6947,25 @@ OBJPOOL__INLINE objpool__magazine **objpool__node_of(const objpool__blocks *bloc
 
 static void *objpool__uncached_cell(objpool__state *state, size_t *grown) {
   void *cell = objpool__plain_cell(state, grown);
-  if (!cell) return NULL;
-  objpool__magazine *node = objpool__magazine_take(&state->depot); /* there is one for every cell */
-  node->objects[0] = cell;
-  *objpool__node_of(&state->blocks, cell) = node;
+  if (cell) *objpool__node_of(&state->blocks, cell) = NULL;
   return cell;
 }
 
+static __attribute__((__noinline__)) objpool__magazine *objpool__node_bind(objpool__state *state, void *object) {
+  objpool__magazine *node = objpool__magazine_take(&state->depot); /* there is one for every cell */
+  node->objects[0] = object;
+  return *objpool__node_of(&state->blocks, object) = node;
+}
+
+/* Of an object that is about to be pushed. */
+OBJPOOL__INLINE objpool__magazine *objpool__node_for(objpool__state *state, void *object) {
+  objpool__magazine *node = *objpool__node_of(&state->blocks, object);
+  return OBJPOOL__LIKELY(node) ? node : objpool__node_bind(state, object);
+}
+
 static void objpool__uncached_unbind(objpool__state *state, void *cell) {
-  objpool__magazine_give(&state->depot, *objpool__node_of(&state->blocks, cell));
+  objpool__magazine *node = *objpool__node_of(&state->blocks, cell);
+  if (node) objpool__magazine_give(&state->depot, node);
 }
 
 static void *objpool__stack_pop(objpool__depot *depot) {
@@ -7034,7 +7045,7 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__que
 /* Onto the stack, unless max_idle lie there. */
 static bool objpool__uncached_push(objpool__state *state, void *object) {
   objpool__depot *depot = &state->depot;
-  objpool__magazine *node = *objpool__node_of(&state->blocks, object);
+  objpool__magazine *node = objpool__node_for(state, object);
   OBJPOOL_ASSERT(node->objects[0] == object);
   for (;;) { /* what maintenance set aside is idle too */
     size_t most = OBJPOOL__LOAD(state->limits.max_idle);
@@ -7102,7 +7113,7 @@ static bool objpool__uncached_quick_give(objpool__state *state, void *object) {
       OBJPOOL__LOAD(state->queue.due))
     return false;
   objpool__count(&slot->releases);
-  uint64_t depth = objpool__depot_push(depot, &depot->full, *objpool__node_of(&state->blocks, object), 0, true);
+  uint64_t depth = objpool__depot_push(depot, &depot->full, objpool__node_for(state, object), 0, true);
   if (OBJPOOL__COUNTED)
     objpool__raise(&state->counts.peak_idle, (size_t)depth + OBJPOOL__LOAD(state->commons.aside_count));
   /* seq_cst, both: as in objpool__uncached_put, and the room waiting */
