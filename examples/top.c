@@ -1,7 +1,8 @@
 /* A live table of all pools for the terminal, with bars and sparklines, while worker threads make load and a monitor
  * watches. It follows the size of the window; q or Ctrl-C leave it. Into a pipe it prints one plain table.
  * WAIT: acquires that wait now; P50, P99: half, and 99 in 100, of those that ended waited at most this long; CREATE: 99 in 100
- * creates took at most this long, all since the last reset of the pool's statistics.
+ * creates took at most this long, all since the last reset of the pool's statistics. From 117 columns on, and in a pipe, CRE50,
+ * CRE99, USE50, USE99: the same for creates, and for how long objects were held.
  *
  * usage: top [NAME...]    NAMEs: pools to have besides
  *
@@ -30,6 +31,7 @@ enum {
   NUMBERS_WIDTH = 49,
   HELD_LONG_NS = 100000000,
   TIMES_WIDTH = 19, /* beside the numbers, from 80 columns on */
+  ALL_TIMES_WIDTH = 38,
   GRAPH_WIDTH_MAX = 40,
   GRAPH_WIDTH_MIN = 8
 };
@@ -39,8 +41,8 @@ enum {
 struct row {
   char name[128];
   objpool_stats now, before;
-  objpool_histogram wait, create; /* since the last reset */
-  uint64_t used[HISTORY];         /* the newest at (looks - 1) % HISTORY */
+  objpool_histogram wait, create, use; /* since the last reset */
+  uint64_t used[HISTORY];              /* the newest at (looks - 1) % HISTORY */
   size_t looks;
   bool seen;
 };
@@ -86,7 +88,8 @@ static void look_at(objpool *pool, void *user) {
   }
   row->wait = objpool_times(pool, OBJPOOL_TIME_WAIT);
   row->create = objpool_times(pool, OBJPOOL_TIME_CREATE);
-  (void)objpool_each_held(pool, HELD_LONG_NS, look_at_hold, row->name); /* none, of one that is not tracked */
+  row->use = objpool_times(pool, OBJPOOL_TIME_USE); /* nothing, of one that is not tracked; nor below */
+  (void)objpool_each_held(pool, HELD_LONG_NS, look_at_hold, row->name);
   row->used[row->looks++ % HISTORY] = row->now.in_use;
   row->seen = true;
 }
@@ -244,12 +247,14 @@ static void put_quantile(struct buffer *out, const objpool_histogram *times, dou
   put(out, " %5s", text);
 }
 
-/* How long waits and creates took: TIMES_WIDTH columns. */
-static void put_times_taken(struct buffer *out, const objpool_histogram *wait, const objpool_histogram *create) {
-  put_quantile(out, wait, 0.5);
-  put_quantile(out, wait, 0.99);
-  put(out, " ");
-  put_quantile(out, create, 0.99);
+/* How long waits, creates and uses took: so many columns. */
+static void put_times_taken(struct buffer *out, const struct row *row, size_t width) {
+  const objpool_histogram *const all[] = {&row->wait, &row->create, &row->use};
+  for (size_t i = 0; i < (width == ALL_TIMES_WIDTH ? 3u : width == TIMES_WIDTH ? 2u : 0u); i++) {
+    if (i > 0) put(out, " ");
+    if (i == 0 || width == ALL_TIMES_WIDTH) put_quantile(out, all[i], 0.5);
+    put_quantile(out, all[i], 0.99);
+  }
 }
 
 static void add_times(objpool_histogram *sum, const objpool_histogram *part) {
@@ -260,7 +265,12 @@ static void add_times(objpool_histogram *sum, const objpool_histogram *part) {
 
 /* A table of `columns` columns and at most `lines` lines, each ended by `newline`; live: with what moves. */
 static void draw(struct buffer *out, size_t columns, size_t lines, const char *newline, bool live) {
-  const size_t numbers = columns >= 12 + NUMBERS_WIDTH + TIMES_WIDTH ? NUMBERS_WIDTH + TIMES_WIDTH : NUMBERS_WIDTH;
+  const size_t graphs = 2 * (GRAPH_WIDTH_MIN + 1); /* for both, at 98 columns say, a long name is cut */
+  const size_t room_for_times = columns < 12 + NUMBERS_WIDTH ? 0 : columns - 12 - NUMBERS_WIDTH;
+  const size_t times = room_for_times >= ALL_TIMES_WIDTH + (live ? graphs : 0) ? ALL_TIMES_WIDTH
+                       : room_for_times >= TIMES_WIDTH                         ? TIMES_WIDTH
+                                                                               : 0;
+  const size_t numbers = NUMBERS_WIDTH + times;
   size_t name_width = 8;
   for (size_t i = 0; i < table.count; i++) {
     size_t width = text_width(table.rows[i].name);
@@ -270,7 +280,6 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
     name_width = 8;
   else if (name_width > columns - numbers)
     name_width = columns - numbers;
-  const size_t graphs = 2 * (GRAPH_WIDTH_MIN + 1); /* for both, at 98 columns say, a long name is cut */
   if (live && columns >= 12 + numbers + graphs && name_width > columns - numbers - graphs)
     name_width = columns - numbers - graphs;
   size_t left = live && columns > name_width + numbers ? columns - name_width - numbers : 0;
@@ -283,7 +292,8 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   if (colours) put(out, "\033[1m");
   put_text(&text, "POOL", name_width, true);
   put(&text, "  USED  IDLE   MAX    HIT  TAKEN/s    MEMORY WAIT");
-  if (numbers > NUMBERS_WIDTH) put(&text, "   P50   P99 CREATE");
+  if (times == TIMES_WIDTH) put(&text, "   P50   P99 CREATE");
+  if (times == ALL_TIMES_WIDTH) put(&text, "   P50   P99  CRE50 CRE99  USE50 USE99");
   if (bar) put(&text, " "), put_text(&text, bar < 13 ? "NOW" : "USED AND IDLE", bar, true);
   if (line) put(&text, " "), put_text(&text, line < 18 ? "USED" : "USED, EACH 0.5 s", line, true);
   if (!buffer_append(&text, "", 1)) fail("out of memory");
@@ -295,17 +305,17 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   size_t room = lines > 5 ? lines - 5 : 1,
          shown = table.count < room ? table.count : room; /* heading, total, more, holder, alert */
   objpool_stats before = {0};
-  objpool_histogram wait = {0}, create = {0};
+  struct row sum = {0};
   for (size_t i = 0; i < table.count; i++) {
     before.acquires += table.rows[i].before.acquires;
     before.hits += table.rows[i].before.hits;
     if (table.rows[i].before.now_ns > before.now_ns) before.now_ns = table.rows[i].before.now_ns;
     const struct row *row = &table.rows[i];
-    add_times(&wait, &row->wait), add_times(&create, &row->create);
+    add_times(&sum.wait, &row->wait), add_times(&sum.create, &row->create), add_times(&sum.use, &row->use);
     if (i >= shown) continue;
     put_text(out, row->name, name_width, true);
     if (columns >= name_width + numbers) put_numbers(out, &row->now, &row->before);
-    if (numbers > NUMBERS_WIDTH) put_times_taken(out, &row->wait, &row->create);
+    put_times_taken(out, row, times);
     if (bar) put(out, " "), put_bar(out, &row->now, bar);
     if (line) put(out, " "), put_sparkline(out, row, line);
     put(out, "%s", newline);
@@ -315,7 +325,7 @@ static void draw(struct buffer *out, size_t columns, size_t lines, const char *n
   if (all.acquires < before.acquires || all.hits < before.hits) before = all; /* a pool went in between */
   put_text(out, "all", name_width, true);
   if (columns >= name_width + numbers) put_numbers(out, &all, &before);
-  if (numbers > NUMBERS_WIDTH) put_times_taken(out, &wait, &create);
+  put_times_taken(out, &sum, times);
   put(out, "%s", newline);
   if (live && table.holder.held_ns) {
     char held[256];
@@ -427,7 +437,8 @@ int main(int argc, char **argv) {
       argc, argv,
       "usage: top [NAME...]    NAMEs: pools to have besides\n"
       "WAIT: acquires that wait now; P50, P99: half, and 99 in 100, of those that ended waited at most this long;\n"
-      "CREATE: 99 in 100 creates took at most this long; all since the last reset. q quits.");
+      "CREATE: 99 in 100 creates took at most this long; from 117 columns on CRE50, CRE99, USE50, USE99: the same for\n"
+      "creates, and for how long objects were held; all since the last reset. q quits.");
   sigset_t signals, before;
   struct sigaction action = {.sa_handler = note_signal};
   setlocale(LC_CTYPE, "");
@@ -456,7 +467,7 @@ int main(int argc, char **argv) {
     struct buffer out = {0};
     sleep_ns(SECONDS);
     look();
-    draw(&out, NAME_WIDTH_MAX + NUMBERS_WIDTH, SIZE_MAX, "\n", false);
+    draw(&out, NAME_WIDTH_MAX + NUMBERS_WIDTH + ALL_TIMES_WIDTH, SIZE_MAX, "\n", false);
     write_all(out.bytes, out.length);
     buffer_free(&out);
   }

@@ -21,6 +21,9 @@ for name in connections pages requests 'Größe 池' 'e?\[31mscape?line' all; do
   grep -q "^$name " "$work/plain" || bad "no line for $name"
 done
 awk 'NR > 1 && !/%/ { exit 1 }' "$work/plain" || bad "every pool has a hit rate"
+head -1 "$work/plain" | grep -q ' WAIT   P50   P99  CRE50 CRE99  USE50 USE99$' || bad "a pipe gets all times"
+grep -Eq '^connections .*[KM]iB +[0-9]+( +(-|[0-9.]+(us|ms|s))){2}( +[0-9.]+(us|ms|s)){4}$' "$work/plain" || bad "connections have all times; perhaps none waited"
+grep -Eq '^requests .*[KM]iB +0( +-){6}$' "$work/plain" || bad "a pool that takes no times tells of none"
 echo "ok: one plain table in a pipe"
 
 until_shown() { # PATTERN WHAT: within a minute
@@ -70,6 +73,10 @@ t capture-pane -p | grep -q "^requests .*[KM]iB *0 *- *- *- " || bad "a pool whe
 [ "$(t display-message -p '#{alternate_on}#{cursor_flag}')" = 10 ] ||
   bad "it draws on a screen of its own, without a cursor"
 echo "ok: a live table with bars and sparklines"
+t resize-window -x 117 -y 16
+until_shown "^connections .*[KM]iB *[0-9]*\( *$took\)\{6\} [█▒·]* *[▁▂▃▄▅▆▇█]*\$" "117 columns hold all times, bars and sparklines"
+t resize-window -x 116 -y 16
+until_gone CRE50 "116 do not"
 t resize-window -x 80 -y 24
 until_gone '[█▒]' "80 columns hold numbers and times, and no bars"
 until_shown "^connections .*[KM]iB *[0-9]* *$took *$took *$took\$" "80 columns hold the times"
