@@ -11771,6 +11771,9 @@ static void objpool__format_json(objpool__writer *out, const objpool__shown *row
   objpool__text(out, ",\"miss_rate\":");
   objpool__fixed(out, objpool__per_million(s->misses, s->acquires), 6);
   objpool__line(out, ",\"slack_bytes\":", row->slack, "");
+  objpool__line(out, ",\"idle_min\":", row->idle_min, "");
+  objpool__line(out, ",\"discarded\":", row->discarded, "");
+  objpool__line(out, ",\"cleared\":", row->cleared, "");
   static const char *const whats[] = {"wait", "create", "use"};
   for (int what = 0; what < OBJPOOL__TIMES; what++)
     if (row->takes[what]) objpool__json_time(out, whats[what], &row->times[what]);
@@ -12012,8 +12015,11 @@ static bool objpool__all_are_held(const objpool_stats *s) {
 }
 
 static void objpool__recommend_holders(objpool__writer *out, const objpool_stats *s) {
-  objpool__text(out, "see who holds the objects, or raise max_objects: all ");
-  objpool__line(out, "", s->in_use, " are in use, and ");
+  objpool__text(out, "see who holds the objects, or raise max_objects: ");
+  if (s->in_use == 1)
+    objpool__text(out, "the only one is in use, and ");
+  else
+    objpool__line(out, "all ", s->in_use, " are in use, and ");
   objpool__count_of(out, s->waiting, " acquire waits.", " acquires wait.");
 }
 
@@ -12024,6 +12030,9 @@ static void objpool__recommend_early(objpool__writer *out, const objpool_stats *
   } else if (tries) {
     objpool__count_of(out, tries, " acquire is", " acquires are");
     objpool__text(out, " too few to go by.");
+  } else if (s->waiting) { /* what create refused is tried again */
+    objpool__text(out, "look at create, how long it takes and whether it refuses: ");
+    objpool__count_of(out, s->waiting, " acquire waits for it.", " acquires wait for it.");
   } else
     objpool__text(out, "no objects were acquired yet; nothing to go by.");
 }

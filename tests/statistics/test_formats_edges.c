@@ -38,6 +38,13 @@ static const situation situations[] = {
      0, 4, 0, 4, 4},
     {"see who holds the objects, or raise max_objects: all 4 are in use, and 1 acquire waits.", 0, 4, 0, 0, 0, 1, 1, 0,
      4, 0, 4, 4},
+    {"see who holds the objects, or raise max_objects: the only one is in use, and 2 acquires wait.", 0, 1, 0, 0, 0, 2,
+     2, 0, 1, 0, 1, 1},
+    {"look at create, how long it takes and whether it refuses: 1 acquire waits for it.", 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0,
+     4},
+    {"look at create, how long it takes and whether it refuses: 2 acquires wait for it.", 0, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0,
+     0},
+    {"3 acquires are too few to go by.", 0, 3, 0, 0, 0, 1, 1, 0, 3, 1, 4, 4}, /* it is about to be served */
     /* the cap */
     {"look at create and at memory: more than one acquire in a hundred could not build an object.", 97, 1, 2, 0, 0, 0,
      0, 0, 1, 0, 1, 0},

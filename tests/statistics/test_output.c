@@ -165,6 +165,13 @@ static void prometheus_text_has_every_metric_with_its_value(void **state) {
     assert_true(seconds * 1e9 > (double)stats.wait_ns - 1e3 && seconds * 1e9 < (double)stats.wait_ns + 1e3);
   }
   free(text);
+  text = formatted(&pool.base, OBJPOOL_JSON); /* the same numbers */
+  assert_non_null(strstr(text, ",\"idle_min\":2,\"discarded\":1,\"cleared\":2,"));
+  snprintf(line, sizeof line, ",\"wait_times\":{\"count\":3,\"sum_ns\":%" PRIu64 ",\"buckets\":[", stats.wait_ns);
+  assert_non_null(strstr(text, line));
+  assert_non_null(strstr(text, ",\"create_times\":{\"count\":11,\"sum_ns\":"));
+  assert_null(strstr(text, "use_times")); /* it is not tracked */
+  free(text);
   choosy_pool_release(&pool, objects[0]);
   choosy_pool_destroy(&pool);
 }
