@@ -6945,9 +6945,12 @@ OBJPOOL__INLINE objpool__magazine **objpool__node_of(const objpool__blocks *bloc
                                         objpool__segment_bytes(apart) / objpool__apart_bytes(apart));
 }
 
+/* No NULL: whoever writes zeros beyond an object is to fall over them, and not to get a node at each push until there are no more. */
+#define OBJPOOL__UNBOUND ((objpool__magazine *)1)
+
 static void *objpool__uncached_cell(objpool__state *state, size_t *grown) {
   void *cell = objpool__plain_cell(state, grown);
-  if (cell) *objpool__node_of(&state->blocks, cell) = NULL;
+  if (cell) *objpool__node_of(&state->blocks, cell) = OBJPOOL__UNBOUND;
   return cell;
 }
 
@@ -6960,12 +6963,12 @@ static __attribute__((__noinline__)) objpool__magazine *objpool__node_bind(objpo
 /* Of an object that is about to be pushed. */
 OBJPOOL__INLINE objpool__magazine *objpool__node_for(objpool__state *state, void *object) {
   objpool__magazine *node = *objpool__node_of(&state->blocks, object);
-  return OBJPOOL__LIKELY(node) ? node : objpool__node_bind(state, object);
+  return OBJPOOL__LIKELY(node != OBJPOOL__UNBOUND) ? node : objpool__node_bind(state, object);
 }
 
 static void objpool__uncached_unbind(objpool__state *state, void *cell) {
   objpool__magazine *node = *objpool__node_of(&state->blocks, cell);
-  if (node) objpool__magazine_give(&state->depot, node);
+  if (node != OBJPOOL__UNBOUND) objpool__magazine_give(&state->depot, node);
 }
 
 static void *objpool__stack_pop(objpool__depot *depot) {
