@@ -1,6 +1,7 @@
 /* A call that is under way in one thread while another uses the pool, between any two of its instructions: the
    processor stops the thread after each (the trap flag of x86), once per run at a later one. Whatever the instruction:
-   no object is in two hands, none is lost, limits stay exact, whoever waits is woken.
+   no object is in two hands, none is lost, limits stay exact, whoever waits, for an event loop too, is woken, and told when
+   the pool closes. AGED: the pool is timed and tracked, and the other thread also retires objects and looks who holds them.
    By chance some of these meetings come less than once in 10^8 operations. No clock decides here: that a thread waits, or a
    child of a fork hangs, the system says, which has put it to sleep. test_every_access goes through the slow paths, by
    plan. Weak memory orders do not show here: they
@@ -30,10 +31,19 @@ static void take_down(thing *object, void *context) {
   errno = EDOM; /* which no release shows */
 }
 
+#ifdef AGED
+OBJPOOL_DEFINE(thing_pool, thing, opt.validate = look_at_it, opt.validate_on = OBJPOOL_ON_MAINTAIN, opt.destroy = take_down,
+               opt.timed = true, opt.tracked = true);
+#else
 OBJPOOL_DEFINE(thing_pool, thing, opt.validate = look_at_it, opt.validate_on = OBJPOOL_ON_MAINTAIN, opt.destroy = take_down);
+#endif
 
 #ifndef SPACING /* -DSPACING=1000000: after each instruction of the slow paths, too: it takes long */
+#ifdef AGED
+#define SPACING SCALED(4, 1, 1) /* its paths are longer */
+#else
 #define SPACING SCALED(12, 1, 1)
+#endif
 #endif
 
 /* DENSE: as many instructions as a fast path has, with what tests/tools/mutate adds to it */
@@ -175,7 +185,11 @@ static void leave_idle(size_t count) {
 
 static void acquires(void) { mine = hold(thing_pool_acquire(&pool)); }
 static void tries(void) { mine = hold(thing_pool_try_acquire(&pool)); }
-static void waits(void) { CHECK(mine = hold(thing_pool_acquire_for(&pool, -1))); }
+static void closes(void) { thing_pool_close(&pool); }
+static void waits(void) {
+  mine = hold(thing_pool_acquire_for(&pool, -1));
+  CHECK(mine || (now_playing.intrusion == closes && errno == OBJPOOL_ECLOSED));
+}
 static void releases(void) {
   thing *object = mine;
   mine = NULL;
@@ -186,6 +200,53 @@ static void discards(void) {
   mine = NULL;
   CHECK(__atomic_exchange_n(&object->held, 0, __ATOMIC_SEQ_CST));
   thing_pool_discard(&pool, object);
+}
+
+/* An event loop of each of the two, with a request that stands in line, is told, or cancelled. */
+typedef struct request {
+  thing_pool_waiter waiter; /* first: what `told` gets */
+  objpool_loop loop;
+  bool in_line, woken;
+  thing *object;
+} request;
+
+static request my_request, their_request;
+
+static void wakes(void *woken) { __atomic_store_n((bool *)woken, true, __ATOMIC_SEQ_CST); }
+static void told(thing_pool_waiter *waiter, thing *object, int error) {
+  request *of = (request *)(void *)waiter;
+  CHECK(of->in_line && (object ? !error : now_playing.intrusion == closes && error == OBJPOOL_ECLOSED));
+  of->in_line = false;
+  of->object = hold(object);
+}
+static void stand_in_line(request *of) {
+  of->object = hold(thing_pool_acquire_async(&pool, &of->waiter, &of->loop, -1, told));
+  of->in_line = !of->object && errno == EINPROGRESS;
+  CHECK(of->object || of->in_line || (now_playing.intrusion == closes && errno == OBJPOOL_ECLOSED));
+}
+static void begin_request(request *of) {
+  memset(of, 0, sizeof *of);
+  CHECK(objpool_loop_init(&of->loop, wakes, &of->woken));
+}
+/* As its loop would, if it was woken: without that nothing is looked at. */
+static void hear(request *of) {
+  if (__atomic_exchange_n(&of->woken, false, __ATOMIC_SEQ_CST))
+    while (objpool_loop_run(&of->loop, 1)) {}
+}
+static void end_request(request *of) { /* that nobody heard of */
+  if (of->in_line) CHECK(thing_pool_cancel(&pool, &of->waiter));
+  CHECK(objpool_loop_run(&of->loop, 1) == 0);
+  objpool_loop_destroy(&of->loop);
+}
+
+static void stands(void) { stand_in_line(&my_request); }
+static void leaves_the_line(void) { /* in which it stands since before it is stopped */
+  if (thing_pool_cancel(&pool, &my_request.waiter)) my_request.in_line = false;
+}
+static void stands_in_line(void) { stand_in_line(&their_request); }
+static void stands_in_line_and_leaves(void) {
+  stand_in_line(&their_request);
+  if (their_request.in_line && thing_pool_cancel(&pool, &their_request.waiter)) their_request.in_line = false;
 }
 
 static bool needs_an_object(const scene *play) {
@@ -242,6 +303,21 @@ static void gives_two_and_maintains(void) {
   waits_in_validation = false;
 }
 static void maintains(void) { (void)objpool_maintain(&pool.base); }
+#ifdef AGED
+static void retires_all(void) { (void)thing_pool_refresh(&pool); }
+static void see(const objpool_hold *seen, void *count) {
+  CHECK(seen->object && seen->uses > 0);
+  ++*(size_t *)count;
+}
+static void looks_who_holds_what(void) {
+  size_t seen = 0;
+  CHECK(objpool_each_held(&pool.base, 0, see, &seen) == seen);
+  CHECK(seen == their_count || seen == their_count + 1);
+}
+#define WHERE_AGED(...) , __VA_ARGS__
+#else
+#define WHERE_AGED(...)
+#endif
 static bool look_at_it(thing *object, void *context) { /* until the other has one of those that wait to be looked at */
   (void)context;
   CHECK(!object->held);
@@ -303,6 +379,8 @@ static void *play_the_stopped(void *unused) {
   leave_idle(now_playing.mine + needs_an_object(&now_playing));
   if (now_playing.max_objects == ALONE) leave_idle(now_playing.mine); /* in its slot, which is open from here on */
   if (needs_an_object(&now_playing)) mine = hold(thing_pool_acquire(&pool));
+  begin_request(&my_request);
+  if (now_playing.stopped_call == leaves_the_line) stand_in_line(&my_request);
   go_to(READY);
   wait_for_phase(GOING);
   begin_stepping();
@@ -311,6 +389,12 @@ static void *play_the_stopped(void *unused) {
   stepping = 0;
   if (came_to_its_end) __atomic_compare_exchange_n(&phase, &going, STOPPED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   wait_for_phase(INTRUDED);
+  hear(&my_request);
+  bool served = now_playing.intrusion == gives || now_playing.intrusion == gives_and_opens_its_cache ||
+                now_playing.intrusion == closes;
+  CHECK(!my_request.in_line || !served);
+  end_request(&my_request);
+  if (my_request.object) mine = my_request.object;
   go_to(ENDED);
   wait_for_phase(DISMISSED); /* at the end of a thread its cache goes back: until then others must get by */
   return NULL;
@@ -331,11 +415,15 @@ static bool play(const scene *playing, long instructions) {
   config.max_objects = playing->max_objects;
   config.cache_size = playing->cache_size;
   config.on_leak = OBJPOOL_LEAK_IGNORE; /* in a child */
+#ifdef AGED
+  config.max_lifetime_ns = OBJPOOL_SECONDS(100000);
+#endif
   assert_true(thing_pool_init(&pool, &config));
   now_playing = *playing;
   in_play = true;
   stop_after = instructions;
   their_count = 0;
+  begin_request(&their_request);
   go_to(PREPARING);
   while (their_count < playing->held) assert_true(take_another());
   leave_idle(playing->theirs);
@@ -351,6 +439,11 @@ static bool play(const scene *playing, long instructions) {
   playing->intrusion();
   if (__atomic_load_n(&phase, __ATOMIC_SEQ_CST) < INTRUDED) go_to(INTRUDED);
   wait_for_phase(ENDED);
+  hear(&their_request);
+  if (their_request.in_line)
+    assert_int_equal(their_count + (mine != NULL), playing->max_objects); /* else it was forgotten */
+  end_request(&their_request);
+  if (their_request.object) theirs[their_count++] = their_request.object;
   if (playing->intrusion == lowers_the_limit || playing->intrusion == lowers_the_limit_of_idle) {
     assert_true(idle_now() <= (playing->intrusion == lowers_the_limit_of_idle)); /* and what was released meanwhile */
     assert_true(thing_pool_resize(&pool, 0, playing->max_objects));
@@ -359,7 +452,11 @@ static bool play(const scene *playing, long instructions) {
   size_t idle = idle_now(), most = playing->held + playing->mine + playing->theirs;
   if (playing->stopped_call == acquires && playing->intrusion == takes) /* whoever got none left none idle */
     assert_true(their_count + (mine != NULL) >= (most < playing->held + 2 ? most : playing->held + 2));
-  if (playing->max_objects) { /* all that are left, and not one more */
+  if (playing->intrusion == closes) {
+    assert_int_equal(idle, 0);
+    assert_false(take_another());
+    assert_int_equal(errno, OBJPOOL_ECLOSED);
+  } else if (playing->max_objects) { /* all that are left, and not one more */
     while (take_another()) assert_true(their_count <= playing->max_objects);
     assert_int_equal(their_count + (mine != NULL), playing->max_objects);
   } else {
@@ -413,9 +510,19 @@ static void (*const all_intrusions[])(void) = {takes,
                                                looks_at_the_statistics,
                                                lowers_the_limit_of_idle,
                                                forks,
-                                               maintains};
-static void (*const at_the_limit[])(void) = {
-    takes, gives, trims, resets_the_statistics, lowers_the_limit, lowers_the_limit_and_puts_it_back, forks, maintains};
+                                               maintains,
+                                               closes WHERE_AGED(retires_all, looks_who_holds_what)};
+static void (*const at_the_limit[])(void) = {takes,
+                                             gives,
+                                             trims,
+                                             resets_the_statistics,
+                                             lowers_the_limit,
+                                             lowers_the_limit_and_puts_it_back,
+                                             forks,
+                                             maintains,
+                                             closes,
+                                             stands_in_line,
+                                             stands_in_line_and_leaves WHERE_AGED(retires_all, looks_who_holds_what)};
 
 /* ---- all scenes */
 
@@ -483,7 +590,7 @@ static void acquire_and_release_without_caches(void **state) {
 
 /* In the slot of a thread that is alone until the other comes. */
 static void acquire_and_release_alone(void **state) {
-  static void (*const intrusions[])(void) = {takes, trims, lowers_the_limit, lowers_the_limit_of_idle};
+  static void (*const intrusions[])(void) = {takes, trims, lowers_the_limit, lowers_the_limit_of_idle, closes};
   scene playing = {ALONE, 0, 1, 0, ALONE - 1, acquires, NULL};
   (void)state;
   play_with(playing, intrusions, COUNT_OF(intrusions));
@@ -496,27 +603,31 @@ static void acquire_and_release_alone(void **state) {
 }
 
 static void wait_that_another_ends(void **state) {
-  static void (*const intrusions[])(void) = {gives, gives_and_opens_its_cache, gives_two_and_maintains};
-  scene playing = {64, 0, 0, 0, 64, waits, NULL};
+  static void (*const intrusions[])(void) = {gives, gives_and_opens_its_cache, gives_two_and_maintains, closes};
+  static void (*const calls[])(void) = {waits, stands, leaves_the_line};
   (void)state;
-  play_with(playing, intrusions, COUNT_OF(intrusions));
-  playing.max_objects = playing.held = 4;
-  playing.cache_size = OBJPOOL_NO_CACHE;
-  play_with(playing, intrusions, COUNT_OF(intrusions));
+  for (size_t i = 0; i < COUNT_OF(calls); i++) {
+    scene playing = {64, 0, 0, 0, 64, NULL, NULL};
+    playing.stopped_call = calls[i];
+    play_with(playing, intrusions, COUNT_OF(intrusions));
+    playing.max_objects = playing.held = 4;
+    playing.cache_size = OBJPOOL_NO_CACHE;
+    play_with(playing, intrusions, COUNT_OF(intrusions));
+  }
 }
 
 static void release_while_another_begins_to_wait(void **state) {
-  static void (*const intrusions[])(void) = {takes_while_waiting};
+  static void (*const intrusions[])(void) = {takes_while_waiting, stands_in_line, stands_in_line_and_leaves};
   scene playing = {64, 0, 0, 0, 63, releases, NULL};
   (void)state;
-  play_with(playing, intrusions, 1);
+  play_with(playing, intrusions, COUNT_OF(intrusions));
   playing.stopped_call = discards;
-  play_with(playing, intrusions, 1);
+  play_with(playing, intrusions, COUNT_OF(intrusions));
   playing.max_objects = 4;
   playing.held = 3;
-  play_with(playing, intrusions, 1);
+  play_with(playing, intrusions, COUNT_OF(intrusions));
   playing.stopped_call = releases;
-  play_with(playing, intrusions, 1);
+  play_with(playing, intrusions, COUNT_OF(intrusions));
 }
 
 #define SCENE(name) cmocka_unit_test_teardown(name, tell_where)

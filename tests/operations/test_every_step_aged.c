@@ -1,0 +1,3 @@
+/* test_every_step with a pool that is timed and tracked, whose objects are retired and looked at under way. C only, as there. */
+#define AGED
+#include "../caches/test_every_step.c"
