@@ -22,7 +22,8 @@
 /* >>faults: which kind of call fails, and when */
 
 enum kind { ALLOCATION, CREATE, SYSTEM, CLOCK, KINDS };
-static const char *const kind_name[KINDS] = {"allocation", "create", "system call or thread function", "look at the clock"};
+static const char *const kind_name[KINDS] = {"allocation", "create", "system call or thread function",
+                                             "look at the clock"};
 
 static struct {
   enum kind kind;
@@ -541,6 +542,7 @@ static void use_timed(timed_pool *pool) {
   config.max_objects = RESERVED;
   config.cache_size = OBJPOOL_NO_CACHE;
   config.max_lifetime_ns = (uint64_t)OBJPOOL_SECONDS(3600);
+  config.idle_timeout_ns = (uint64_t)OBJPOOL_SECONDS(3600);
   if (!timed_pool_init(pool, &config)) {
     REQUIRE(errno == ENOMEM && !pool->base.state);
     return;
@@ -557,6 +559,9 @@ static void use_timed(timed_pool *pool) {
   struct record *renewed = timed_pool_acquire(pool);
   REQUIRE(renewed || failed_as_documented());
   timed_pool_release(pool, renewed);
+  size_t kept = (size_t)timed_pool_stats(pool).idle;
+  (void)objpool_maintain(&pool->base); /* at a moment that the clock does not tell, nothing is old */
+  REQUIRE(timed_pool_stats(pool).idle == kept);
   counters_agree(&pool->base, 0);
   timed_pool_destroy(pool);
 }
@@ -605,16 +610,19 @@ static void is_told(record_pool_waiter *waiter, struct record *record, int error
 
 static void wake_nobody(void *user) { (void)user; } /* the loop is run anyway */
 
-/* Waiters of an event loop: who stands in line is told, whatever fails; at the end the pool is closed. */
-static void use_loop(void (*wake)(void *user)) {
+/* Waiters of an event loop, one of them with a deadline: who stands in line is told, whatever fails; at the end the pool is closed.
+ * retry_ns: create that refused is tried again meanwhile. */
+static void use_loop(void (*wake)(void *user), uint64_t retry_ns) {
+  enum { WAITERS = 4 };
   objpool_loop loop;
   record_pool pool;
   objpool_config config;
-  struct told told[3];
+  struct told told[WAITERS];
   memset(&config, 0, sizeof config);
   memset(&pool, 0, sizeof pool);
   memset(told, 0, sizeof told);
   config.max_objects = 1;
+  config.retry_create_ns = retry_ns;
   if (!objpool_loop_init(&loop, wake, NULL)) {
     REQUIRE((errno == ENOMEM || errno == ENOSYS) && !loop.state);
     return;
@@ -623,9 +631,10 @@ static void use_loop(void (*wake)(void *user)) {
   struct record *held = record_pool_acquire(&pool);
   REQUIRE(held || failed_as_documented());
   bool waits = record_pool_resize(&pool, OBJPOOL_UNCHANGED, 1) && held;
-  for (int i = 0; waits && i < 3; i++) {
+  for (int i = 0; waits && i < WAITERS; i++) {
     told[i].error = EINPROGRESS;
-    if (record_pool_acquire_async(&pool, &told[i].waiter, &loop, -1, is_told)) abort(); /* the only one is held */
+    if (record_pool_acquire_async(&pool, &told[i].waiter, &loop, i == 2 ? 1 : -1, is_told))
+      abort(); /* the only one is held */
     REQUIRE(errno == EINPROGRESS || errno == ENOMEM);
     if (errno != EINPROGRESS) told[i].error = errno;
   }
@@ -636,7 +645,7 @@ static void use_loop(void (*wake)(void *user)) {
   objpool_loop_run(&loop, SIZE_MAX);
   record_pool_close(&pool);
   objpool_loop_run(&loop, SIZE_MAX);
-  for (int i = 0; waits && i < 3; i++) {
+  for (int i = 0; waits && i < WAITERS; i++) {
     REQUIRE(told[i].error != EINPROGRESS || (i == 1 && cancelled));
     if (i) record_pool_release(&pool, told[i].record);
   }
@@ -681,8 +690,8 @@ static void play(void) {
   use_handles(&all.handles);
   use_timed(&all.timed);
   use_buffers(&all.buffers);
-  use_loop(NULL);
-  use_loop(wake_nobody);
+  use_loop(NULL, 0);
+  use_loop(wake_nobody, 1000);
   use_fleet();
 }
 
