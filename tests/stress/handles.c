@@ -23,7 +23,8 @@ enum {
   HELD = 8,          /* objects that a thread holds at most */
   REMEMBERED = 4096, /* handles that a thread remembers */
   POSTED = 4,        /* uses of each pool that every thread may end */
-  INDICES = 1 << 16
+  INDICES =
+      1 << 22 /* maintenance builds ahead what was missed since it came last: on a busy machine that is long ago */
 };
 
 typedef struct thing {
