@@ -2980,21 +2980,21 @@ static uint64_t objpool__elapsed(uint64_t began, uint64_t now) { return began &&
 
 /* Linux 4.14: every running thread of this process passes a full barrier. False: not here. */
 #if defined(SYS_membarrier) && !defined(OBJPOOL_NO_MEMBARRIER)
-#define OBJPOOL__MAY_HAVE_MEMBARRIER 1 /* a sandbox may refuse it */
+static bool objpool__may_have_membarrier(void) { return true; } /* a sandbox may refuse it */
 static bool objpool__membarrier(bool registering) {
   enum { OBJPOOL__PRIVATE_EXPEDITED = 8, OBJPOOL__REGISTER_PRIVATE_EXPEDITED = 16 };
   return syscall(SYS_membarrier, (long)(registering ? OBJPOOL__REGISTER_PRIVATE_EXPEDITED : OBJPOOL__PRIVATE_EXPEDITED),
                  0L, 0L) == 0;
 }
 #elif defined(_WIN32) && !defined(OBJPOOL_NO_MEMBARRIER)
-#define OBJPOOL__MAY_HAVE_MEMBARRIER 1
+static bool objpool__may_have_membarrier(void) { return true; }
 static bool objpool__membarrier(bool registering) {
   FlushProcessWriteBuffers();
   (void)registering;
   return true;
 }
 #else
-#define OBJPOOL__MAY_HAVE_MEMBARRIER 0
+static bool objpool__may_have_membarrier(void) { return false; }
 static bool objpool__membarrier(bool registering) {
   (void)registering;
   return false;
@@ -8546,7 +8546,7 @@ static size_t objpool__choose_rounds(const objpool_config *config, const objpool
   while (rounds > 2 && rounds * stride > 65536) rounds /= 2; /* large objects: 128 KiB per thread, or 4 of them */
   share = idle && (!objects || idle < objects) ? idle / 16 : objects / 16;
   if (!idle && !objects) return rounds;
-  if (share < 4 && (type->create || type->timed || idle || !OBJPOOL__MAY_HAVE_MEMBARRIER)) return 0;
+  if (share < 4 && (type->create || type->timed || idle || !objpool__may_have_membarrier())) return 0;
   if (!share && objects > 1) share = 1;
   return rounds < share ? rounds : share; /* eight threads' caches fill half of the limit */
 }
