@@ -34,18 +34,19 @@ static void take_down(thing *object, void *context) {
 MAKES_BY_HOOK(thing) /* so those of few objects have a word for all, and a slot for a thread that is alone */
 
 #ifdef AGED
-OBJPOOL_DEFINE(thing_pool, thing, opt.create = make_thing, opt.validate = look_at_it, opt.validate_on = OBJPOOL_ON_MAINTAIN, opt.destroy = take_down,
-               opt.timed = true, opt.tracked = true);
+#define WHERE_AGED(...) , __VA_ARGS__
+enum { LONGER = 3 }; /* its paths, than those of others */
 #else
-OBJPOOL_DEFINE(thing_pool, thing, opt.create = make_thing, opt.validate = look_at_it, opt.validate_on = OBJPOOL_ON_MAINTAIN, opt.destroy = take_down);
+#define WHERE_AGED(...)
+enum { LONGER = 1 };
 #endif
 
+OBJPOOL_DEFINE(thing_pool, thing, opt.create = make_thing, opt.validate = look_at_it,
+               opt.validate_on = OBJPOOL_ON_MAINTAIN,
+               opt.destroy = take_down WHERE_AGED(opt.timed = true, opt.tracked = true));
+
 #ifndef SPACING /* -DSPACING=1000000: after each instruction of the slow paths, too: it takes long */
-#ifdef AGED
-#define SPACING SCALED(4, 1, 1) /* its paths are longer */
-#else
-#define SPACING SCALED(12, 1, 1)
-#endif
+#define SPACING SCALED(12 / LONGER, 1, 1)
 #endif
 
 /* DENSE: as many instructions as a fast path has, with what tests/tools/mutate adds to it */
@@ -316,9 +317,6 @@ static void looks_who_holds_what(void) {
   CHECK(objpool_each_held(&pool.base, 0, see, &seen) == seen);
   CHECK(seen == their_count || seen == their_count + 1);
 }
-#define WHERE_AGED(...) , __VA_ARGS__
-#else
-#define WHERE_AGED(...)
 #endif
 static bool look_at_it(thing *object, void *context) { /* until the other has one of those that wait to be looked at */
   (void)context;

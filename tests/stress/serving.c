@@ -4,8 +4,8 @@
  * the end, and drained. Nobody is forgotten in a line: each waiter of a loop is told or cancelled, once, and who waits without a limit
  * gets an object or hears of the close; each object has one owner; and after the drain what was created is destroyed.
  *
- * serving [OPERATIONS [THREADS [SEED]]]      an operation is one acquire; half of the threads are event loops; on a terminal it shows how
- *                                            far it is */
+ * serving [OPERATIONS [THREADS [SEED]]]      an operation is one acquire; half of the threads are event loops; SEED decides the rounds'
+ *                                            pools and when they are closed; on a terminal it shows how far it is */
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
@@ -161,14 +161,13 @@ static void stand(looping *self) {
     fiber *mine = &self->fibers[i];
     if (mine->object || __atomic_load_n(&mine->state, __ATOMIC_ACQUIRE) != FREE) continue;
     if (self->closed || add(&left, -1) < 0) return;
-    add(&self->standing, 1); /* before: it may be cancelled as soon as it stands there */
     thing *object = (thing *)objpool_acquire_async(pool, &mine->waiter, &self->loop, any_timeout(any()), ready);
     if (!object && errno == EINPROGRESS) {
       add(&waited, 1);
+      add(&self->standing, 1); /* before it may be cancelled */
       __atomic_store_n(&mine->state, STANDING, __ATOMIC_RELEASE);
       continue;
     }
-    add(&self->standing, -1);
     if (object)
       got(mine, object);
     else
@@ -254,11 +253,11 @@ static void *disturbs(void *unused) {
   return unused;
 }
 
-/* When so many acquires are left, if there are any. */
+/* When so many acquires are left. */
 static void *closes(void *at) {
   const struct timespec pause = {0, 20000};
   while (__atomic_load_n(&left, __ATOMIC_RELAXED) > *(long *)at) nanosleep(&pause, NULL);
-  if (*(long *)at >= 0) objpool_close(pool);
+  objpool_close(pool);
   return at;
 }
 
@@ -304,8 +303,7 @@ static void one_round(unsigned kind, uint64_t random, long operations, long thre
   }
   others[0] = begin(cancels, NULL);
   others[1] = begin(disturbs, NULL);
-  others[2] = begin(closes, &close_at);
-  others[3] = begin(closes, &close_at);
+  for (int i = 2; close_at >= 0 && i < 4; i++) others[i] = begin(closes, &close_at);
   for (long i = 0; i < loop_count; i++) loops[i].thread = begin(turns, &loops[i]);
   for (long i = loop_count; i < threads; i++) waiting[i] = begin(waits, NULL);
   if (close_at >= 0) {
@@ -316,7 +314,6 @@ static void one_round(unsigned kind, uint64_t random, long operations, long thre
   for (long i = loop_count; i < threads; i++) end(waiting[i]);
   for (long i = 0; i < loop_count; i++) end(loops[i].thread);
   __atomic_store_n(&over, true, __ATOMIC_RELEASE);
-  if (close_at < 0) end(others[2]), end(others[3]);
   end(others[0]), end(others[1]);
   for (long i = 0; i < loop_count; i++) {
     objpool_loop_destroy(&loops[i].loop); /* panics if anybody stands in line for it */
