@@ -27,14 +27,14 @@ struct counted {
 };
 long counted::constructed, counted::destructed, counted::moved;
 
-}  // namespace
+} // namespace
 
 namespace app {
 namespace storage {
 OBJPOOL_DEFINE(counted_pool, counted);
 OBJPOOL_DEFINE(reset_pool, counted, opt.reset = [](counted *object, void *) { object->numbers.clear(); });
-}  // namespace storage
-}  // namespace app
+} // namespace storage
+} // namespace app
 using app::storage::counted_pool;
 using app::storage::counted_pool_acquire;
 using app::storage::counted_pool_discard;
@@ -264,8 +264,7 @@ static void immovable_objects_are_pooled(void **) {
 }
 
 // Code that knows nothing of the pool but its type.
-template <class P>
-struct owner {
+template <class P> struct owner {
   P pool{};
   using value_type = typename P::value_type;
   OBJPOOL_SCOPED(P) borrow() {
@@ -382,7 +381,7 @@ OBJPOOL_DEFINE(local_shot_pool, shot, opt.local = true);
 OBJPOOL_DEFINE(hooked_shot_pool, shot, opt.create = [](shot *, void *) { return false; },
                opt.validate = [](shot *object, void *) { return object->x < 100; }, opt.validate_on = OBJPOOL_ON_ACQUIRE);
 OBJPOOL_DEFINE(point_pool, point);
-}  // namespace app
+} // namespace app
 
 template <class P> static void shoot() {
   static P shots;
@@ -394,7 +393,7 @@ template <class P> static void shoot() {
   assert_int_equal(shot::constructed, 1);
   P::release(&shots, first);
   assert_ptr_equal(P::make(&shots, 3, 4), first);
-  assert_int_equal(first->x, 1);  // it was idle
+  assert_int_equal(first->x, 1); // it was idle
   assert_int_equal(shot::constructed, 1);
   shot *second = P::make(&shots, std::string("second"), std::unique_ptr<int>(new int(7)));
   assert_non_null(second);
@@ -493,34 +492,58 @@ static void protected_class_is_pooled_by_a_friend(void **) {
 
 static_assert(!std::is_copy_constructible<app::shot_pool>::value && !std::is_move_constructible<app::shot_pool>::value,
               "a pool stays where it is");
-static_assert(std::is_standard_layout<app::shot_pool>::value && sizeof(app::shot_pool) == sizeof(objpool), "a plain struct");
+static_assert(std::is_standard_layout<app::shot_pool>::value && sizeof(app::shot_pool) == sizeof(objpool),
+              "a plain struct");
 static_assert(std::is_trivially_copyable<app::shot_pool_guard>::value, "as the guard in C");
 static_assert(!std::is_convertible<OBJPOOL_SCOPED(app::shot_pool) &, app::shot_pool_guard>::value &&
                   !std::is_convertible<OBJPOOL_SCOPED(app::shot_pool), app::shot_pool_guard>::value,
               "a scoped guard does not decay: it would be released twice");
 static_assert(std::is_convertible<app::shot_pool_guard, OBJPOOL_SCOPED(app::shot_pool)>::value, "but takes one over");
 
+#if __cplusplus < 201703L // from then on it does not compile: tests/mistakes/first_lines
+struct needs_argument {
+  int number;
+  explicit needs_argument(int n) : number(n) {}
+};
+OBJPOOL_DEFINE(needs_argument_pool, needs_argument);
+static void acquire_one(void *from, void *) {
+  assert_null(needs_argument_pool_acquire(static_cast<needs_argument_pool *>(from)));
+}
+static void object_without_a_way_to_build_it_is_told(void **) {
+  static needs_argument_pool needing;
+  needs_argument *made = needs_argument_pool::make(&needing, 3); // has one
+  assert_non_null(made);
+  assert_int_equal(made->number, 3);
+  assert_true(panics(acquire_one, &needing, nullptr));
+  assert_non_null(strstr(panic_message, "there is no T() for its T: set opt.create"));
+}
+#endif
+
 int main() {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(objects_are_built_by_their_constructor_and_taken_down_by_their_destructor, begin, end),
-      cmocka_unit_test_setup_teardown(extract_of_an_idle_object_gives_a_new_value_and_leaves_it_alone, begin, end),
-      cmocka_unit_test_setup_teardown(extract_by_an_empty_guard_gives_a_new_value, begin, end),
-      cmocka_unit_test_setup_teardown(extract_moves_and_destructs, begin, end),
-      cmocka_unit_test_setup_teardown(guards_release_when_an_exception_passes, begin, end),
-      cmocka_unit_test_setup_teardown(guard_is_returned_by_value, begin, end),
-      cmocka_unit_test_setup_teardown(moved_guard_is_empty_and_assignment_releases_what_was_held, begin, end),
-      cmocka_unit_test_setup_teardown(guards_live_in_containers_and_classes, begin, end),
-      cmocka_unit_test_setup_teardown(c_functions_of_the_guard_serve_the_class_too, begin, end),
-      cmocka_unit_test_setup_teardown(captureless_lambdas_are_hooks, begin, end),
-      cmocka_unit_test_setup_teardown(immovable_objects_are_pooled, begin, end),
-      cmocka_unit_test_setup_teardown(pools_are_template_parameters, begin, end),
-      cmocka_unit_test_setup_teardown(create_and_destroy_replace_constructor_and_destructor, begin, end),
-      cmocka_unit_test_setup_teardown(wiping_pool_of_a_class_builds_each_object_anew, begin, end),
-      cmocka_unit_test_setup_teardown(constructor_that_throws_is_a_create_that_refuses, begin, end),
-      cmocka_unit_test(make_constructs_a_new_object_with_its_arguments),
-      cmocka_unit_test(make_stands_in_for_create_and_replaces_what_is_invalid),
-      cmocka_unit_test(make_stops_at_the_cap),
-      cmocka_unit_test(protected_class_is_pooled_by_a_friend),
+#if __cplusplus < 201703L
+    cmocka_unit_test(object_without_a_way_to_build_it_is_told),
+#endif
+    cmocka_unit_test_setup_teardown(objects_are_built_by_their_constructor_and_taken_down_by_their_destructor, begin,
+                                    end),
+    cmocka_unit_test_setup_teardown(extract_of_an_idle_object_gives_a_new_value_and_leaves_it_alone, begin, end),
+    cmocka_unit_test_setup_teardown(extract_by_an_empty_guard_gives_a_new_value, begin, end),
+    cmocka_unit_test_setup_teardown(extract_moves_and_destructs, begin, end),
+    cmocka_unit_test_setup_teardown(guards_release_when_an_exception_passes, begin, end),
+    cmocka_unit_test_setup_teardown(guard_is_returned_by_value, begin, end),
+    cmocka_unit_test_setup_teardown(moved_guard_is_empty_and_assignment_releases_what_was_held, begin, end),
+    cmocka_unit_test_setup_teardown(guards_live_in_containers_and_classes, begin, end),
+    cmocka_unit_test_setup_teardown(c_functions_of_the_guard_serve_the_class_too, begin, end),
+    cmocka_unit_test_setup_teardown(captureless_lambdas_are_hooks, begin, end),
+    cmocka_unit_test_setup_teardown(immovable_objects_are_pooled, begin, end),
+    cmocka_unit_test_setup_teardown(pools_are_template_parameters, begin, end),
+    cmocka_unit_test_setup_teardown(create_and_destroy_replace_constructor_and_destructor, begin, end),
+    cmocka_unit_test_setup_teardown(wiping_pool_of_a_class_builds_each_object_anew, begin, end),
+    cmocka_unit_test_setup_teardown(constructor_that_throws_is_a_create_that_refuses, begin, end),
+    cmocka_unit_test(make_constructs_a_new_object_with_its_arguments),
+    cmocka_unit_test(make_stands_in_for_create_and_replaces_what_is_invalid),
+    cmocka_unit_test(make_stops_at_the_cap),
+    cmocka_unit_test(protected_class_is_pooled_by_a_friend),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,13 @@ OBJPOOL_DEFINE(own_pool, connection, opt.create = open_it, opt.destroy = close_i
 OBJPOOL_DEFINE(wiped_pool, connection, opt.create = open_it, opt.destroy = close_it, opt.wipe = true);
 OBJPOOL_DEFINE(plain_pool, connection);
 
+static long told[OBJPOOL_EVENT_TIMEOUT + 1];
+static void is_told(const objpool_event *event, void *user) {
+  (void)user;
+  count_add(&told[event->kind], (long)event->count);
+}
+OBJPOOL_DEFINE(watched_pool, connection, opt.on_event = is_told);
+
 static const kind kinds[] = {
     {"cached", 0, 0, 8},
     {"cached, with a cap", 100, 0, 8},
@@ -87,6 +94,21 @@ static void abandoned_objects_are_forgotten_without_destroy(void **state) {
     connection_pool_destroy(&pool);
     assert_int_equal(count_read(&ended), 5);
   }
+}
+
+static void events_tell_what_the_counts_tell(void **state) {
+  static watched_pool watched;
+  (void)state;
+  memset(told, 0, sizeof told);
+  assert_int_equal(watched_pool_warmup(&watched, 9), 9);
+  assert_int_equal(watched_pool_abandon(&watched), 9);
+  objpool_stats stats = watched_pool_stats(&watched);
+  assert_int_equal(stats.acquires, 9);
+  assert_int_equal(stats.extracted, 9);
+  assert_int_equal(count_read(&told[OBJPOOL_EVENT_ACQUIRE]), 9);
+  assert_int_equal(count_read(&told[OBJPOOL_EVENT_EXTRACT]), 9);
+  assert_int_equal(count_read(&told[OBJPOOL_EVENT_DESTROY]), 0);
+  watched_pool_destroy(&watched);
 }
 
 static void memory_of_abandoned_objects_is_used_again_for_new_ones(void **state) {
@@ -316,6 +338,7 @@ static void nothing_is_abandoned_by_a_pool_that_was_never_used(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(abandoned_objects_are_forgotten_without_destroy),
+      cmocka_unit_test(events_tell_what_the_counts_tell),
       cmocka_unit_test(memory_of_abandoned_objects_is_used_again_for_new_ones),
       cmocka_unit_test(abandoned_objects_leave_room_below_the_limits),
       cmocka_unit_test(objects_in_caches_of_other_threads_are_abandoned_as_well),

@@ -505,6 +505,89 @@ static void release_all_goes_well_with_trims(void **state) {
   assert_int_equal(count_read(&allocations), 0);
 }
 
+/* Also after blocks came and went: new ones get the indices that were free, and stand where those are. */
+#define ORDER_TEST(P)                                                        \
+  static void P##_goes_in_the_order_of_indices(void **state) {               \
+    (void)state;                                                             \
+    for (int variant = 0; variant < VARIANTS; variant++) {                   \
+      static P pool;                                                         \
+      static thing *objects[MANY];                                           \
+      objpool_config config = config_of(variant);                            \
+      const long many = many_of(&config);                                    \
+      assert_true(P##_init(&pool, &config));                                 \
+      for (long from = 0; from < 4; from++) {                                \
+        for (long i = 0; i < many; i++)                                      \
+          if (!objects[i]) assert_non_null(objects[i] = P##_acquire(&pool)); \
+        for (long i = many * from / 8; i < many * (from + 5) / 8; i++)       \
+          P##_release(&pool, objects[i]), objects[i] = NULL;                 \
+        P##_clear(&pool);                                                    \
+        for (long i = 0; i < many; i++)                                      \
+          if (!objects[i]) assert_non_null(objects[i] = P##_acquire(&pool)); \
+        long last = -1, n = 0;                                               \
+        OBJPOOL_EACH(P, object, &pool) {                                     \
+          long index = (long)P##_handle_of(&pool, object).index;             \
+          assert_true(index > last);                                         \
+          last = index;                                                      \
+          n++;                                                               \
+        }                                                                    \
+        assert_int_equal(n, many);                                           \
+      }                                                                      \
+      memset((void *)objects, 0, sizeof objects);                            \
+      assert_int_equal(P##_release_all(&pool), many);                        \
+      P##_destroy(&pool);                                                    \
+    }                                                                        \
+  }
+ORDER_TEST(handles_pool)
+ORDER_TEST(local_handles_pool)
+ORDER_TEST(reset_handles_pool)
+
+/* Memory that lies ever higher, or ever lower. */
+static __attribute__((aligned(64))) char arena[1 << 20];
+static struct ends {
+  size_t low, high;
+  bool down;
+} ends;
+
+static void *allocate_in_order(size_t size, size_t alignment, void *context) {
+  struct ends *free_bytes = (struct ends *)context;
+  if (free_bytes->down) return arena + (free_bytes->high = (free_bytes->high - size) & ~(alignment - 1));
+  size_t at = (free_bytes->low + alignment - 1) & ~(alignment - 1);
+  free_bytes->low = at + size;
+  return arena + at;
+}
+static void keep(void *memory, size_t size, size_t alignment, void *context) {
+  (void)memory, (void)size, (void)alignment, (void)context;
+}
+
+#define SAME_TEST(P)                                                                                               \
+  static void P##_takes_the_same_places_wherever_its_blocks_lie(void **state) {                                    \
+    static uint32_t places[2][MANY];                                                                               \
+    (void)state;                                                                                                   \
+    for (int down = 0; down < 2; down++) {                                                                         \
+      static P pool;                                                                                               \
+      static thing *objects[MANY];                                                                                 \
+      objpool_config config = defaults();                                                                          \
+      ends.low = 0, ends.high = sizeof arena, ends.down = down != 0;                                               \
+      config.allocator.allocate = allocate_in_order;                                                               \
+      config.allocator.deallocate = keep;                                                                          \
+      config.allocator.context = &ends;                                                                            \
+      config.ignore_pressure = true;                                                                               \
+      assert_true(P##_init(&pool, &config));                                                                       \
+      for (long i = 0; i < MANY; i++) assert_non_null(objects[i] = P##_acquire(&pool));                            \
+      for (long i = 0; i < MANY; i += 2) P##_release(&pool, objects[i]); /* each block is as full as the others */ \
+      assert_int_equal(P##_clear(&pool), MANY / 2);                                                                \
+      for (long i = 0; i < MANY; i += 2) {                                                                         \
+        assert_non_null(objects[i] = P##_acquire(&pool));                                                          \
+        places[down][i] = P##_handle_of(&pool, objects[i]).index;                                                  \
+      }                                                                                                            \
+      assert_int_equal(P##_release_all(&pool), MANY);                                                              \
+      P##_destroy(&pool);                                                                                          \
+    }                                                                                                              \
+    assert_memory_equal(places[0], places[1], sizeof places[0]);                                                   \
+  }
+SAME_TEST(handles_pool)
+SAME_TEST(local_handles_pool)
+
 #define TESTS_OF(P)                                                                                     \
   cmocka_unit_test(P##_visits_in_the_order_of_places), cmocka_unit_test(P##_body_may_do_what_it_likes), \
       cmocka_unit_test(P##_keeps_blocks_while_a_loop_runs), cmocka_unit_test(P##_releases_all)
@@ -517,6 +600,11 @@ int main(void) {
       TESTS_OF(local_handles_pool),
       TESTS_OF(reset_pool),
       TESTS_OF(reset_handles_pool),
+      cmocka_unit_test(handles_pool_goes_in_the_order_of_indices),
+      cmocka_unit_test(local_handles_pool_goes_in_the_order_of_indices),
+      cmocka_unit_test(reset_handles_pool_goes_in_the_order_of_indices),
+      cmocka_unit_test(handles_pool_takes_the_same_places_wherever_its_blocks_lie),
+      cmocka_unit_test(local_handles_pool_takes_the_same_places_wherever_its_blocks_lie),
       cmocka_unit_test(stale_pool_finds_nothing_where_nothing_was_built),
       cmocka_unit_test(stale_line_pool_finds_nothing_where_nothing_was_built),
       cmocka_unit_test(hooks_run_for_each_that_is_released),

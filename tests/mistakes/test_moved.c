@@ -42,24 +42,33 @@ static void visit(const objpool_hold *hold, void *user) {
   (void)hold, (void)user;
   abort(); /* nothing is visited */
 }
+static bool is_unnamed(const objpool *pool) { return strcmp(objpool_name(pool), "unnamed") == 0; }
 static bool holds_nothing(const objpool *pool) {
   objpool_histogram times = objpool_times(pool, OBJPOOL_TIME_WAIT);
   return all_zero(&times, sizeof times);
 }
 /* Each says whether it returned nothing. */
 static bool nothing;
-#define CALLS(CALL)                                                           \
-  CALL(trim, objpool_trim(pool, 0) == 0)                                      \
-  CALL(trim_some, objpool_trim_some(pool, 0, 9) == 0)                         \
-  CALL(clear, objpool_clear(pool) == 0)                                       \
-  CALL(abandon, objpool_abandon(pool) == 0)                                   \
-  CALL(refresh, objpool_refresh(pool) == 0)                                   \
-  CALL(close, (objpool_close(pool), true))                                    \
-  CALL(drain, !objpool_drain(pool, 1))                                        \
-  CALL(warmup, (errno = 0, objpool_warmup(pool, 20) == 0 && errno == EINVAL)) \
-  CALL(resize, (errno = 0, !objpool_resize(pool, 1, 2) && errno == EINVAL))   \
-  CALL(times, holds_nothing(pool))                                            \
-  CALL(reset_stats, (objpool_reset_stats(pool), true))                        \
+#define CALLS(CALL)                                                                                    \
+  CALL(trim, objpool_trim(pool, 0) == 0)                                                               \
+  CALL(trim_some, objpool_trim_some(pool, 0, 9) == 0)                                                  \
+  CALL(clear, objpool_clear(pool) == 0)                                                                \
+  CALL(abandon, objpool_abandon(pool) == 0)                                                            \
+  CALL(refresh, objpool_refresh(pool) == 0)                                                            \
+  CALL(close, (objpool_close(pool), true))                                                             \
+  CALL(drain, !objpool_drain(pool, 1))                                                                 \
+  CALL(warmup, (errno = 0, objpool_warmup(pool, 20) == 0 && errno == EINVAL))                          \
+  CALL(resize, (errno = 0, !objpool_resize(pool, 1, 2) && errno == EINVAL))                            \
+  CALL(warmup_by_type, (errno = 0, known_pool_warmup((known_pool *)pool, 20) == 0 && errno == EINVAL)) \
+  CALL(resize_by_type, (errno = 0, !known_pool_resize((known_pool *)pool, 1, 2) && errno == EINVAL))   \
+  CALL(close_by_type, (known_pool_close((known_pool *)pool), true))                                    \
+  CALL(attach, (errno = 0, !known_pool_attach((known_pool *)pool) && errno == EINVAL))                 \
+  CALL(rebind, (errno = 0, !known_pool_rebind((known_pool *)pool) && errno == EINVAL))                 \
+  CALL(maintain, objpool_maintain(pool) == 0)                                                          \
+  CALL(maintain_some, objpool_maintain_some(pool, 9) == 0)                                             \
+  CALL(name, is_unnamed(pool))                                                                         \
+  CALL(times, holds_nothing(pool))                                                                     \
+  CALL(reset_stats, (objpool_reset_stats(pool), true))                                                 \
   CALL(each_held, objpool_each_held(pool, 0, visit, NULL) == 0)
 
 #define BODY(name, expression)                      \
@@ -210,7 +219,8 @@ static void other_options_do_not_take_a_pool_over_and_other_hooks_do(void **stat
     if (variant == 1 || variant == 2) config.cache_size = OBJPOOL_NO_CACHE;
     if (variant >= 2) config.max_objects = 8;
     assert_true(thing_pool_init(&pool, &config));
-    for (int i = 0; i < 1000; i++) thing_pool_release(&pool, thing_pool_acquire(&pool)); /* as one thread's alone, where it can be */
+    for (int i = 0; i < 1000; i++)
+      thing_pool_release(&pool, thing_pool_acquire(&pool)); /* as one thread's alone, where it can be */
     thing *held = thing_pool_acquire(&pool);
     assert_non_null(held);
     IS_REFUSED(larger_pool);

@@ -25,6 +25,7 @@ static void init_named(thing_pool *pool, const char *name, size_t max_idle, size
 typedef struct situation {
   const char *sentence;
   uint64_t hits, misses, failures, exhausted, timeouts, waits, waiting, overflowed, in_use, idle, peak, max_objects;
+  uint64_t releases, destroyed; /* [0], [what is overflowed] */
 } situation;
 
 static const situation situations[] = {
@@ -40,14 +41,19 @@ static const situation situations[] = {
      4, 0, 4, 4},
     {"see who holds the objects, or raise max_objects: the only one is in use, and 2 acquires wait.", 0, 1, 0, 0, 0, 2,
      2, 0, 1, 0, 1, 1},
-    {"look at create, how long it takes and whether it refuses: 1 acquire waits for it.", 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0,
-     4},
-    {"look at create, how long it takes and whether it refuses: 2 acquires wait for it.", 0, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0,
-     0},
+    {"look at create, how long it takes and whether it refuses: 1 acquire waits for it.", 0, 0, 0, 0, 0, 1, 1, 0, 0, 0,
+     0, 4},
+    {"look at create, how long it takes and whether it refuses: 2 acquires wait for it.", 0, 0, 0, 0, 0, 2, 2, 0, 0, 0,
+     0, 0},
     {"3 acquires are too few to go by.", 0, 3, 0, 0, 0, 1, 1, 0, 3, 1, 4, 4}, /* it is about to be served */
     /* the cap */
     {"look at create and at memory: more than one acquire in a hundred could not build an object.", 97, 1, 2, 0, 0, 0,
      0, 0, 1, 0, 1, 0},
+    {"see who holds the objects: none was ever given back.", 0, 4, 0, 1000, 0, 0, 0, 0, 4, 0, 4, 4},
+    {"raise max_objects to about 7: the cap refused more than one acquire in a hundred.", 0, 4, 0, 1000, 0, 0, 0, 0, 4,
+     0, 4, 4, 1, 0},
+    {"look at create, how long it takes and whether it refuses: more than one acquire in ten waited.", 100, 0, 0, 0, 0,
+     60, 0, 0, 1, 0, 4, 0},
     {"raise max_objects to about 31: the cap refused more than one acquire in a hundred.", 100, 0, 0, 0, 3, 3, 0, 0, 0,
      0, 1, 20},
     {"raise max_objects to about 16: the cap refused more than one acquire in a hundred.", 98, 0, 0, 2, 0, 0, 0, 0, 0,
@@ -61,11 +67,16 @@ static const situation situations[] = {
     {"keep the size: at most one acquire in ten waited.", 996, 4, 0, 0, 0, 3, 1, 0, 3, 1, 4, 4},
     /* what is kept */
     {"raise max_idle to 11: objects are destroyed only to be created again.", 90, 10, 0, 0, 0, 0, 0, 6, 0, 0, 8, 0},
+    {"raise max_idle to 9: objects are destroyed only to be created again.", 90, 10, 0, 0, 0, 0, 0, 6, 0, 0, 8, 9},
+    {"trim less, or raise min_idle: most new objects replace what was trimmed or cleared.", 89, 11, 0, 0, 0, 0, 0, 5, 0,
+     0, 8, 0, 0, 11},
+    {"keep the size.", 990, 10, 0, 0, 0, 0, 0, 5, 0, 0, 8, 0, 0, 15},
     {"warm up 8 objects: more than one acquire in ten created one.", 89, 11, 0, 0, 0, 0, 0, 5, 0, 0, 8, 0},
     {"warm up 1 object: more than one acquire in ten created one.", 89, 11, 0, 0, 0, 0, 0, 5, 0, 0, 1, 0},
     {"keep the size; warm up 8 objects to avoid the first misses.", 90, 10, 0, 0, 0, 0, 0, 5, 0, 0, 8, 0},
     {"keep the size; warm up 1 object to avoid the first misses.", 90, 10, 0, 0, 0, 0, 0, 5, 0, 0, 1, 0},
-    {"set max_idle to 11, or trim: most objects were never in use at once.", 90, 10, 0, 0, 0, 0, 0, 5, 5, 40, 8, 0},
+    {"set max_idle to 11, warmup and min_idle to no more, or trim: most objects were never in use at once.", 90, 10, 0,
+     0, 0, 0, 0, 5, 5, 40, 8, 0},
     {"keep the size; warm up 8 objects to avoid the first misses.", 90, 10, 0, 0, 0, 0, 0, 5, 4, 40, 8, 0},
     {"keep the size: every acquire found an idle object.", 100, 0, 0, 0, 0, 0, 0, 0, 4, 40, 8, 0},
     /* as one thread may see what another is just doing: nobody is told to warm up nothing */
@@ -90,6 +101,8 @@ static void each_recommendation_follows_from_its_numbers(void **state) {
     numbers.waits = now->waits;
     numbers.waiting = now->waiting;
     numbers.overflowed = now->overflowed;
+    numbers.destroyed = now->destroyed ? now->destroyed : now->overflowed;
+    numbers.releases = now->releases;
     numbers.in_use = now->in_use;
     numbers.idle = now->idle;
     numbers.peak_in_use = now->peak;
@@ -107,14 +120,20 @@ static void each_recommendation_follows_from_its_numbers(void **state) {
 static void new_objects_in_place_of_lost_ones_are_no_reason_to_warm_up(void **state) {
   static const struct {
     const char *text;
-    uint64_t acquires, misses, invalid, extracted;
+    uint64_t acquires, misses, invalid, extracted, expired;
   } cases[] = {
-      {"Recommendation: keep the size: most new objects replace what was invalid, discarded or extracted.\n", 100, 30, 30, 0},
-      {"Recommendation: keep the size: most new objects replace what was invalid, discarded or extracted.\n", 100, 100, 0, 100},
-      {"Recommendation: keep the size: most new objects replace what was invalid, discarded or extracted.\n", 100, 10, 3, 3},
-      {"Recommendation: warm up 8 objects: more than one acquire in ten created one.\n", 100, 30, 10, 5},
-      {"Recommendation: keep the size; warm up 8 objects to avoid the first misses.\n", 1000, 10, 9, 0}, /* one in a hundred is few */
-      {"Recommendation: keep the size: every acquire found an idle object.\n", 100, 0, 5, 0},
+      {"Recommendation: keep the size: most new objects replace what was invalid, discarded, expired or extracted.\n",
+       100, 30, 30, 0, 0},
+      {"Recommendation: keep the size: most new objects replace what was invalid, discarded, expired or extracted.\n",
+       100, 100, 0, 100, 0},
+      {"Recommendation: keep the size: most new objects replace what was invalid, discarded, expired or extracted.\n",
+       100, 10, 3, 3, 0},
+      {"Recommendation: keep the size: most new objects replace what was invalid, discarded, expired or extracted.\n",
+       100, 30, 0, 0, 30},
+      {"Recommendation: warm up 8 objects: more than one acquire in ten created one.\n", 100, 30, 10, 5, 0},
+      {"Recommendation: keep the size; warm up 8 objects to avoid the first misses.\n", 1000, 10, 9, 0,
+       0}, /* one in a hundred is few */
+      {"Recommendation: keep the size: every acquire found an idle object.\n", 100, 0, 5, 0, 0},
   };
   (void)state;
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -127,6 +146,8 @@ static void new_objects_in_place_of_lost_ones_are_no_reason_to_warm_up(void **st
     numbers.hits = numbers.acquires - numbers.misses;
     numbers.invalid = cases[i].invalid;
     numbers.extracted = cases[i].extracted;
+    numbers.expired = cases[i].expired;
+    numbers.destroyed = numbers.invalid + numbers.expired;
     numbers.peak_in_use = 8;
     objpool__recommend(&out, &numbers);
     assert_true(objpool__finish(&out) > 0);
