@@ -49,6 +49,7 @@ typedef struct actor {
   thing *held[MOST];
   size_t count;
   bool got_none, dismissed;
+  int64_t pause_ns, tries_ns; /* after the last refusal of create, 0: it did not refuse; and when it is tried again */
 } actor;
 
 static actor actors[ACTORS], director;
@@ -213,6 +214,11 @@ typedef struct kind {
   bool made, aged; /* with hooks; then also with times and holders */
 } kind;
 
+enum {
+  A_WHILE = 1000,
+  RETRY = 400
+}; /* ns: a limit of time; how long after a refusal create is tried again, at first */
+
 static plain_pool plain;
 static made_pool made;
 static aged_pool aged;
@@ -221,10 +227,18 @@ static objpool *pool;
 static size_t alive;                                   /* objects with hooks */
 static size_t most_alive, most_idle;                   /* the limits at the end; 0: none */
 static bool limits_moved, forgotten, closed, outdated; /* by the script: then less is known */
+static long refusals; /* of create, in the first actor's call, that are still to come */
 
 static bool builds(thing *object, void *unused) {
   (void)unused;
   CHECK(!object->held);
+  if (stepping) CHECK(!self->pause_ns || clock_ns >= self->tries_ns);
+  if (stepping == &actors[0] && refusals > 0) {
+    refusals--;
+    self->pause_ns = self->pause_ns ? 2 * self->pause_ns : RETRY;
+    self->tries_ns = clock_ns + self->pause_ns;
+    return false;
+  }
   alive++;
   CHECK(!most_alive || limits_moved || alive <= most_alive);
   return true;
@@ -284,6 +298,13 @@ static void takes(void) { keep(acquire()); }
 static void tries(void) { keep(try_acquire()); }
 static void waits(void) { CHECK(keep(acquire_for(-1)) || (closed && errno == OBJPOOL_ECLOSED)); }
 static void waits_briefly(void) { keep(acquire_for(1000)); }
+static void waits_for_a_while(void) {
+  int64_t began_ns = clock_ns;
+  if (keep(acquire_for(A_WHILE))) return;
+  if (closed && errno == OBJPOOL_ECLOSED) return;
+  CHECK(errno == (self->pause_ns ? ECANCELED : ETIMEDOUT) && clock_ns >= began_ns + A_WHILE);
+}
+static void lets_time_pass(void) { clock_ns += A_WHILE; }
 static void gives(void) { release(last()); }
 static void gives_all(void) {
   while (self->count > 0) gives();
@@ -402,6 +423,7 @@ static void cancels(void) {
   wake_loop(NULL);
 }
 
+static void set_times(objpool_config *config); /* as the scene has it */
 static void begin_pool(size_t warmup, const char *name) {
   objpool_config config;
   memset(&config, 0, sizeof config);
@@ -411,6 +433,7 @@ static void begin_pool(size_t warmup, const char *name) {
   config.max_idle = pool_is.max_idle;
   config.cache_size = pool_is.cache_size;
   config.on_leak = OBJPOOL_LEAK_IGNORE;
+  set_times(&config);
   if (pool_is.aged) config.max_lifetime_ns = config.idle_timeout_ns = 50000000000;
   CHECK(DO(init, &config));
 }
@@ -523,6 +546,9 @@ typedef struct scene {
   int must_get;      /* actors, by bits, whose call must get an object */
   bool afresh;       /* its threads have not used a pool before */
   bool pool_is_zero; /* nobody has used it before */
+  bool time_stands;  /* until a part lets it pass, and at the end: who sleeps with a deadline sleeps on */
+  bool due_at_once;  /* who waits is handed what comes back; else it is called, and looks for itself */
+  long refusals;     /* of create, to the first actor; it is tried again */
   bool (*is_stop)(const volatile void *word);
   void (*around)(char piece, bool begins);
 } scene;
@@ -537,6 +563,11 @@ static struct shared { /* with the process that plays it */
 
 static const scene *playing;
 static pthread_key_t at_exit;
+
+static void set_times(objpool_config *config) {
+  if (playing->due_at_once) config->fair_after_ns = 1;
+  if (playing->refusals) config->retry_create_ns = RETRY;
+}
 
 static void tell_where(int number) {
   (void)number;
@@ -600,8 +631,16 @@ static void *act(void *argument) {
   return NULL;
 }
 
+/* And not for a nap, while another has a lock. */
+static bool stands_in_line(const uint32_t *word) {
+  const objpool__turn *turn = pool->state ? pool->state->queue.first : NULL;
+  while (turn && word != &((const objpool__waiter *)(const void *)turn)->signal.progress) turn = turn->next;
+  return turn != NULL;
+}
 static bool is_woken_by_others(const actor *one) {
-  return one->is == ASLEEP && one->asleep_on && one->wakes_at == INT64_MAX;
+  if (one->is != ASLEEP || !one->asleep_on) return false;
+  return one->wakes_at == INT64_MAX ||
+         (playing->time_stands && one->wakes_at > clock_ns && stands_in_line(one->asleep_on));
 }
 static bool can_go(const actor *one) { return one->thread && one->is != ENDED && !is_woken_by_others(one); }
 
@@ -627,7 +666,7 @@ static bool let_others_go_on(const actor *but) {
 static void let_time_pass(void) {
   int64_t next = INT64_MAX;
   for (int i = 0; i < ACTORS; i++)
-    if (actors[i].asleep_on && actors[i].wakes_at < next) next = actors[i].wakes_at;
+    if (actors[i].asleep_on && !is_woken_by_others(&actors[i]) && actors[i].wakes_at < next) next = actors[i].wakes_at;
   if (next < INT64_MAX && clock_ns < next) clock_ns = next;
 }
 
@@ -726,6 +765,7 @@ static void play(void) {
   most_idle = pool_is.max_idle;
   limits_moved = forgotten = closed = outdated = not_the_childs = destroyed = false;
   alive = in_flight = 0;
+  refusals = playing->refusals;
   is_stop = playing->is_stop;
   self = &director;
   director.count = 0;
@@ -738,6 +778,7 @@ static void play(void) {
     one->asleep_on = NULL;
     one->where = "no access";
     one->got_none = false;
+    one->pause_ns = 0;
     one->is = ENDED;
     if (!call) continue;
     in_flight += call == forks ? 0 : call == takes || call == tries || call == gives || call == waits ? 1 : MOST;
@@ -761,6 +802,11 @@ static void play(void) {
     if (playing->around) playing->around(who, false);
   }
   let_all_end();
+  for (int i = 0; i < 4 && playing->time_stands; i++) { /* nobody has slept through something; and now it is time */
+    MUST(!anyone_sleeps() || (idle_now() == 0 && !closed));
+    clock_ns += A_WHILE;
+    let_all_end();
+  }
   for (int i = 0; i < ACTORS; i++) MUST(!(playing->must_get >> i & 1) || !actors[i].got_none);
   if (closed)
     check_what_is_closed();
@@ -1125,6 +1171,62 @@ static void a_wait_beside_a_release(void **state) {
   END_OF_TEST();
 }
 
+/* Time is up before each access of who waits, also of its giving up, while an object comes back, a place, or a close. */
+static const part comings[] = {{gives, 0, 1}, {discards, 0, 1}, {closes, 0, 0}};
+
+static void play_in_time(scene *made_up, const char *order, int must_get) {
+  made_up->order = order;
+  made_up->must_get = must_get;
+  for (int due = 0; due < 2; due++) {
+    made_up->due_at_once = due > 0;
+    play_all(made_up, SCALED(0, 4, 1), false);
+  }
+}
+
+static void a_deadline(void **state) {
+  (void)state;
+  EACH_SERVED(on)
+  for (size_t i = 0; on->pool.max_objects && i < COUNT_OF(comings); i++) {
+    char whole[100];
+    bool gets = comings[i].call != closes;
+    scene made_up = scene_of(whole, "", on->pool, PART(waits_for_a_while, 0, 0), comings[i], PART(lets_time_pass, 0, 0),
+                             PART(looks, 0, on->pool.max_objects - comings[i].holds));
+    snprintf(whole, sizeof whole, "%s: a deadline beside %zu", on->name, i);
+    made_up.time_stands = true;
+    play_in_time(&made_up, "aBCA", gets); /* what came in time is got */
+    play_in_time(&made_up, "aCBA", 0);
+    play_in_time(&made_up, "ACabAB", 0); /* it sleeps, wakes late, and is stopped; the other, too */
+    play_in_time(&made_up, "AbCaBA", 0);
+  }
+  END_OF_TEST();
+}
+
+/* Create refuses who waits, once: it stands in line for objects, and tries again, in time or not. Another comes meanwhile; it is
+   stopped, and so is the try. One place is free, and one more for who takes; who is refused that though the first in line leaves just
+   then, which pools without caches do, loses nothing. */
+static void a_retry(void **state) {
+  static const part waiters[] = {{waits, 0, 0}, {waits_for_a_while, 0, 0}};
+  static const part others[] = {{gives, 0, 1}, {discards, 0, 1}, {closes, 0, 1},
+                                {takes, 0, 0}, {waits, 0, 0},    {lowers, 0, 1}};
+  (void)state;
+  EACH_SERVED(on)
+  for (size_t i = 0; on->pool.max_objects && i < COUNT_OF(others) * COUNT_OF(waiters); i++) {
+    char whole[100];
+    part waiter_part = waiters[i % COUNT_OF(waiters)], other = others[i / COUNT_OF(waiters)];
+    scene made_up = scene_of(whole, "", on->pool, waiter_part, other, PART(lets_time_pass, 0, 0),
+                             PART(looks, 0, on->pool.max_objects - other.holds - (other.holds ? 1 : 2)));
+    int get = waiter_part.call == waits && other.call != closes;
+    if (other.call == waits || (other.call == takes && on->pool.cache_size != NO_CACHE)) get |= 2;
+    snprintf(whole, sizeof whole, "%s: retry %zu", on->name, i);
+    made_up.time_stands = true;
+    made_up.refusals = waiter_part.call == waits ? 1 : MANY; /* it may be refused all the while */
+    play_in_time(&made_up, "aBCA", get);
+    play_in_time(&made_up, "ACabAB", get);
+    play_in_time(&made_up, "AbCaBA", get);
+  }
+  END_OF_TEST();
+}
+
 /* The fork is stopped, too, and another comes between its handlers' locks, who may use the pool for the first time then. */
 static void a_fork_beside_another_call(void **state) {
   static const part others[] = {
@@ -1286,6 +1388,8 @@ int main(int count, char **arguments) {
       SCENE(a_waiter_of_an_event_loop),
       SCENE(a_release_while_somebody_waits),
       SCENE(a_wait_beside_a_release),
+      SCENE(a_deadline),
+      SCENE(a_retry),
       SCENE(a_fork_beside_another_call),
       SCENE(a_fork_beside_two_calls),
       SCENE(the_first_use_of_a_pool),
