@@ -18,7 +18,7 @@ make --no-print-directory example-packages || echo "going on without: the exampl
 mkdir "$work/copy" "$work/bin" "$work/empty"
 cp -r objpool.h examples "$work/copy"
 # what the lines call cc; our flags stand behind theirs
-printf '#!/bin/sh\nexec %s "$@" %s\n' "$CC" "$(echo $strict)" >"$work/bin/cc" # one line of flags
+printf '#!/bin/sh\nexec %s "$@" %s\n' "$(command -v "$CC")" "$(echo $strict)" >"$work/bin/cc" # one line of flags
 chmod +x "$work/bin/cc"
 
 says_usage() { # NAME PROGRAM OPTION
