@@ -120,11 +120,11 @@ stress: ## stress with conservation, natively and under ThreadSanitizer: a quart
 man: ## write the manual pages, from the header's comments, into build/man
 	@tests/tools/man '$(BUILD)/man'
 
-install: man ## install objpool.h, manual pages, and what pkg-config, CMake and gdb need, below PREFIX
+install: man ## install objpool.h, manual pages, and what pkg-config, CMake, gdb and ctags need, below PREFIX
 	install -d '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(PREFIX)/share/pkgconfig' '$(DESTDIR)$(PREFIX)/share/cmake/objpool' \
 	  '$(DESTDIR)$(PREFIX)/share/objpool' '$(DESTDIR)$(PREFIX)/share/man/man3'
 	install -m 644 objpool.h '$(DESTDIR)$(PREFIX)/include/'
-	install -m 644 examples/objpool-gdb.py '$(DESTDIR)$(PREFIX)/share/objpool/'
+	install -m 644 examples/objpool-gdb.py examples/objpool.ctags '$(DESTDIR)$(PREFIX)/share/objpool/'
 	install -m 644 '$(BUILD)'/man/*.3 '$(DESTDIR)$(PREFIX)/share/man/man3/'
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: objpool' 'Description: typed, thread-safe object pools in one C header' \
 	  'Version: $(version)' 'Cflags: "-I$${prefix}/include" -pthread' 'Libs: -pthread' \

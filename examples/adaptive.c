@@ -6,7 +6,7 @@
  * A trace has one line per minute: the minute, the sessions open then, and the word "burst" while one goes on; lines
  * that begin with # are comments. --make-trace wrote the one beside this file. Plots are drawn by gnuplot.
  *
- * build: cc -std=c11 -O2 -pthread adaptive.c
+ * build: cc -std=c11 -O2 -pthread -I.. adaptive.c -o adaptive
  */
 #include "common.h"
 #include <unistd.h>
@@ -291,6 +291,9 @@ static objpool_pressure calm_machine(void *user) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv,
+                "usage: adaptive [TRACE [PLOT.svg | PLOT.png]]    adaptive --make-trace [SEED] >TRACE\n"
+                "A trace has one line per minute: the minute, the sessions open then, and \"burst\" while one goes on.");
   static struct trace trace;
   static struct record alone, kept;
   if (argc > 1 && !strcmp(argv[1], "--make-trace")) {

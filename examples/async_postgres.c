@@ -262,6 +262,9 @@ static void watch_always(int file, void *what) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv,
+                "usage: async_postgres [REQUESTS [AT_ONCE [CONNECTIONS [MS_FROM_KILL_TO_KILL]]]]   [100000 64 4 1000]\n"
+                "./with_postgres starts a server: ./with_postgres ./async_postgres");
   size_t count = number_argument(argc, argv, 1, "requests", 100000);
   size_t at_once = number_argument(argc, argv, 2, "at once", 64);
   size_t connections = number_argument(argc, argv, 3, "connections", 4);

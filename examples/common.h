@@ -77,11 +77,13 @@ __attribute__((format(printf, 2, 3))) static inline void check(bool holds, const
 
 static inline int checks_result(void) { return checks_failed ? EXIT_WRONG : EXIT_SUCCESS; }
 
-/* With --help, or -h: says how the program is used, and ends it. */
+/* With --help, or -h, anywhere: says how the program is used, and ends it. Comes first in main, before anything is done. */
 static inline void help_argument(int argc, char **argv, const char *usage) {
-  if (argc < 2 || (strcmp(argv[1], "--help") && strcmp(argv[1], "-h"))) return;
-  puts(usage);
-  exit(EXIT_SUCCESS);
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--help") && strcmp(argv[i], "-h")) continue;
+    puts(usage);
+    exit(EXIT_SUCCESS);
+  }
 }
 
 /* The number at `position` of the command line, or `fallback` where that is shorter; ends the program on nonsense. */

@@ -227,7 +227,7 @@ static void report_pool(objpool *pool, void *user) {
   const struct settings *own = objpool_context(pool);
   size_t *total_bytes = user;
   objpool_stats stats = objpool_snapshot(pool);
-  size_t bytes = stats.memory_bytes + own->bytes;
+  size_t bytes = stats.memory_bytes + (own ? own->bytes : 0); /* a pool of others has no settings */
   report_line(objpool_name(pool), &stats, bytes);
   *total_bytes += bytes;
 }
@@ -295,6 +295,7 @@ static void *play(void *unused) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv, "usage: game_pools [FILE [MESSAGES [THREADS]]]   [game_pools.conf 200000 8]");
   if (argc > 1)
     read_settings(fopen(argv[1], "r"), argv[1]);
   else

@@ -1,3 +1,4 @@
+/* The first program of README.md. build: cc -std=c11 -O2 -pthread -I.. hello.c -o hello */
 #include <stdio.h>
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"

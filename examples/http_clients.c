@@ -305,6 +305,9 @@ static size_t accepted(const char *url) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv,
+                "usage: http_clients [REQUESTS [THREADS [CLIENTS]]]   [10000 16 4]\n"
+                "HTTP_URL names the server; ./with_nginx starts one: ./with_nginx ./http_clients");
   size_t requests = number_argument(argc, argv, 1, "requests", 10000);
   size_t threads = number_argument(argc, argv, 2, "threads", 16);
   size_t clients = number_argument(argc, argv, 3, "clients", 4);

@@ -1,20 +1,18 @@
 /* A job system: each job is a fiber, which any worker thread may take up where another left it. Fibers with their stacks come from
    one pool, and what jobs work in from another, acquired on one thread and released on whichever the fiber is then on.
 
-   build: cc -std=c11 -O2 -pthread jobs.c -o jobs
+   build: cc -std=c11 -O2 -pthread -I.. jobs.c -o jobs
    usage: jobs [JOBS [WORKERS [FIBERS]]]   [20000 4 64]
 
    Between two calls of a pool a fiber may go on in another thread. Of a thread's own variables a fiber must keep no address over a
    yield: this one asks its fiber which worker it is on. */
 #define _GNU_SOURCE
-#define OBJPOOL_IMPLEMENTATION
-#include "../objpool.h"
-
+#include "common.h"
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <ucontext.h>
+
+#define OBJPOOL_IMPLEMENTATION
+#include "objpool.h"
 
 enum { STACK = 64 * 1024, STEPS = 5, WORDS = 64 };
 
@@ -145,14 +143,12 @@ static void submit(fiber *one, uint64_t job) {
 }
 
 int main(int argc, char **argv) {
-  uint64_t jobs = argc > 1 ? strtoull(argv[1], NULL, 10) : 20000, expected = 0;
-  size_t workers = argc > 2 ? strtoul(argv[2], NULL, 10) : 4, most = argc > 3 ? strtoul(argv[3], NULL, 10) : 64;
+  help_argument(argc, argv, "usage: jobs [JOBS [WORKERS [FIBERS]]]   [20000 4 64]");
+  uint64_t jobs = number_argument(argc, argv, 1, "JOBS", 20000), expected = 0;
+  size_t workers = number_argument(argc, argv, 2, "WORKERS", 4), most = number_argument(argc, argv, 3, "FIBERS", 64);
   objpool_config config = {.name = "fibers", .max_objects = most}, others = {.name = "scratches", .max_objects = most};
-  worker *crew = calloc(workers ? workers : 1, sizeof *crew);
-  if (!workers || !most || !crew || !fiber_pool_init(&fibers, &config) || !scratch_pool_init(&scratches, &others)) {
-    fprintf(stderr, "usage: jobs [JOBS [WORKERS [FIBERS]]]\n");
-    return 2;
-  }
+  worker *crew = calloc(workers, sizeof *crew);
+  if (!crew || !fiber_pool_init(&fibers, &config) || !scratch_pool_init(&scratches, &others)) fail("%s", strerror(errno));
   for (size_t i = 0; i < workers; i++)
     if (pthread_create(&crew[i].thread, NULL, work, &crew[i]) != 0) {
       fprintf(stderr, "no thread\n");

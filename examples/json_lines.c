@@ -199,6 +199,9 @@ static void report_and_destroy(size_t threads) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv,
+                "usage: json_lines [FILE [THREADS]]   standard input without a FILE or for -; 4 threads\n"
+                "Exit status 1 if a line was bad.");
   source.name = argc > 1 && strcmp(argv[1], "-") != 0 ? argv[1] : "standard input";
   size_t threads = number_argument(argc, argv, 2, "threads", 4);
   source.file = argc > 1 && strcmp(argv[1], "-") != 0 ? fopen(argv[1], "r") : stdin;

@@ -166,6 +166,7 @@ static void compare(const char *what, const char *script, size_t scale) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv, "usage: lua_allocator [PERCENT]   how large the scripts are [100]");
   size_t percent = number_argument(argc, argv, 1, "the size of the scripts", 100);
   learn_capacities();
   compare("binary trees", trees, 40 * percent / 100 + 1);

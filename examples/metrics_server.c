@@ -5,7 +5,7 @@
  * usage: metrics_server [PORT [SECONDS [NAME...]]]
  * PORT 0: a free one [8080]; SECONDS [60]; NAMEs: pools to have besides
  *
- * build: cc -std=c11 -O2 -pthread metrics_server.c -lmicrohttpd
+ * build: cc -std=c11 -O2 -pthread -I.. metrics_server.c -o metrics_server -lmicrohttpd
  */
 #include "common.h"
 #include <arpa/inet.h>

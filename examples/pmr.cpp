@@ -1,13 +1,15 @@
 // The standard library's containers with memory from a set of buffers: a std::pmr::memory_resource on OBJPOOL_SIZES.
 // Requests are parsed into maps of strings and thrown away, by the set and by the global allocator: same results, times side by side.
 //
-// build: g++ -std=c++17 -O2 -pthread -I.. pmr.cpp -o pmr        usage: pmr [REQUESTS]
+// build: g++ -std=c++17 -O2 -pthread -I.. pmr.cpp -o pmr
+// usage: pmr [REQUESTS]
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory_resource>
 #include <new>
@@ -63,6 +65,10 @@ static double seconds(long requests, std::pmr::memory_resource *memory, unsigned
 }
 
 int main(int argc, char **argv) {
+  if (argc > 1 && (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h"))) {
+    std::puts("usage: pmr [REQUESTS]   [20000]");
+    return 0;
+  }
   static buffers set; // all-zero: ready for any thread
   buffer_resource pooled(&set);
   const long requests = argc > 1 ? std::atol(argv[1]) : 20000;

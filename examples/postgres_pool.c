@@ -191,6 +191,9 @@ static void *kill_connections(void *argument) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv,
+                "usage: postgres_pool [REQUESTS [THREADS [CONNECTIONS [MS_FROM_KILL_TO_KILL]]]]   [100000 16 4 1000]\n"
+                "./with_postgres starts a server: ./with_postgres ./postgres_pool");
   size_t requests = number_argument(argc, argv, 1, "requests", 100000);
   size_t threads = number_argument(argc, argv, 2, "threads", 16);
   size_t connections = number_argument(argc, argv, 3, "connections", 4);

@@ -7,7 +7,7 @@
  *       readelf -n probes               the probes of the program
  *       gdb -ex 'info probes stap objpool' probes
  *
- * build: cc -std=c11 -O2 -pthread probes.c
+ * build: cc -std=c11 -O2 -pthread -I.. probes.c -o probes
  */
 #include "common.h"
 

@@ -158,6 +158,7 @@ static void *run_one(void *argument) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv, "usage: ring_buffers [FRAMES [READERS]]   [100000 4]");
   work.frames = number_argument(argc, argv, 1, "frames", 100000);
   size_t readers = number_argument(argc, argv, 2, "readers", 4);
   for (size_t i = 0; i < RING; i++) {

@@ -561,6 +561,9 @@ static void run_seen(void) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv,
+                "usage: shooter [--malloc] [--frames N [--picture FILE.bmp]]   with --frames without a window\n"
+                "Keys: N next level, P pause, M malloc in place of the pools, Q quit");
   size_t frames = 0;
   const char *picture = NULL;
   for (int i = 1; i < argc; i++) {

@@ -113,6 +113,7 @@ static void check_borders(void) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv, "usage: sized_buffers [REQUESTS [THREADS]]   [100000 8]");
   struct work work = {.requests = number_argument(argc, argv, 1, "requests", 100000)};
   size_t threads = number_argument(argc, argv, 2, "threads", 8);
   const objpool_config config = {.name = "answers",

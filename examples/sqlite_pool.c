@@ -223,6 +223,7 @@ static void restore(const char *path, int64_t generation) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv, "usage: sqlite_pool [THREADS [CONNECTIONS [TRANSFERS]]]   [16 4 4000]");
   size_t threads = number_argument(argc, argv, 1, "threads", 16);
   size_t connections = number_argument(argc, argv, 2, "connections", 4);
   size_t transfers = number_argument(argc, argv, 3, "transfers", 4000);

@@ -12,6 +12,7 @@ struct bullet {
   int frames_left;
 };
 
+/** Bullets of one thread, MOST of them at the most. Clangd 19 shows this with each function of the pool. */
 OBJPOOL_DEFINE(bullet_pool, struct bullet, opt.local = true);
 
 enum { MOST = 64, FRAMES = 300 };

@@ -14,8 +14,8 @@ struct packet {
   size_t length;
   unsigned char bytes[2048]; /* not cleared between two uses: length says what is valid */
 };
+/** Packets: not cleared between two uses, length says what is valid. */
 OBJPOOL_DEFINE(packet_pool, struct packet);
-
 enum { PACKETS = 100000 };
 static packet_pool pool;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

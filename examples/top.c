@@ -6,7 +6,7 @@
  *
  * usage: top [NAME...]    NAMEs: pools to have besides
  *
- * build: cc -std=c11 -O2 -pthread top.c
+ * build: cc -std=c11 -O2 -pthread -I.. top.c -o top
  */
 #define _GNU_SOURCE /* wcwidth, dladdr */
 #include "common.h"

@@ -3,7 +3,7 @@
  *
  * usage: trace [FILE.json]    without FILE only the counts are printed
  *
- * build: cc -std=c11 -O2 -pthread trace.c
+ * build: cc -std=c11 -O2 -pthread -I.. trace.c -o trace
  */
 #include "common.h"
 #define OBJPOOL_IMPLEMENTATION
@@ -155,8 +155,9 @@ static void write_trace(const char *path, const struct recorder *recorder, size_
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv, "usage: trace [FILE.json]   without FILE only the counts are printed");
   static struct recorder recorder;
-  if (argc > 2) fail("usage: trace [FILE.json]");
+  if (argc > 2 || (argc > 1 && *argv[1] == '-')) fail("usage: trace [FILE.json]");
   objpool_config config = {.name = "canvases", .context = &recorder, .warmup = 2, .max_objects = CANVASES_MAX};
   if (!canvas_pool_init(&canvases, &config)) fail("canvas_pool_init: %s", strerror(errno));
   int64_t took_ns = run_threads(THREADS, draw, NULL);

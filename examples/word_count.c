@@ -53,7 +53,7 @@ static void help(FILE *out) {
   fputs(
       "  --compare        do the same work by malloc and free as well, and print both times\n"
       "  --quiet          print the words only, no reports and no progress\n"
-      "  --help           this text\n\n"
+      "  --help, -h       this text\n\n"
       "Exit status: 0; 1 if a file could not be read or memory ran out (the rest is counted); 2 for a wrong option.\n",
       out);
 }
@@ -92,13 +92,13 @@ static bool read_settings(int *argc, char **argv) {
     const char *argument = argv[i];
     size_t known = 0;
     if (strcmp(argument, "--") == 0) break;
-    if (strncmp(argument, "--", 2) != 0) {
+    if (strncmp(argument, "--", 2) != 0 && strcmp(argument, "-h") != 0) {
       argv[files++] = argv[i];
     } else if (strcmp(argument, "--compare") == 0) {
       compare = true;
     } else if (strcmp(argument, "--quiet") == 0) {
       quiet = true;
-    } else if (strcmp(argument, "--help") == 0) {
+    } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
       help(stdout);
       exit(EXIT_SUCCESS);
     } else {

@@ -191,6 +191,7 @@ static void *submit(void *unused) {
 }
 
 int main(int argc, char **argv) {
+  help_argument(argc, argv, "usage: worker_pool [TASKS [SUBMITTERS [WORKERS [UNDER_WAY_AT_MOST]]]]   [100000 8 4 32]");
   load.tasks = number_argument(argc, argv, 1, "tasks", 100000);
   size_t submitters = number_argument(argc, argv, 2, "submitters", 8);
   size_t workers = number_argument(argc, argv, 3, "workers", 4);

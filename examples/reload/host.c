@@ -15,6 +15,7 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +50,10 @@ static bool load(session *game, const char *path) {
 }
 
 int main(int argc, char **argv) {
+  if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+    puts("usage: host [./GAME.so]   each line of input is a frame");
+    return 0;
+  }
   static session game;
   const char *path = argc > 1 ? argv[1] : "./game.so";
   if (!load(&game, path)) return 1;

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# What an editor shows of a pool's functions, by clangd: whole-word parameters, and no internals in front.
+# What an editor shows of a pool's functions, by clangd: whole-word parameters, and no internals in front; from clangd 19 on, in C, what
+# stands in a comment above OBJPOOL_DEFINE.
 # test-all: clangd
 # needs: clangd python3
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-clangd=$(command -v clangd || compgen -c clangd- | sort -V | tail -n 1)
+clangd=$(compgen -c clangd- | sort -uV | tail -n 1) # the newest
+[ -n "$clangd" ] || clangd=$(command -v clangd || true)
 [ -n "$clangd" ] || { echo "no clangd here (Debian: clangd)"; exit 77; }
 
 cat >"$work/desk.c" <<'C'
@@ -13,6 +15,7 @@ cat >"$work/desk.c" <<'C'
 struct conn {
   int queries;
 };
+/** Connections of the desk. */
 OBJPOOL_DEFINE(conn_pool, struct conn);
 static conn_pool pool;
 int main(void) {
@@ -27,7 +30,7 @@ C
 cp "$work/desk.c" "$work/desk.cpp"
 
 cat >"$work/ask.py" <<'PYTHON'
-import json, subprocess, sys
+import json, re, subprocess, sys
 
 clangd, path, flags = sys.argv[1], sys.argv[2], sys.argv[3:]
 text = open(path).read()
@@ -63,6 +66,8 @@ def send(method, parameters, answered=True):
             return answer["result"]
 
 
+version = re.search(r"version (\d+)", subprocess.run([clangd, "--version"], stdout=subprocess.PIPE, text=True).stdout)
+comments = path.endswith(".c") and version and int(version.group(1)) >= 19
 file = {"uri": "file://" + path}
 send("initialize", {"processId": None, "rootUri": None, "capabilities": {}, "initializationOptions": {"fallbackFlags": flags}})
 send("initialized", {}, answered=False)
@@ -86,6 +91,8 @@ for signature in ("conn_pool_acquire_for(conn_pool *pool, int64_t timeout_ns)", 
     shown = " ".join(json.loads(json.dumps(shown["contents"]["value"])).split()) if shown else "nothing"
     if signature not in shown:
         sys.exit("FAILED: clangd shows %s instead of %s" % (shown, signature))
+    if comments and "Connections of the desk." not in shown:
+        sys.exit("FAILED: clangd shows no comment with %s: %s" % (signature, shown))
 
 items = send("textDocument/completion", at("conn_pool_"))["items"]
 items = [item["label"].strip().lstrip("• ") for item in sorted(items, key=lambda item: item.get("sortText", item["label"]))]
@@ -95,7 +102,8 @@ for name in ("acquire", "acquire_for", "try_acquire", "release", "init", "destro
 internal = [place for place, item in enumerate(items) if "objpool_" in item.split("(")[0]]
 if internal and internal[0] < 5:
     sys.exit("FAILED: completion begins with internals: %s" % items[:10])
-print("ok: %s shows the parameters of %s by their names, and completes without internals first" % (clangd, path.rsplit("/")[-1]))
+print("ok: %s shows the parameters of %s by their names, %sand completes without internals first" %
+      (clangd, path.rsplit("/")[-1], "and the comment above them, " if comments else ""))
 server.kill()
 PYTHON
 
