@@ -5969,22 +5969,28 @@ static bool objpool__is_there_any(objpool__state *state) {
   return state->engine->idle(state) || !most || __atomic_load_n(&state->limits.alive, __ATOMIC_SEQ_CST) < most;
 }
 
-/* Serves waiters in their order while there is anything for them, or lets the first serve itself. True: the first is due,
-   and at a moment during the call nothing was idle outside of open slots, and nothing could be built. */
-static bool objpool__serve(objpool__state *state) {
+/* How a look for whoever is due ended: nobody is left; at a moment during the call nothing was idle outside of open slots, and
+   nothing could be built; or nothing was idle, and create had refused the first, so that a place may be another's. What is said under
+   the lock: the first may leave at any time after. */
+typedef enum objpool__unserved { OBJPOOL__NOBODY, OBJPOOL__UNSERVED, OBJPOOL__UNSERVED_REFUSED } objpool__unserved;
+
+/* Serves waiters in their order while there is anything for them, or lets the first serve itself. */
+static objpool__unserved objpool__serve(objpool__state *state) {
   bool (*refuses)(const objpool__state *state) = state->engine->refuses;
   while (__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
     (void)objpool__holds_all(); /* in a fork's child that has not begun yet: nobody waits there */
     /* relaxed: see 8. A first that is not due yet may have become so */
-    if (refuses && OBJPOOL__LOAD(state->queue.due) && refuses(state)) return true;
+    if (refuses && OBJPOOL__LOAD(state->queue.due) && refuses(state)) return OBJPOOL__UNSERVED;
     objpool__sleeper sleeper = 0;
     void *object;
     bool served = false;
     objpool__lock(&state->commons.lock);
     if (state->queue.first) objpool__queue_settle(state, objpool__now_ns());
-    bool due = state->queue.due;
+    objpool__unserved due = !state->queue.due       ? OBJPOOL__NOBODY
+                            : state->queue.builders ? OBJPOOL__UNSERVED_REFUSED
+                                                    : OBJPOOL__UNSERVED;
     objpool__turn *first = state->queue.call ? state->queue.first : NULL, *builder = NULL;
-    if (first && (due || first->async || first->refused)) {
+    if (first && (state->queue.due || first->async || first->refused)) {
       served = objpool__seek_for_first(state, &object);
       if (served) sleeper = objpool__hand_over(state, object);
       if (!served) builder = objpool__seek_builder(state);
@@ -5997,17 +6003,19 @@ static bool objpool__serve(objpool__state *state) {
     objpool__wake_up(sleeper);
     if (!served) return due;
   }
-  return false;
+  return OBJPOOL__NOBODY;
 }
 
-/* Before anybody who does not wait takes something: whoever is due comes first. True: there was nothing even for them. */
-OBJPOOL__INLINE bool objpool__serve_due(objpool__state *state) {
-  return OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->queue.due)) && objpool__serve(state); /* relaxed: it orders nothing */
+/* Before anybody who does not wait takes something: whoever is due comes first. */
+OBJPOOL__INLINE objpool__unserved objpool__serve_due(objpool__state *state) {
+  /* relaxed: it orders nothing */
+  return OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->queue.due)) ? objpool__serve(state) : OBJPOOL__NOBODY;
 }
 
 /* What is left for who does not wait while somebody is due who gets nothing: a place, if that one was refused to build. */
-static objpool__found objpool__find_place(objpool__state *state, const objpool__quest *quest) {
-  bool builds = quest->how != OBJPOOL__TRY && !quest->permit && OBJPOOL__LOAD(state->queue.builders); /* as `due` */
+static objpool__found objpool__find_place(objpool__state *state, const objpool__quest *quest,
+                                          objpool__unserved unserved) {
+  bool builds = quest->how != OBJPOOL__TRY && !quest->permit && unserved == OBJPOOL__UNSERVED_REFUSED;
   return builds && objpool__reserve(state) ? OBJPOOL__PERMIT : OBJPOOL__NOTHING;
 }
 
@@ -7065,7 +7073,8 @@ static objpool__found objpool__uncached_find(objpool__state *state, objpool__que
   objpool__commons *commons = &state->commons;
   bool may_build = quest->how != OBJPOOL__TRY && !quest->permit;
   for (;;) {
-    if (objpool__serve_due(state)) return objpool__find_place(state, quest);
+    objpool__unserved unserved = objpool__serve_due(state);
+    if (unserved) return objpool__find_place(state, quest, unserved);
     quest->object = objpool__stack_pop(&state->depot);
     if (quest->object) return OBJPOOL__OBJECT;
     /* what is idle may be in a trimmer's hands, or set aside; relaxed, both: objpool__uncached_refuses looks again */
@@ -7444,7 +7453,8 @@ static objpool__found objpool__bounded_find(objpool__state *state, objpool__ques
   for (unsigned turns = 0;;) {
     if (OBJPOOL__UNLIKELY(OBJPOOL__LOAD(state->word->lone))) quest->object = objpool__lone_find(state);
     if (quest->object) return OBJPOOL__OBJECT;
-    if (objpool__serve_due(state)) return objpool__find_place(state, quest);
+    objpool__unserved unserved = objpool__serve_due(state);
+    if (unserved) return objpool__find_place(state, quest, unserved);
     unsigned place = objpool__word_pop(state->word, &left);
     quest->object =
         place < OBJPOOL__WORD_BITS ? OBJPOOL__LOAD(state->word->objects[place]) : objpool__beyond_pop(&state->depot);

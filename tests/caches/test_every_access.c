@@ -1202,8 +1202,7 @@ static void a_deadline(void **state) {
 }
 
 /* Create refuses who waits, once: it stands in line for objects, and tries again, in time or not. Another comes meanwhile; it is
-   stopped, and so is the try. One place is free, and one more for who takes; who is refused that though the first in line leaves just
-   then, which pools without caches do, loses nothing. */
+   stopped, and so is the try. One place is free, and one more for who takes. */
 static void a_retry(void **state) {
   static const part waiters[] = {{waits, 0, 0}, {waits_for_a_while, 0, 0}};
   static const part others[] = {{gives, 0, 1}, {discards, 0, 1}, {closes, 0, 1},
@@ -1216,7 +1215,7 @@ static void a_retry(void **state) {
     scene made_up = scene_of(whole, "", on->pool, waiter_part, other, PART(lets_time_pass, 0, 0),
                              PART(looks, 0, on->pool.max_objects - other.holds - (other.holds ? 1 : 2)));
     int get = waiter_part.call == waits && other.call != closes;
-    if (other.call == waits || (other.call == takes && on->pool.cache_size != NO_CACHE)) get |= 2;
+    if (other.call == waits || other.call == takes) get |= 2;
     snprintf(whole, sizeof whole, "%s: retry %zu", on->name, i);
     made_up.time_stands = true;
     made_up.refusals = waiter_part.call == waits ? 1 : MANY; /* it may be refused all the while */

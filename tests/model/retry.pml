@@ -12,8 +12,8 @@
  *
  * Holds: when everybody waits, nobody waits for what is there, or of a closed pool; no object is in two hands, and none is lost, nor a
  * place; create is not tried before its time; objects are for whoever stood in line first, also if it tried meanwhile; when time is up,
- * the error is the last refusal, if there was one; who acquires without waiting is refused only if at some moment every place was taken,
- * or one whom create had refused, and who had waited for long, left the line; nobody gets anything of a closed pool, and nothing of it is
+ * the error is the last refusal, if there was one; who acquires without waiting is refused only if at some moment every place was taken;
+ * nobody gets anything of a closed pool, and nothing of it is
  * left.
  *
  * also: DISCARDS
@@ -32,6 +32,7 @@
  * mutant: LAST_IN_LINE            it stands last when it comes back
  * mutant: FORGETS_REFUSAL         when time is up, the error is that of the last wait
  * mutant: NEWCOMER KEPT_OUT       who does not wait takes nothing while the first has waited for long, though that was refused
+ * mutant: NEWCOMER ASKS_LATE       it asks whether the first was refused when that may have left
  * mutant: CLOSES JOINS_BLINDLY    who comes back to the line does not look whether the pool was closed
  * mutant: CLOSES BUILDS_BLINDLY   nor who builds
  * mutant: CLOSES STILL_SERVED     who waits is served though the pool is closed
@@ -49,7 +50,7 @@ bool idle[3], exists[3];
 byte owner[3];     /* ghost: who holds the object */
 byte alive = 1;    /* places taken */
 byte rightly = 1;  /* ghost: by objects, and by those who may build one */
-bool all_taken = MAX == 1; /* ghost: all were, or the line changed, at a moment of the call of who does not wait */
+bool all_taken = MAX == 1; /* ghost: all were, at some moment of the call of who does not wait */
 byte refusals = 0;
 bool lock, closed;
 
@@ -120,7 +121,6 @@ inline enqueue() {
 }
 
 inline unqueue(who) {
-  all_taken = all_taken || builders;
   if
   :: queue[0] == who -> queue[0] = queue[1]; queue[1] = 0; called = false
   :: queue[1] == who -> queue[1] = 0
@@ -156,8 +156,8 @@ inline hand_to(who, what) {
 /* unserved: the first has waited for long, and there was nothing for it. */
 inline serve() {
   do
-  :: atomic { !call -> unserved = false; break }
-  :: atomic { call && !lock -> lock = true; settle(); unserved = due; f = (call -> queue[0] : 0) }
+  :: atomic { !call -> unserved = false; places = false; break }
+  :: atomic { call && !lock -> lock = true; settle(); unserved = due; places = builders; f = (call -> queue[0] : 0) }
      if
      :: f && (due || refused[f]) ->
         atomic { pop() }
@@ -238,6 +238,9 @@ inline find(may_build) {
   :: else -> skip
   fi;
   atomic {
+#ifdef ASKS_LATE
+    places = builders;
+#endif
     if
     :: !unserved ->
        pop();
@@ -248,11 +251,11 @@ inline find(may_build) {
 #ifdef KEPT_OUT
     :: else -> skip
 #else
-    :: unserved && may_build && builders -> reserve()
+    :: unserved && may_build && places -> reserve()
     :: else -> skip
 #endif
     fi;
-    unserved = false
+    unserved = false; places = false
   }
 }
 
@@ -299,7 +302,7 @@ inline build() {
 
 proctype holder() {
   byte x, f, mine;
-  bool unserved;
+  bool unserved, places;
   mine = 1;
 #ifdef DISCARDS
   owner[1] = 0;
@@ -312,7 +315,7 @@ proctype holder() {
 
 proctype waiter(bool has_a_limit) {
   byte x, f, mine;
-  bool unserved, was_refused, tries, up_early, up, keeps;
+  bool unserved, places, was_refused, tries, up_early, up, keeps;
   if
   :: closed -> goto done
   :: else -> skip
@@ -449,7 +452,7 @@ done:
 #ifdef NEWCOMER
 proctype newcomer() {
   byte x, f, mine;
-  bool unserved, keeps;
+  bool unserved, places, keeps;
   all_taken = rightly == MAX;
   find(true);
   if
@@ -468,7 +471,7 @@ proctype newcomer() {
 #ifdef CLOSES
 proctype closer() {
   byte x, f, mine;
-  bool unserved, more;
+  bool unserved, places, more;
   acquire_lock();
   atomic { closed = true; settle(); lock = false }
   do
