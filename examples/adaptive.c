@@ -291,9 +291,10 @@ static objpool_pressure calm_machine(void *user) {
 }
 
 int main(int argc, char **argv) {
-  help_argument(argc, argv,
-                "usage: adaptive [TRACE [PLOT.svg | PLOT.png]]    adaptive --make-trace [SEED] >TRACE\n"
-                "A trace has one line per minute: the minute, the sessions open then, and \"burst\" while one goes on.");
+  help_argument(
+      argc, argv,
+      "usage: adaptive [TRACE [PLOT.svg | PLOT.png]]    adaptive --make-trace [SEED] >TRACE\n"
+      "A trace has one line per minute: the minute, the sessions open then, and \"burst\" while one goes on.");
   static struct trace trace;
   static struct record alone, kept;
   if (argc > 1 && !strcmp(argv[1], "--make-trace")) {

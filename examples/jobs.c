@@ -148,7 +148,8 @@ int main(int argc, char **argv) {
   size_t workers = number_argument(argc, argv, 2, "WORKERS", 4), most = number_argument(argc, argv, 3, "FIBERS", 64);
   objpool_config config = {.name = "fibers", .max_objects = most}, others = {.name = "scratches", .max_objects = most};
   worker *crew = calloc(workers, sizeof *crew);
-  if (!crew || !fiber_pool_init(&fibers, &config) || !scratch_pool_init(&scratches, &others)) fail("%s", strerror(errno));
+  if (!crew || !fiber_pool_init(&fibers, &config) || !scratch_pool_init(&scratches, &others))
+    fail("%s", strerror(errno));
   for (size_t i = 0; i < workers; i++)
     if (pthread_create(&crew[i].thread, NULL, work, &crew[i]) != 0) {
       fprintf(stderr, "no thread\n");

@@ -132,6 +132,9 @@ class Objpool(gdb.Command):
             word(state["commons"]["count"]), word(state["memory"]["bytes"])))
 
 
+# C++ puts namespaces and classes in front of a name, and parameters behind it
+SCOPE = r"^([A-Za-z0-9_]+::|.anonymous.namespace.::)*"
+END = r"(<.*)?([(].*)?$"
 skipped = set()
 
 
@@ -143,12 +146,12 @@ def skip_generated(event=None):
         return
     for name in sorted(set(re.findall(r"(\w+)_objpool_(?:pool|set)\b", types)) - skipped):
         skipped.add(name)
-        gdb.execute("skip -rfu ^%s_(objpool_.*|guard_.*|init|destroy|acquire.*|try_acquire.*|release.*|discard|extract|warmup|trim.*|clear|"
-                    "abandon|resize|attach|stats|reset_stats|close|drain|get|handle_of|rebind|cancel|refresh|memory_for|grow|class)$" % name, to_string=True)
+        gdb.execute("skip -rfu " + SCOPE + "%s_(objpool_.*|guard_.*|init|destroy|acquire.*|try_acquire.*|release.*|discard|extract|warmup|trim.*|clear|"
+                    "abandon|resize|attach|stats|reset_stats|close|drain|get|handle_of|rebind|cancel|refresh|memory_for|grow|class)" % name + END, to_string=True)
 
 
 gdb.pretty_printers.append(printer_of)
 Objpool()
-gdb.execute("skip -rfu ^objpool_", to_string=True)
+gdb.execute("skip -rfu " + SCOPE + "objpool_", to_string=True)
 gdb.events.new_objfile.connect(skip_generated)
 skip_generated()

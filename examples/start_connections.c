@@ -27,7 +27,7 @@ static conn_pool pool;
 
 static bool query(struct conn *conn, int number) {
   conn->queries++, poll(NULL, 0, 1); /* the server takes a millisecond to answer */
-  return number % 50 != 49; /* now and then a connection breaks */
+  return number % 50 != 49;          /* now and then a connection breaks */
 }
 
 static void *serve(void *unused) {
@@ -37,8 +37,8 @@ static void *serve(void *unused) {
       perror(errno == ETIMEDOUT ? "busy" : "no connection");
       continue;
     }
-    if (!query(guard.object, i)) conn_pool_guard_discard(&guard); /* not back into the pool */
-  } /* all others go back here */
+    if (!query(guard.object, i)) conn_pool_guard_discard(&guard); /* all others go back into the pool here */
+  }
   return unused;
 }
 

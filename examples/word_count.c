@@ -736,7 +736,7 @@ static bool print_comparison(char **files, size_t file_count, uint64_t rounds_ea
          "                elapsed   processor time\n"
          "  pools         %.3f s   %.3f s\n"
          "  malloc, free  %.3f s   %.3f s\n"
-         "  ratio         %.2f      %.2f\n",
+         "  malloc/pools  %.2f      %.2f\n",
          (unsigned long long)rounds_each, TURNS, elapsed[0][median], processor[0][median], elapsed[1][median],
          processor[1][median], elapsed[1][median] / elapsed[0][median], processor[1][median] / processor[0][median]);
   if (words[0] != words[1]) fputs("word_count: the two ways counted differently\n", stderr);

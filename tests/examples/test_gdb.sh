@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What gdb shows with examples/objpool-gdb.py: pools of each engine as their users think of them, also of a core file's kind (nothing is
-# called), and steps that go over what OBJPOOL_DEFINE generated.
+# called), and steps that go over what OBJPOOL_DEFINE generated, in C and in C++ by each compiler that is here.
 # test-all: gdb
 # needs: gdb
 # shellcheck disable=SC2016 # gdb's own $
@@ -21,9 +21,18 @@ struct conn {
 OBJPOOL_DEFINE(conn_pool, struct conn);
 OBJPOOL_DEFINE(local_pool, struct conn, opt.local = true);
 OBJPOOL_SIZES(buffers, 64, 256);
+#ifdef __cplusplus
+namespace inner {
+  OBJPOOL_DEFINE(inner_pool, struct conn);
+}
+using namespace inner;
+#else
+OBJPOOL_DEFINE(inner_pool, struct conn);
+#endif
 
 static conn_pool cached, limited, bare, unused;
 static local_pool own;
+static inner_pool apart;
 static buffers set;
 
 static void *other(void *user) {
@@ -38,8 +47,9 @@ static void here(void) { puts("here"); }
 
 int main(void) {
   pthread_t thread;
-  objpool_config single = {.name = "single", .max_objects = 1};
-  objpool_config no_cache = {.name = "bare", .cache_size = OBJPOOL_NO_CACHE, .warmup = 3};
+  static objpool_config single, no_cache, plain;
+  single.name = "single", single.max_objects = 1;
+  no_cache.name = "bare", no_cache.cache_size = OBJPOOL_NO_CACHE, no_cache.warmup = 3;
   if (!conn_pool_init(&limited, &single) || !conn_pool_init(&bare, &no_cache)) return 1;
   pthread_create(&thread, NULL, other, NULL);
   pthread_join(thread, NULL);
@@ -56,8 +66,18 @@ int main(void) {
   conn_pool_release(&bare, fourth);
   fifth = buffers_grow(&set, fifth, 250);
   buffers_release(&set, fifth);
+  if (!conn_pool_init(&unused, &plain)) return 1;
   conn_pool_destroy(&unused);
-  return conn == NULL;
+  if (!inner_pool_init(&apart, &plain)) return 1;
+  second = inner_pool_try_acquire(&apart);
+  inner_pool_destroy(&apart);
+  if (!conn_pool_resize(&cached, 8, 0)) return 1;
+  {
+    OBJPOOL_SCOPED(conn_pool) guard = conn_pool_guard_acquire(&cached);
+    second = guard.object;
+  }
+  buffers_destroy(&set);
+  return conn == NULL || second == NULL;
 }
 C
 "$CC" -std=c11 -g -O0 -pthread -I. "$work/desk.c" -o "$work/desk"
@@ -84,11 +104,24 @@ says 'No symbol "nobody" in current context.: objpool &pool'
 if grep -q 'Python Exception' "$work/shown"; then cat "$work/shown"; echo "FAILED: an exception of Python"; exit 1; fi
 echo "ok: pools of every engine and sets, by thread too"
 
-timeout 300 gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex "source examples/objpool-gdb.py" -ex "break $(at 'step from here')" \
-  -ex run -ex step -ex step -ex step -ex step -ex step -ex step -ex step "$work/desk" >"$work/shown" 2>&1 </dev/null || true
-for line in 'conn = conn_pool_acquire(&cached);' 'conn_pool_release(&limited, second);' 'local_pool_release(&own, third);' \
-  'conn_pool_release(&bare, fourth);' 'fifth = buffers_grow(&set, fifth, 250);' 'buffers_release(&set, fifth);' 'conn_pool_destroy(&unused);'; do
-  says "$(at "^  $line")"$'\t'"  $line"
+cp "$work/desk.c" "$work/desk.cpp"
+first=$(at 'step from here')
+steps=$(sed -n "$first,\$p" "$work/desk.c" | grep -c '^  .*(&\|second = guard')
+for compiler in "$CC" g++ clang++; do
+  command -v "$compiler" >/dev/null || { echo "left out: $compiler"; continue; }
+  case $compiler in *++) source=desk.cpp standard=c++17 ;; *) source=desk.c standard=c11 ;; esac
+  "$compiler" -std=$standard -g -O0 -pthread -I. "$work/$source" -o "$work/stepped"
+  commands=()
+  for _ in $(seq $((steps + 1))); do commands+=(-ex step); done # one more, for the end of the guard's block
+  timeout 300 gdb -q -nx -batch -iex 'set debuginfod enabled off' -ex "source examples/objpool-gdb.py" -ex "break $source:$first" -ex run \
+    "${commands[@]}" "$work/stepped" >"$work/shown" 2>&1 </dev/null || true
+  sed -n "$((first + 1)),\$p" "$work/desk.c" | grep '^  .*(&\|second = guard' >"$work/lines"
+  while IFS= read -r line; do says "  $line"; done < <(sed 's/^ *//' "$work/lines")
+  # each stop is in main, at a line of its own, and none where a pool is defined
+  if grep -q 'objpool.h\|OBJPOOL_DEFINE\|OBJPOOL_SIZES' "$work/shown" || grep -E '^[a-z_:]+ \(' "$work/shown" | grep -qv '^main ('; then
+    cat "$work/shown"
+    echo "FAILED: a step went into what was generated, by $compiler"
+    exit 1
+  fi
+  echo "ok: steps go from line to line, by $compiler"
 done
-if grep -q 'objpool.h' "$work/shown"; then cat "$work/shown"; echo "FAILED: a step went into objpool.h"; exit 1; fi
-echo "ok: steps go from line to line"

@@ -101,6 +101,15 @@ for heading in $(grep -oE '\]\(#[^)]*\)' "$work/prose" | tr -d '])(#'); do
 done
 echo "ok: every target, file and heading it names exists"
 
+make --no-print-directory help >"$work/help"
+grep '^  make ' "$work/help" | grep -vE '(second|minute|hour)s?.*(MB|GB|nothing to install|no network|not installed)' >"$work/log" &&
+  { cat "$work/log"; echo "FAILED: make help does not say how long these take, or what they install"; exit 1; }
+for target in $(sed -n '/^\.PHONY/,/[^\]$/p' Makefile | tr -d '\\' | sed 's/\.PHONY://'); do
+  case $target in compiler | python | example-packages) continue ;; esac # parts of others
+  grep -q "^  make $target " "$work/help" || { echo "FAILED: make help lacks $target"; exit 1; }
+done
+echo "ok: make help says of each target how long it takes and what it installs"
+
 for example in examples/*.c examples/*.cpp; do
   [ "$example" != examples/start_module_main.cpp ] || continue # the module's other half
   grep -q "](${example#examples/})" examples/README.md || { echo "FAILED: examples/README.md lacks $example"; exit 1; }
