@@ -10006,8 +10006,8 @@ OBJPOOL_API bool objpool_cancel(objpool *pool, objpool_waiter *waiter) { return 
    Loops over what is in use: block after block in the order in which they were made, or range after range. What another
    thread changes meanwhile is seen or not; blocks stay, since `walks` says that someone reads them. */
 
-/* Over cells, until that is changed. */
-static objpool__walk objpool__walk_cells(objpool__state *state) {
+/* In the order of places: over ranges, or over the cells of all blocks. */
+static objpool__walk objpool__walk_places(objpool__state *state) {
   objpool__walk walk;
   memset((void *)&walk, 0, sizeof walk);
   objpool__lock(&state->memory.lock);
@@ -10022,6 +10022,16 @@ static objpool__walk objpool__walk_cells(objpool__state *state) {
   return walk;
 }
 
+/* Over cells, in any case. */
+static objpool__walk objpool__walk_cells(objpool__state *state) {
+  objpool__walk walk = objpool__walk_places(state);
+  objpool__lock(&state->memory.lock);
+  walk.last = state->blocks.newest;
+  objpool__unlock(&state->memory.lock);
+  walk.count = 0;
+  return walk;
+}
+
 OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
   objpool__walk walk;
   memset((void *)&walk, 0, sizeof walk);
@@ -10031,7 +10041,7 @@ OBJPOOL_API objpool__walk objpool__walk_begin(objpool *pool) {
     objpool__panic(state, NULL, "cannot be walked: with OBJPOOL_UNCHECKED only pools with handles know what is in use");
     return walk;
   }
-  return objpool__walk_cells(state);
+  return objpool__walk_places(state);
 }
 
 /* To the next cells that lie side by side, of those that a block had used when the walk came to it; no block is gone while
