@@ -10698,7 +10698,6 @@ OBJPOOL_API size_t objpool_abandon(objpool *pool) {
     next = *objpool__link(object, state->blocks.apart);
     OBJPOOL__SHOW(object, state->as.type.size);
     objpool__add(state, OBJPOOL__ACQUIRES, 1);
-    objpool__report_event(state, OBJPOOL_EVENT_ACQUIRE, object, 1);
     objpool__add(state, OBJPOOL__EXTRACTED, 1);
     objpool__report_event(state, OBJPOOL_EVENT_EXTRACT, object, 1);
     objpool__let_go(state, object);
@@ -11363,13 +11362,14 @@ OBJPOOL_API objpool_histogram objpool_times(const objpool *pool, objpool_time wh
   objpool_histogram none;
   memset(&none, 0, sizeof none);
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
+  if (state && !objpool__check(pool, state, NULL)) return none;
   bool known = what == OBJPOOL_TIME_WAIT || what == OBJPOOL_TIME_CREATE ||
                (what == OBJPOOL_TIME_USE && state && state->as.type.tracked);
   if (!state || !known) {
     errno = EINVAL;
     return none;
   }
-  return objpool__check(pool, state, NULL) ? objpool__times_now(state, what) : none;
+  return objpool__times_now(state, what);
 }
 
 /* Since when the first in line has been waiting; UINT64_MAX: nobody is. relaxed: whoever comes now has not waited long. */
@@ -12049,9 +12049,10 @@ OBJPOOL_API int objpool_format(const objpool *pool, objpool_format_kind kind, ch
   memset(&one, 0, sizeof one);
   objpool__shown *rows = &one;
   size_t count = 1;
-  objpool__registry_enter(); /* names and pools stay while they are read */
+  const char *name = pool ? objpool_name(pool) : NULL; /* without the lock: what is no pool is told here */
+  objpool__registry_enter();                           /* names and pools stay while they are read */
   if (pool) {
-    objpool__fill_row(&one, objpool_name(pool), pool);
+    objpool__fill_row(&one, name, pool);
   } else {
     count = 0;
     for (objpool__state *state = objpool__registry.first; state; state = state->fleet.next) count++;
@@ -12135,18 +12136,17 @@ static void objpool__recommend_cap(objpool__writer *out, const objpool_stats *s,
   if (!s->max_objects) { /* what create refused is tried again */
     objpool__text(out, "look at create, how long it takes and whether it refuses");
     objpool__text(out, why);
-  } else if (!s->releases && s->in_use >= s->max_objects) {
+  } else if (s->in_use == s->acquires && s->in_use >= s->max_objects) {
     objpool__text(out, "see who holds the objects: none was ever given back.");
   } else {
     objpool__line(out, "raise max_objects to about ", s->max_objects + s->max_objects / 2 + 1, why);
   }
 }
 
-/* Objects that were built although nobody lacked any before: in place of those that went. */
-static uint64_t objpool__replaced(const objpool_stats *s) { return s->invalid + s->extracted + s->expired; }
-static uint64_t objpool__trimmed(const objpool_stats *s) {
-  uint64_t others = s->overflowed + s->invalid + s->expired;
-  return s->destroyed > others ? s->destroyed - others : 0;
+/* Whether most new objects were built in place of what was trimmed or cleared: no more can be than are new beyond the peak. */
+static bool objpool__is_trimmed_too_soon(const objpool_stats *s) {
+  uint64_t others = s->overflowed + s->invalid + s->expired, half = s->misses / 2;
+  return s->destroyed > others + half && s->misses > s->peak_in_use + half;
 }
 
 /* What the numbers say about the size: the first that applies. */
@@ -12154,6 +12154,7 @@ static void objpool__recommend(objpool__writer *out, const objpool_stats *s) {
   uint64_t tries = s->acquires + s->create_failures + s->exhausted + s->timeouts;
   uint64_t peak = s->peak_in_use, ample = peak + peak / 4 + 1, most_idle = ample;
   if (s->max_objects && most_idle > s->max_objects) most_idle = s->max_objects;
+  uint64_t replaced = s->invalid + s->extracted + s->expired;
   bool many_missed = s->misses > s->acquires / 100;
   objpool__text(out, "Recommendation: ");
   if (tries < OBJPOOL__ENOUGH_TRIES)
@@ -12168,9 +12169,9 @@ static void objpool__recommend(objpool__writer *out, const objpool_stats *s) {
     objpool__recommend_holders(out, s);
   else if (s->overflowed > s->acquires / 20)
     objpool__line(out, "raise max_idle to ", most_idle, ": objects are destroyed only to be created again.");
-  else if (objpool__replaced(s) > s->misses / 2 && many_missed)
+  else if (replaced > s->misses / 2 && many_missed)
     objpool__text(out, "keep the size: most new objects replace what was invalid, discarded, expired or extracted.");
-  else if (objpool__trimmed(s) > s->misses / 2 && many_missed)
+  else if (many_missed && objpool__is_trimmed_too_soon(s))
     objpool__text(out, "trim less, or raise min_idle: most new objects replace what was trimmed or cleared.");
   else if (s->misses > s->acquires / 10 && peak)
     objpool__recommend_warmup(out, s, "warm up ", ": more than one acquire in ten created one.");
@@ -12181,7 +12182,7 @@ static void objpool__recommend(objpool__writer *out, const objpool_stats *s) {
     objpool__text(out, "keep the size: at most one acquire in ten waited.");
   else if (!s->misses)
     objpool__text(out, "keep the size: every acquire found an idle object.");
-  else if (!peak || objpool__replaced(s) + objpool__trimmed(s) >= s->misses)
+  else if (!peak || replaced >= s->misses)
     objpool__text(out, "keep the size.");
   else
     objpool__recommend_warmup(out, s, "keep the size; warm up ", " to avoid the first misses.");
@@ -12204,7 +12205,7 @@ static void objpool__report_times(objpool__writer *out, const objpool *pool, obj
 static void objpool__report_uses(objpool__writer *out, const objpool *pool) {
   objpool__state *state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE); /* pairs with objpool__publish */
   objpool_hold hold;
-  if (!state || !state->as.type.tracked || !objpool__check(pool, state, NULL)) return;
+  if (!state || !objpool__check(pool, state, NULL) || !state->as.type.tracked) return;
   objpool__report_times(out, pool, OBJPOOL_TIME_USE, "\n  uses        of those that ended, ");
   if (!objpool__held_longest(state, &hold)) return;
   objpool__text(out, "\n  held        longest for ");

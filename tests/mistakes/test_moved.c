@@ -43,6 +43,15 @@ static void visit(const objpool_hold *hold, void *user) {
   abort(); /* nothing is visited */
 }
 static bool is_unnamed(const objpool *pool) { return strcmp(objpool_name(pool), "unnamed") == 0; }
+static bool is_told(const objpool *pool) {
+  char text[2000];
+  return objpool_report(pool, text, sizeof text) > 0 && objpool_format(pool, OBJPOOL_TEXT, text, sizeof text) > 0 &&
+         objpool_format(pool, OBJPOOL_JSON, text, sizeof text) > 0;
+}
+static bool holds_nothing_for_uses(const objpool *pool) {
+  objpool_histogram times = objpool_times(pool, OBJPOOL_TIME_USE);
+  return all_zero(&times, sizeof times);
+}
 static bool holds_nothing(const objpool *pool) {
   objpool_histogram times = objpool_times(pool, OBJPOOL_TIME_WAIT);
   return all_zero(&times, sizeof times);
@@ -67,6 +76,8 @@ static bool nothing;
   CALL(maintain, objpool_maintain(pool) == 0)                                                          \
   CALL(maintain_some, objpool_maintain_some(pool, 9) == 0)                                             \
   CALL(name, is_unnamed(pool))                                                                         \
+  CALL(formats, is_told(pool))                                                                         \
+  CALL(times_of_uses, holds_nothing_for_uses(pool))                                                    \
   CALL(times, holds_nothing(pool))                                                                     \
   CALL(reset_stats, (objpool_reset_stats(pool), true))                                                 \
   CALL(each_held, objpool_each_held(pool, 0, visit, NULL) == 0)
