@@ -5986,9 +5986,9 @@ static objpool__unserved objpool__serve(objpool__state *state) {
     bool served = false;
     objpool__lock(&state->commons.lock);
     if (state->queue.first) objpool__queue_settle(state, objpool__now_ns());
-    objpool__unserved due = !state->queue.due       ? OBJPOOL__NOBODY
-                            : state->queue.builders ? OBJPOOL__UNSERVED_REFUSED
-                                                    : OBJPOOL__UNSERVED;
+    objpool__unserved unserved = !state->queue.due       ? OBJPOOL__NOBODY
+                                 : state->queue.builders ? OBJPOOL__UNSERVED_REFUSED
+                                                         : OBJPOOL__UNSERVED;
     objpool__turn *first = state->queue.call ? state->queue.first : NULL, *builder = NULL;
     if (first && (state->queue.due || first->async || first->refused)) {
       served = objpool__seek_for_first(state, &object);
@@ -6001,7 +6001,7 @@ static objpool__unserved objpool__serve(objpool__state *state) {
     }
     objpool__unlock(&state->commons.lock);
     objpool__wake_up(sleeper);
-    if (!served) return due;
+    if (!served) return unserved;
   }
   return OBJPOOL__NOBODY;
 }
@@ -10022,13 +10022,12 @@ static objpool__walk objpool__walk_places(objpool__state *state) {
   return walk;
 }
 
-/* Over cells, in any case. */
+/* Over cells in any case: who holds an object stands in front of it. */
 static objpool__walk objpool__walk_cells(objpool__state *state) {
   objpool__walk walk = objpool__walk_places(state);
   objpool__lock(&state->memory.lock);
   walk.last = state->blocks.newest;
   objpool__unlock(&state->memory.lock);
-  walk.count = 0;
   return walk;
 }
 
@@ -10687,7 +10686,8 @@ OBJPOOL_API size_t objpool_refresh(objpool *pool) {
   return gone;
 }
 
-/* Forgets every idle object; its memory stays. It is as if each was acquired and extracted. */
+/* Forgets every idle object; its memory stays. It counts as if each was acquired and extracted, and tells of the extract alone:
+   nobody has what an event of an acquire would name. */
 OBJPOOL_API size_t objpool_abandon(objpool *pool) {
   int saved = errno;
   objpool__state *state = objpool__state_checked(pool, NULL);
@@ -12134,8 +12134,8 @@ static void objpool__recommend_warmup(objpool__writer *out, const objpool_stats 
 /* More than one acquire in a hundred was refused, or more than one in ten waited. */
 static void objpool__recommend_cap(objpool__writer *out, const objpool_stats *s, const char *why) {
   if (!s->max_objects) { /* what create refused is tried again */
-    objpool__text(out, "look at create, how long it takes and whether it refuses");
-    objpool__text(out, why);
+    objpool__text(out,
+                  "look at create, how long it takes and whether it refuses: it is no cap that acquires wait for.");
   } else if (s->in_use == s->acquires && s->in_use >= s->max_objects) {
     objpool__text(out, "see who holds the objects: none was ever given back.");
   } else {
