@@ -4925,9 +4925,10 @@ static void objpool__cells_begin(const objpool__blocks *blocks, const objpool__b
       memset(cell - blocks->header, 0, blocks->header);
 }
 
-/* Whether the next cells of the block would stand before others that come earlier in their blocks' order. Under the memory lock. */
+/* Whether the next cells of the block would stand before others that come earlier in their blocks' order. There is no later block:
+   one is added when each cell of those there are is in use, and thus named. Under the memory lock. */
 static bool objpool__goes_before(const objpool__blocks *blocks, const objpool__block *block, size_t index) {
-  if (block->later) return true;
+  OBJPOOL_ASSERT(!block->later);
   const objpool__block *last = block;
   while (last && !last->named) last = last->earlier;
   return last && index < objpool__index_of(last->first + (last->named - 1) * blocks->stride, true);
@@ -10090,7 +10091,7 @@ static bool objpool__walk_ranges(const objpool__blocks *blocks, objpool__walk *w
 /* To the next ranges whose cells are in a row, in a pool of one thread: where blocks are not in that order, which takes half an
    instruction less for each object (bench/instructions). */
 static bool objpool__walk_rows(const objpool__blocks *blocks, objpool__walk *walk) {
-  if (walk->next >= walk->count) return false;
+  if (walk->next >= walk->count) return false; /* where nothing was built there is no table */
   const objpool__range *range = walk->pool->places->range;
   size_t first = walk->next, end, bits = blocks->range_bits;
   while (first < walk->count && range[first].cells & 1) first++; /* it has none */

@@ -287,31 +287,44 @@ static void *allocate_before_dirt(size_t size, size_t alignment, void *context) 
   return memory;
 }
 
-static void loop_ends_with_the_table_where_its_last_ranges_have_no_cells(void **state) {
-  (void)state;
-  static handles_pool pool;
-  static thing *held[10000];
-  objpool_config config = defaults();
-  config.growth_factor = 1.0;
-  config.allocator.allocate = allocate_before_dirt;
-  config.allocator.deallocate = deallocate;
-  assert_true(handles_pool_init(&pool, &config));
-  size_t count = 0, seen = 0;
-  do {
-    assert_true(count < COUNT_OF(held));
-    assert_non_null(held[count++] = handles_pool_acquire(&pool));
-  } while (pool.base.state->placing.given < pool.base.state->placing.capacity);
-  for (size_t i = 1; i < count; i++) handles_pool_release(&pool, held[i]);
-  handles_pool_clear(&pool);
-  assert_int_equal(pool.base.state->blocks.count, 1);
-  OBJPOOL_EACH(handles_pool, object, &pool) {
-    assert_ptr_equal(object, held[0]);
-    seen++;
+/* The one that is left stands in the last block, which has the first indices: a pool of one thread goes by ranges, too. */
+#define TABLE_TEST(P)                                                                                 \
+  static void P##_loop_ends_with_the_table_where_its_last_ranges_have_no_cells(void **state) {        \
+    (void)state;                                                                                      \
+    static P pool;                                                                                    \
+    static thing *held[10000];                                                                        \
+    objpool_config config = defaults();                                                               \
+    config.growth_factor = 1.0;                                                                       \
+    config.allocator.allocate = allocate_before_dirt;                                                 \
+    config.allocator.deallocate = deallocate;                                                         \
+    assert_true(P##_init(&pool, &config));                                                            \
+    OBJPOOL_EACH(P, object, &pool) fail_msg("there is %p before anything was built", (void *)object); \
+    size_t count = 0, seen = 0;                                                                       \
+    do {                                                                                              \
+      assert_true(count < COUNT_OF(held));                                                            \
+      assert_non_null(held[count++] = P##_acquire(&pool));                                            \
+    } while (pool.base.state->placing.given < pool.base.state->placing.capacity);                     \
+    thing *last = held[count - 1];                                                                    \
+    for (size_t i = 0; i + 1 < count; i++) P##_release(&pool, held[i]);                               \
+    P##_clear(&pool);                                                                                 \
+    assert_int_equal(pool.base.state->blocks.count, 1);                                               \
+    do assert_non_null(held[0] = P##_acquire(&pool));                                                 \
+    while (P##_handle_of(&pool, held[0]).index != 0);                                                 \
+    OBJPOOL_EACH(P, object, &pool)                                                                    \
+      if (object != held[0]) P##_release(&pool, object);                                              \
+    P##_clear(&pool);                                                                                 \
+    assert_int_equal(pool.base.state->blocks.count, 1);                                               \
+    assert_true(last != held[0] && pool.base.state->blocks.by_ranges);                                \
+    OBJPOOL_EACH(P, object, &pool) {                                                                  \
+      assert_ptr_equal(object, held[0]);                                                              \
+      seen++;                                                                                         \
+    }                                                                                                 \
+    assert_int_equal(seen, 1);                                                                        \
+    P##_release(&pool, held[0]);                                                                      \
+    P##_destroy(&pool);                                                                               \
   }
-  assert_int_equal(seen, 1);
-  handles_pool_release(&pool, held[0]);
-  handles_pool_destroy(&pool);
-}
+TABLE_TEST(handles_pool)
+TABLE_TEST(local_handles_pool)
 
 static shared_pool crowded;
 
@@ -610,7 +623,8 @@ int main(void) {
       cmocka_unit_test(hooks_run_for_each_that_is_released),
       cmocka_unit_test(release_all_comes_by_each_place_once),
       cmocka_unit_test(release_all_retires_what_is_used_up),
-      cmocka_unit_test(loop_ends_with_the_table_where_its_last_ranges_have_no_cells),
+      cmocka_unit_test(handles_pool_loop_ends_with_the_table_where_its_last_ranges_have_no_cells),
+      cmocka_unit_test(local_handles_pool_loop_ends_with_the_table_where_its_last_ranges_have_no_cells),
       cmocka_unit_test(release_all_with_waiters_panics),
 #ifdef __cplusplus
       cmocka_unit_test(range_is_the_same_loop),

@@ -34,6 +34,19 @@ static void is_reset_by_another(thing *object, void *context) {
   reset_by_another++;
 }
 
+static size_t told, asked_too;
+
+static bool is_valid_for_another(thing *object, void *context) {
+  (void)object, (void)context;
+  asked_too++;
+  return true;
+}
+
+static void is_told(const objpool_event *event, void *context) {
+  (void)context;
+  told += event->kind == OBJPOOL_EVENT_ACQUIRE || event->kind == OBJPOOL_EVENT_RELEASE;
+}
+
 typedef struct wide {
   char text[96];
 } wide;
@@ -43,6 +56,8 @@ OBJPOOL_DEFINE(local_pool, thing, opt.create = is_created, opt.destroy = is_dest
 OBJPOOL_DEFINE(checked_pool, thing, opt.validate = is_valid, opt.validate_on = OBJPOOL_ON_MAINTAIN);
 OBJPOOL_DEFINE(other_pool, thing, opt.reset = is_reset_by_another);
 OBJPOOL_DEFINE(other_local_pool, thing, opt.local = true);
+OBJPOOL_DEFINE(told_pool, thing, opt.on_event = is_told);
+OBJPOOL_DEFINE(looking_pool, thing, opt.validate = is_valid_for_another, opt.reset = is_reset_by_another);
 OBJPOOL_DEFINE(wiping_pool, thing, opt.wipe = true);
 OBJPOOL_DEFINE(wide_pool, wide);
 
@@ -233,6 +248,42 @@ static void pool_goes_on_with_other_hooks(void **state) {
   assert_int_equal(destroyed, 1);
 }
 
+/* A thread that uses a pool of few objects alone keeps them in its slot: not past hooks that it would pass by. */
+static void few_objects_go_on_with_other_hooks(void **state) {
+  (void)state;
+  static shared_pool pool;
+  told_pool *with_events = (told_pool *)(void *)&pool;
+  looking_pool *looking = (looking_pool *)(void *)&pool;
+  objpool_config config;
+  memset(&config, 0, sizeof config);
+  config.max_objects = 4;
+  assert_true(shared_pool_init(&pool, &config));
+  for (size_t turn = 0; turn < 3; turn++) {
+    thing *two[2];
+    for (size_t i = 0; i < 100; i++) {
+      for (size_t k = 0; k < 2; k++) assert_non_null(two[k] = shared_pool_acquire(&pool));
+      for (size_t k = 0; k < 2; k++) shared_pool_release(&pool, two[k]);
+    }
+    assert_true(turn || pool.base.state->word->lone); /* what comes next may end it for good */
+    assert_true(told_pool_rebind(with_events));
+    told = 0;
+    for (size_t i = 0; i < 10; i++) told_pool_release(with_events, told_pool_acquire(with_events));
+    for (size_t i = 0; i < 10; i++) objpool_release(&pool.base, objpool_acquire(&pool.base));
+    assert_int_equal(told, 40);
+    assert_true(shared_pool_rebind(&pool));
+    for (size_t i = 0; i < 100; i++) shared_pool_release(&pool, shared_pool_acquire(&pool));
+    assert_true(looking_pool_rebind(looking));
+    asked_too = reset_by_another = 0;
+    for (size_t i = 0; i < 10; i++) looking_pool_release(looking, looking_pool_acquire(looking));
+    for (size_t i = 0; i < 10; i++) objpool_release(&pool.base, objpool_acquire(&pool.base));
+    assert_int_equal(asked_too, 40);
+    assert_int_equal(reset_by_another, 20);
+    assert_true(shared_pool_rebind(&pool));
+  }
+  assert_int_equal(shared_pool_stats(&pool).in_use, 0);
+  shared_pool_destroy(&pool);
+}
+
 /* A pool whose objects nothing created has no times of that, until it gets a create. */
 static void pool_gets_a_create(void **state) {
   (void)state;
@@ -320,6 +371,7 @@ int main(void) {
       cmocka_unit_test(maintenance_does_at_most_what_it_is_given),
       cmocka_unit_test(maintenance_validates_some_at_a_time_and_leaves_none_out),
       cmocka_unit_test(pool_goes_on_with_other_hooks),
+      cmocka_unit_test(few_objects_go_on_with_other_hooks),
       cmocka_unit_test(pool_gets_a_create),
       cmocka_unit_test(maintenance_that_finds_no_memory_changes_nothing_else),
       cmocka_unit_test(other_layouts_are_refused),
