@@ -10309,7 +10309,8 @@ static size_t objpool__held_visit(objpool__state *state, uint64_t longer_ns,
     objpool__held_find(state, walk, &first, now, (double)longer_ns / tick_ns);
     for (size_t i = 0; i < first.count; i++) {
       objpool_hold hold;
-      uint64_t began;
+      uint64_t began = 0;
+      memset((void *)&hold, 0, sizeof hold); /* or gcc warns at -O3 */
       if (objpool__use_read(&state->as.type, first.held[i].object, &hold, &began) != first.held[i].turn) continue;
       hold.held_ns = (uint64_t)((double)objpool__elapsed(began, now) * tick_ns);
       if (visit) visit(&hold, user);
