@@ -3421,12 +3421,12 @@ static void objpool__wipe(void *memory, size_t size) {
 
 static bool objpool__multiply(size_t a, size_t b, size_t *product) { return !__builtin_mul_overflow(a, b, product); }
 
-/* By its bits: for -ffast-math no number is infinite, or none at all, and compares as it likes. */
-static bool objpool__is_between(double number, double least, double most) {
+/* By its bits, and where it lies: for -ffast-math no number is infinite, or none at all, and what is passed or compared is one. */
+static bool objpool__is_between(const double *number, double least, double most) {
   const uint64_t exponent = UINT64_C(0x7FF) << 52; /* all of it: what is no finite number */
   uint64_t bits;
-  memcpy(&bits, &number, sizeof bits);
-  return (bits & exponent) != exponent && number >= least && number <= most;
+  memcpy(&bits, number, sizeof bits);
+  return (bits & exponent) != exponent && *number >= least && *number <= most;
 }
 
 /* Rounds up to a power of two; false when that overflows. */
@@ -8566,9 +8566,10 @@ OBJPOOL_API const char *objpool_config_error(const objpool_config *config) {
   if (!config) return NULL;
   const char *error = objpool__limits_error(config->warmup, config->min_idle, config->max_idle, config->max_objects);
   if (error) return error;
-  if (!objpool__is_between(config->growth_factor, 0, 0) && !objpool__is_between(config->growth_factor, 1, __DBL_MAX__))
+  if (!objpool__is_between(&config->growth_factor, 0, 0) &&
+      !objpool__is_between(&config->growth_factor, 1, __DBL_MAX__))
     return "growth_factor is not finite, or below 1";
-  if (!objpool__is_between(config->shrink_threshold, 0, 1)) return "shrink_threshold is not within 0 and 1";
+  if (!objpool__is_between(&config->shrink_threshold, 0, 1)) return "shrink_threshold is not within 0 and 1";
   if (!config->allocator.allocate && config->allocator.deallocate) return "allocator.allocate is missing";
   if (config->allocator.allocate && !config->allocator.deallocate) return "allocator.deallocate is missing";
   unsigned policy = 0; /* in C++ on_leak may be no value of its type: looked at as bytes */
@@ -12541,8 +12542,8 @@ OBJPOOL_API bool objpool_monitor_init(objpool_monitor *monitor, const objpool_th
   memset(&limits, 0, sizeof limits);
   monitor->state = NULL;
   if (thresholds) limits = *thresholds;
-  if (!objpool__is_between(limits.min_hit_rate, 0, 1) || !objpool__is_between(limits.max_miss_rate, 0, 1) ||
-      !objpool__is_between(limits.max_utilization, 0, 1)) {
+  if (!objpool__is_between(&limits.min_hit_rate, 0, 1) || !objpool__is_between(&limits.max_miss_rate, 0, 1) ||
+      !objpool__is_between(&limits.max_utilization, 0, 1)) {
     errno = EINVAL;
     return false;
   }

@@ -8,14 +8,10 @@
 
 OBJPOOL_DEFINE(int_pool, int);
 
-/* By its bits: the compiler must not know it. */
-static double number_of(uint64_t bits) {
-  double number;
-  memcpy(&number, &bits, sizeof number);
-  return number;
-}
+/* By its bits: the compiler must not know it, nor see it returned. */
+static void put_number(double *number, uint64_t bits) { memcpy(number, &bits, sizeof bits); }
 
-static const uint64_t no_numbers[] = {UINT64_C(0x7FF8000000000000), UINT64_C(0xFFF8000000000001), /* none */
+static const uint64_t no_numbers[] = {UINT64_C(0x7FF8000000000000), UINT64_C(0xFFF8000000000001),  /* none */
                                       UINT64_C(0x7FF0000000000000), UINT64_C(0xFFF0000000000000)}; /* infinite */
 
 static void no_number_is_refused(void **state) {
@@ -25,13 +21,13 @@ static void no_number_is_refused(void **state) {
     objpool_config config;
     memset(&pool, 0, sizeof pool);
     memset(&config, 0, sizeof config);
-    config.growth_factor = number_of(no_numbers[i]);
+    put_number(&config.growth_factor, no_numbers[i]);
     errno = 0;
     assert_false(int_pool_init(&pool, &config));
     assert_int_equal(errno, EINVAL);
     assert_non_null(strstr(objpool_config_error(&config), "growth_factor"));
     config.growth_factor = 0;
-    config.shrink_threshold = number_of(no_numbers[i]);
+    put_number(&config.shrink_threshold, no_numbers[i]);
     errno = 0;
     assert_false(int_pool_init(&pool, &config));
     assert_int_equal(errno, EINVAL);
@@ -46,7 +42,7 @@ static void no_number_is_no_threshold(void **state) {
     objpool_thresholds thresholds;
     memset(&thresholds, 0, sizeof thresholds);
     double *rates[] = {&thresholds.min_hit_rate, &thresholds.max_miss_rate, &thresholds.max_utilization};
-    *rates[i % 3] = number_of(no_numbers[i / 3]);
+    put_number(rates[i % 3], no_numbers[i / 3]);
     errno = 0;
     assert_false(objpool_monitor_init(&monitor, &thresholds, NULL, NULL));
     assert_int_equal(errno, EINVAL);
