@@ -494,6 +494,99 @@ static void hook_of_a_release_may_fork_and_both_are_drained(void **unused) {
   }
 }
 
+static bool is_forked_and_good(thing *object, void *context) {
+  (void)object, (void)context;
+  forked = fork();
+  return true;
+}
+
+static bool is_good(thing *object, void *context) {
+  (void)context;
+  return object != NULL;
+}
+
+/* Releases in one go: into the word of a small pool, and onto the stack of a timed one. */
+OBJPOOL_DEFINE(word_pool, thing, opt.create = is_created, opt.destroy = is_destroyed, opt.validate = is_good,
+               opt.validate_on = OBJPOOL_ON_RELEASE);
+OBJPOOL_DEFINE(stack_pool, thing, opt.create = is_created, opt.destroy = is_destroyed, opt.timed = true);
+OBJPOOL_DEFINE(forking_word_pool, thing, opt.create = is_created, opt.destroy = is_destroyed,
+               opt.validate = is_forked_and_good, opt.validate_on = OBJPOOL_ON_RELEASE);
+OBJPOOL_DEFINE(forking_stack_pool, thing, opt.create = is_created, opt.destroy = is_destroyed, opt.timed = true,
+               opt.validate = is_forked_and_good, opt.validate_on = OBJPOOL_ON_RELEASE);
+
+static const objpool__engine *engine;
+static long between; /* how often a release was closed beside */
+
+/* The object is idle: a close takes it down before the release looks at the pool for the last time. */
+static bool close_beside_a_release(objpool__state *state, void *object) {
+  char output[256];
+  bool given = engine->quick_give(state, object);
+  CHECK(given);
+  between++;
+  objpool_close(state->pool);
+  CHECK(!objpool_drain(state->pool, 0) && errno == ETIMEDOUT);
+  CHECK(in_child(drain_in_a_child, state->pool, output, sizeof output) == 0);
+  return given;
+}
+
+static void close_in_the_midst(objpool *pool, void *object) {
+  objpool__engine mine = *pool->state->engine;
+  engine = pool->state->engine;
+  mine.quick_give = close_beside_a_release;
+  pool->state->engine = &mine;
+  between = 0;
+  objpool_release(pool, object);
+  pool->state->engine = engine;
+  assert_int_equal(between, 1);
+  assert_true(objpool_drain(pool, 0));
+}
+
+static void drain_waits_for_a_release_in_one_go(void **unused) {
+  (void)unused;
+  objpool_config config = defaults();
+  config.max_objects = 4;
+  word_pool word;
+  stack_pool stack;
+  assert_true(word_pool_init(&word, &config) && stack_pool_init(&stack, &config));
+  thing *object = word_pool_acquire(&word);
+  word_pool_release(&word, object);
+  close_in_the_midst(&word.base, word_pool_acquire(&word));
+  object = stack_pool_acquire(&stack);
+  stack_pool_release(&stack, object);
+  close_in_the_midst(&stack.base, stack_pool_acquire(&stack));
+  word_pool_destroy(&word);
+  stack_pool_destroy(&stack);
+}
+
+/* Both go on with the release, in one go or not. */
+static void fork_in_a_release(objpool *pool) {
+  void *object = objpool_acquire(pool);
+  assert_non_null(object);
+  fflush(NULL);
+  objpool_release(pool, object);
+  assert_true(forked >= 0);
+  bool kept = objpool_snapshot(pool).idle == 1 && objpool_acquire(pool) == object && objpool_snapshot(pool).in_use == 1;
+  pid_t child = forked;
+  if (!child) _exit(kept ? 7 : 1);
+  int status = 0;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+  assert_true(kept);
+  objpool_discard(pool, object);
+  objpool_destroy(pool);
+}
+
+static void hook_of_a_release_in_one_go_may_fork(void **unused) {
+  (void)unused;
+  objpool_config config = defaults();
+  config.max_objects = 4;
+  forking_word_pool word;
+  forking_stack_pool stack;
+  assert_true(forking_word_pool_init(&word, &config) && forking_stack_pool_init(&stack, &config));
+  fork_in_a_release(&word.base);
+  fork_in_a_release(&stack.base);
+}
+
 static void open_pool_is_drained_when_all_is_idle(void **unused) {
   (void)unused;
   for (int kind = 0; kind < KINDS; kind++) {
@@ -603,7 +696,8 @@ static void acquire_under_way_at_a_close_comes_back(void **state) {
       gate_make(&in_release);
       count_set(&is_stopped, 0);
       count_set(&is_back, 0);
-      for (int k = 0; k < 1000; k++) plain_pool_release(&plain, plain_pool_acquire(&plain)); /* this thread's alone, if it can be */
+      for (int k = 0; k < 1000; k++)
+        plain_pool_release(&plain, plain_pool_acquire(&plain)); /* this thread's alone, if it can be */
       assert_int_equal(plain_pool_acquire_many(&plain, held, IDLE), IDLE);
       pthread_t thread = start_thread(look_and_stop, &unlocks);
       WAIT_UNTIL(count_read(&is_stopped) || count_read(&is_back));
@@ -631,6 +725,8 @@ int main(void) {
       cmocka_unit_test(drain_waits_for_a_release_that_began_before_the_close),
       cmocka_unit_test(drain_waits_for_another_close),
       cmocka_unit_test(hook_of_a_release_may_fork_and_both_are_drained),
+      cmocka_unit_test(drain_waits_for_a_release_in_one_go),
+      cmocka_unit_test(hook_of_a_release_in_one_go_may_fork),
       cmocka_unit_test(open_pool_is_drained_when_all_is_idle),
       cmocka_unit_test(release_that_served_a_waiter_is_over),
       cmocka_unit_test(acquire_under_way_at_a_close_comes_back),
