@@ -5875,8 +5875,9 @@ static objpool__async *objpool__loop_take(objpool__looping *loop, uintptr_t befo
    7. Whom create refused waits for objects alone, until its time to try again: so a place that is free is for the first that
       was not refused, wherever it stands, and for newcomers. Who is first and was refused is handed objects like 6; once
       more in the queue after a try, it stands where it stood.
-   8. Who serves looks without the lock, first: where for a moment nothing was idle and nothing could be built, there was nothing
-      to hand over, nor to call anybody for, and whoever changes that afterwards looks at `call` after it, by rule 1. */
+   8. Who serves while the first is due looks without the lock, first: where for a moment nothing was idle and nothing could be
+      built, there was nothing to hand over, and whoever changes that afterwards looks at `call` after it, by rule 1. While it
+      is not, the look is under the lock: or newcomers could take what is released, each before it is looked for, without end. */
 
 /* Whom to wake once the lock is free: the word that a thread sleeps on, or an event loop, by its address and one; 0: nobody. */
 typedef uintptr_t objpool__sleeper;
@@ -5998,8 +5999,8 @@ static objpool__unserved objpool__serve(objpool__state *state) {
   bool (*refuses)(const objpool__state *state) = state->engine->refuses;
   while (__atomic_load_n(&state->queue.call, __ATOMIC_SEQ_CST)) { /* after the push or the end of a reservation */
     (void)objpool__holds_all(); /* in a fork's child that has not begun yet: nobody waits there */
-    /* relaxed: see 8 */
-    if (refuses && refuses(state)) return OBJPOOL__LOAD(state->queue.due) ? OBJPOOL__UNSERVED : OBJPOOL__NOBODY;
+    /* relaxed: see 8. A first that is not due yet may have become so */
+    if (refuses && OBJPOOL__LOAD(state->queue.due) && refuses(state)) return OBJPOOL__UNSERVED;
     objpool__sleeper sleeper = 0;
     void *object;
     bool served = false;
@@ -7761,7 +7762,10 @@ static objpool__found objpool__cached_find(objpool__state *state, objpool__quest
   if (may_build && !OBJPOOL__LOAD(state->limits.max_objects) && objpool__commons_look_empty(state) &&
       objpool__reserve(state))
     return OBJPOOL__PERMIT;
-  if (objpool__is_dry(&state->limits, may_build)) return OBJPOOL__NOTHING;
+  if (objpool__is_dry(&state->limits, may_build)) {
+    objpool__keep_closed(&state->gate); /* as where that is found out */
+    return OBJPOOL__NOTHING;
+  }
   objpool__found found = objpool__commons_find(state, quest, false);
   return found == OBJPOOL__NOTHING ? objpool__commons_find(state, quest, true) : found;
 }

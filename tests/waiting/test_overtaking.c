@@ -9,10 +9,15 @@ static int clock_ahead(clockid_t clock, struct timespec *now) {
   now->tv_sec += count_read(&added_s);
   return result;
 }
+/* Where a release can be held up: before it looks whether somebody is to be served. */
+static void about_to_read(uintptr_t address);
+
 #define clock_gettime(clock, now) clock_ahead(clock, now)
+#define __atomic_load_n(address, order) (about_to_read((uintptr_t)(address)), __atomic_load_n(address, order))
 #define OBJPOOL_IMPLEMENTATION
 #include "objpool.h"
 #undef clock_gettime
+#undef __atomic_load_n
 
 static const int64_t second = INT64_C(1000000000);
 enum { FAIR_AFTER_S = 1000 };
@@ -97,6 +102,53 @@ static void stop(waiter *one) {
 static void go_on(void) {
   assert_int_equal(write(hold_pipe[1], "", 1), 1);
   WAIT_UNTIL(!count_read(&held_up));
+}
+
+static __thread bool is_releasing; /* and has not looked yet */
+static long asked, answered;
+
+static void about_to_read(uintptr_t address) {
+  if (!is_releasing || address != (uintptr_t)&pool.base.state->queue.call) return;
+  is_releasing = false;
+  count_set(&asked, 1);
+  WAIT_UNTIL(count_read(&answered));
+  count_set(&answered, 0);
+}
+
+/* Takes what a release has just left idle, before that looks. */
+static thing *taken;
+static void *take_in_between(void *argument) {
+  (void)argument;
+  WAIT_UNTIL(count_read(&asked));
+  count_set(&asked, 0);
+  taken = thing_pool_acquire(&pool);
+  CHECK(!thing_pool_acquire(&pool)); /* and in vain */
+  count_set(&answered, 1);
+  return NULL;
+}
+
+static void release_whose_object_is_taken_before_it_looks_notes_who_is_due(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT_OF(cache_sizes); i++) {
+    waiter one;
+    begin(1, cache_sizes[i], FAIR_AFTER_S * (uint64_t)second);
+    thing *object = thing_pool_acquire(&pool);
+    start_waiter(&one, -1);
+    WAIT_UNTIL(OBJPOOL__LOAD(one.node->signal.progress) == OBJPOOL__ASLEEP);
+    count_set(&added_s, 2 * FAIR_AFTER_S);
+    for (int k = 0; k < 2; k++) {
+      pthread_t thread = start_thread(take_in_between, NULL);
+      is_releasing = true;
+      thing_pool_release(&pool, object);
+      join_thread(thread);
+      /* at first nobody knew that it has waited that long; from then on it is handed over */
+      assert_ptr_equal(taken, k ? NULL : object);
+    }
+    WAIT_UNTIL(count_read(&one.served));
+    assert_ptr_equal(one.object, object);
+    end_waiter(&one);
+    thing_pool_destroy(&pool);
+  }
 }
 
 static void before_it_is_due_who_comes_later_may_take_what_is_idle(void **state) {
@@ -288,6 +340,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(before_it_is_due_who_comes_later_may_take_what_is_idle),
       cmocka_unit_test(once_it_is_due_nobody_overtakes_it),
+      cmocka_unit_test(release_whose_object_is_taken_before_it_looks_notes_who_is_due),
       cmocka_unit_test(who_becomes_the_first_and_has_waited_that_long_is_due),
       cmocka_unit_test(a_call_that_came_too_late_goes_to_the_next),
       cmocka_unit_test(several_that_are_idle_call_one_after_another),
