@@ -86,11 +86,11 @@ instructions() { # LOOP PAIRS: all the instructions the program executes
   sed -n 's/^summary: //p' "$work/out"
 }
 
-per_hundred_pairs() { # LOOP: the difference of two runs is that of their pairs alone, but for a few instructions of the loader's
+per_hundred_pairs() { # LOOP: the difference of two runs is that of their pairs alone, but for some hundred instructions of the loader's
   local few many
   few=$(instructions "$1" 1000)
-  many=$(instructions "$1" 11000)
-  echo $(((many - few + 50) / 100))
+  many=$(instructions "$1" 1001000)
+  echo $(((many - few + 5000) / 10000))
 }
 
 check() { # WHAT CONDITION: an arithmetic one
