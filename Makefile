@@ -44,7 +44,7 @@ python:
 demo: compiler $(BUILD)/examples/word_count ## count the words of FILES="..." (or of this repository) with pools and with malloc: ten seconds; nothing to install
 	@$(BUILD)/examples/word_count --compare $(if $(FILES),$(FILES),--seconds 2 $(filter %.c %.h %.md %.sh Makefile,$(own_text)))
 
-test: compiler ## the library's own tests: five minutes; cmocka, valgrind, pkg-config, python3: 116 MB (28 MB to fetch)
+test: compiler ## the library's own tests: five minutes, a little more where system calls are slow; cmocka, valgrind, pkg-config, python3: 116 MB (28 MB to fetch)
 	@tests/run
 
 test-all: compiler ## all other tests, with PostgreSQL, nginx, Prometheus, Chromium, clang, spin...: ten minutes, or up to an hour; 2 GB

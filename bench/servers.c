@@ -1,6 +1,8 @@
 /* What servers ask of a pool of connections, in times.
  * usage: servers async TURNS   -> ns of processor time a turn: waiters without a limit of time, and each with one
  *        servers pairs PAIRS   -> ns a pair: a plain pool, opt.timed with a lifetime, opt.tracked, both
+ *        servers small PAIRS   -> ns a pair, in pools of 8: with create alone, with reset, with validate, timed with a lifetime; the same of a
+ *                                 mutex and an array
  *        servers close THREADS -> ms from the call of close until the last of so many waiting threads is awake
  * async: 10,000 requests wait in the line of a pool of 8 objects, on one thread with epoll. A request is over as soon as it has its
  * object: what is left is the turn itself, from a release to the next who is told, and its coming back into the line; and the
@@ -29,6 +31,24 @@ OBJPOOL_DEFINE(plain_pool, thing);
 OBJPOOL_DEFINE(timed_pool, thing, opt.timed = true);
 OBJPOOL_DEFINE(tracked_pool, thing, opt.tracked = true);
 OBJPOOL_DEFINE(both_pool, thing, opt.timed = true, opt.tracked = true);
+
+static bool is_built(thing *object, void *context) {
+  (void)context;
+  object->uses = 0;
+  return true;
+}
+static void forget(thing *object, void *context) {
+  (void)context;
+  object->rest[0] = 0;
+}
+static bool is_good(thing *object, void *context) {
+  (void)context;
+  return object->uses >= 0;
+}
+OBJPOOL_DEFINE(built_pool, thing, opt.create = is_built);
+OBJPOOL_DEFINE(reset_pool, thing, opt.create = is_built, opt.reset = forget);
+OBJPOOL_DEFINE(valid_pool, thing, opt.create = is_built, opt.validate = is_good);
+OBJPOOL_DEFINE(aging_pool, thing, opt.create = is_built, opt.timed = true);
 
 static void fail(const char *what) {
   fprintf(stderr, "servers: %s\n", what);
@@ -117,24 +137,25 @@ static double async(long wanted, int64_t timeout_ns) {
 
 /* ---- pairs ---- */
 
-#define PAIRS_OF(name)                                           \
-  static double name##_pairs(long pairs) {                       \
-    static name of;                                              \
-    const objpool_config config = {.max_lifetime_ns = timed_ns}; \
-    if (!name##_init(&of, &config)) fail("no pool");             \
-    double began = 0;                                            \
-    for (long i = -1000; i < pairs; i++) {                       \
-      if (i == 0) began = now_ns(CLOCK_PROCESS_CPUTIME_ID);      \
-      thing *object = name##_acquire(&of);                       \
-      if (!object) fail("no object");                            \
-      object->uses++;                                            \
-      name##_release(&of, object);                               \
-    }                                                            \
-    double took = now_ns(CLOCK_PROCESS_CPUTIME_ID) - began;      \
-    name##_destroy(&of);                                         \
-    return took / (double)pairs;                                 \
+#define PAIRS_OF(name)                                                                \
+  static double name##_pairs(long pairs) {                                            \
+    static name of;                                                                   \
+    const objpool_config config = {.max_objects = most, .max_lifetime_ns = timed_ns}; \
+    if (!name##_init(&of, &config)) fail("no pool");                                  \
+    double began = 0;                                                                 \
+    for (long i = -1000; i < pairs; i++) {                                            \
+      if (i == 0) began = now_ns(CLOCK_PROCESS_CPUTIME_ID);                           \
+      thing *object = name##_acquire(&of);                                            \
+      if (!object) fail("no object");                                                 \
+      object->uses++;                                                                 \
+      name##_release(&of, object);                                                    \
+    }                                                                                 \
+    double took = now_ns(CLOCK_PROCESS_CPUTIME_ID) - began;                           \
+    name##_destroy(&of);                                                              \
+    return took / (double)pairs;                                                      \
   }
 
+#define most 0
 #define timed_ns 0
 PAIRS_OF(plain_pool)
 PAIRS_OF(tracked_pool)
@@ -142,7 +163,40 @@ PAIRS_OF(tracked_pool)
 #define timed_ns UINT64_C(1800000000000)
 PAIRS_OF(timed_pool)
 PAIRS_OF(both_pool)
+#undef most
+#define most OBJECTS
+PAIRS_OF(aging_pool)
 #undef timed_ns
+#define timed_ns 0
+PAIRS_OF(built_pool)
+PAIRS_OF(reset_pool)
+PAIRS_OF(valid_pool)
+#undef timed_ns
+#undef most
+
+static void *ends(void *nothing) { return nothing; }
+
+/* The array that everybody writes by hand: no look whether an object is its own, no hook, no time. */
+static double mutex_pairs(long pairs) {
+  static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  static thing things[OBJECTS], *idle[OBJECTS];
+  size_t count = 0;
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, ends, NULL) != 0) fail("no thread"); /* or the mutex knows that there is but one */
+  pthread_join(thread, NULL);
+  while (count < OBJECTS) idle[count] = &things[count], count++;
+  double began = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+  for (long i = 0; i < pairs; i++) {
+    pthread_mutex_lock(&mutex);
+    thing *object = idle[--count];
+    pthread_mutex_unlock(&mutex);
+    object->uses++;
+    pthread_mutex_lock(&mutex);
+    idle[count++] = object;
+    pthread_mutex_unlock(&mutex);
+  }
+  return (now_ns(CLOCK_PROCESS_CPUTIME_ID) - began) / (double)pairs;
+}
 
 /* ---- close ---- */
 
@@ -183,7 +237,7 @@ static double closes(long threads) {
 }
 
 int main(int count, char **argument) {
-  if (count != 3 || atol(argument[2]) < 1) fail("usage: servers async|pairs|close NUMBER");
+  if (count != 3 || atol(argument[2]) < 1) fail("usage: servers async|pairs|small|close NUMBER");
   long number = atol(argument[2]);
   if (!strcmp(argument[1], "async")) {
     double endless = async(number, -1);
@@ -191,6 +245,9 @@ int main(int count, char **argument) {
   } else if (!strcmp(argument[1], "pairs")) {
     double plain = plain_pool_pairs(number), timed = timed_pool_pairs(number), tracked = tracked_pool_pairs(number);
     printf("%.2f %.2f %.2f %.2f\n", plain, timed, tracked, both_pool_pairs(number));
+  } else if (!strcmp(argument[1], "small")) {
+    double mutex = mutex_pairs(number), built = built_pool_pairs(number), reset = reset_pool_pairs(number);
+    printf("%.2f %.2f %.2f %.2f %.2f\n", built, reset, valid_pool_pairs(number), aging_pool_pairs(number), mutex);
   } else {
     printf("%.2f\n", closes(number));
   }
